@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+void aip_log_init (GLogLevelFlags threshold);
+void aip_log_set_threshold (GLogLevelFlags threshold);
+char *aip_log_mask (const char *message);
+
+G_END_DECLS

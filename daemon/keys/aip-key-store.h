@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "base/aip-secret.h"
+
+G_BEGIN_DECLS
+
+/**
+ * AipKeyStoreState: why a key has no secret, as far as the store is the reason.
+ */
+typedef enum
+{
+  AIP_KEY_STORE_LOADING,
+  AIP_KEY_STORE_READY,
+  AIP_KEY_STORE_LOCKED,      /* there, but its owner has to unlock it */
+  AIP_KEY_STORE_UNAVAILABLE, /* not there at all */
+} AipKeyStoreState;
+
+#define AIP_TYPE_KEY_STORE (aip_key_store_get_type ())
+
+/**
+ * AipKeyStore: where the upstream keys' secrets lie. Backends load once, asynchronously and without
+ * prompting; lookups are then answered from locked memory. Used from the main thread alone.
+ *
+ * Signal "changed": secrets or the state changed; look them up again.
+ */
+G_DECLARE_DERIVABLE_TYPE (AipKeyStore, aip_key_store, AIP, KEY_STORE, GObject)
+
+struct _AipKeyStoreClass
+{
+  GObjectClass parent_class;
+
+  const char *name; /* "libsecret", "credentials", "environment", "memory" */
+
+  void (*load_async) (AipKeyStore *self, GCancellable *cancellable, GAsyncReadyCallback callback, void *user_data);
+  gboolean (*load_finish) (AipKeyStore *self, GAsyncResult *result, GError **error);
+  AipKeyStoreState (*get_state) (AipKeyStore *self);
+  AipSecret *(*lookup) (AipKeyStore *self, const char *ref);
+  gboolean (*store) (AipKeyStore *self, const char *ref, AipSecret *secret, GError **error);
+};
+
+const char *aip_key_store_get_name (AipKeyStore *self);
+AipKeyStoreState aip_key_store_get_state (AipKeyStore *self);
+void aip_key_store_load_async (AipKeyStore *self,
+                               GCancellable *cancellable,
+                               GAsyncReadyCallback callback,
+                               void *user_data);
+gboolean aip_key_store_load_finish (AipKeyStore *self, GAsyncResult *result, GError **error);
+AipSecret *aip_key_store_lookup (AipKeyStore *self, const char *ref);
+
+AipKeyStore *aip_key_store_environment_new (void);
+AipKeyStore *aip_key_store_credentials_new (const char *directory);
+AipKeyStore *aip_key_store_memory_new (void);
+void aip_key_store_memory_set (AipKeyStore *self, const char *ref, AipSecret *secret);
+
+G_END_DECLS

@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+char *aip_first_token_make (void);
+char *aip_first_token_load_or_create (const char *state_dir, gboolean *created, GError **error);
+
+G_END_DECLS
