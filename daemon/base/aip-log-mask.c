@@ -150,7 +150,7 @@ mask_key (Mask *self)
 
       gsize rest = self->pos + strlen (key->prefix);
       if (!has_url_safe_run (self, rest, key->min_rest))
-        continue;
+        return FALSE;
 
       replace (self, rest, skip_token (self, rest));
       return TRUE;
