@@ -16,7 +16,8 @@ G_BEGIN_DECLS
  * @headers: (nullable): pairs of name and value to send unless the client did; ends with NULL
  * @internal: answered inside the daemon, no upstream
  * @dup_url: the URL for @endpoint ("chat/completions", no leading slash) and @query (nullable, no "?");
- *   @model is the upstream's name for the model, or NULL when the request names none
+ *   @model is the upstream's name for the model, or NULL when the request names none; NULL for an internal
+ * one
  */
 typedef struct
 {
@@ -36,6 +37,8 @@ const char *const *aip_dialect_well_known_models (const AipDialect *self, const 
 extern const AipDialect aip_dialect_openai;
 extern const AipDialect aip_dialect_deepseek;
 extern const AipDialect aip_dialect_anthropic;
+extern const AipDialect aip_dialect_gemini;
+extern const AipDialect aip_dialect_ollama;
 extern const AipDialect aip_dialect_builtin;
 
 G_END_DECLS

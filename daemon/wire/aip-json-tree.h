@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <json-glib/json-glib.h>
+
+G_BEGIN_DECLS
+
+JsonNode *aip_json_tree_parse (const char *text, gsize length, GError **error);
+
+G_END_DECLS
