@@ -22,7 +22,8 @@ typedef enum
 
 /**
  * AipKeyStore: where the upstream keys' secrets lie. Backends load once, asynchronously and without
- * prompting; lookups are then answered from locked memory. Used from the main thread alone.
+ * prompting; lookups are then answered from locked memory and give a reference to the caller. Used
+ * from the main thread alone.
  *
  * Signal "changed": secrets or the state changed; look them up again.
  */
@@ -34,11 +35,13 @@ struct _AipKeyStoreClass
 
   const char *name; /* "libsecret", "credentials", "environment", "memory" */
 
-  void (*load_async) (AipKeyStore *self, GCancellable *cancellable, GAsyncReadyCallback callback, void *user_data);
+  void (*load_async) (AipKeyStore *self,
+                      GCancellable *cancellable,
+                      GAsyncReadyCallback callback,
+                      void *user_data);
   gboolean (*load_finish) (AipKeyStore *self, GAsyncResult *result, GError **error);
   AipKeyStoreState (*get_state) (AipKeyStore *self);
   AipSecret *(*lookup) (AipKeyStore *self, const char *ref);
-  gboolean (*store) (AipKeyStore *self, const char *ref, AipSecret *secret, GError **error);
 };
 
 const char *aip_key_store_get_name (AipKeyStore *self);
