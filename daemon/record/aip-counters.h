@@ -10,20 +10,20 @@ G_BEGIN_DECLS
  */
 typedef enum
 {
-  AIP_COUNT_CONNECTIONS,          /* accepted */
-  AIP_COUNT_CONNECTIONS_REFUSED,  /* over the limit */
-  AIP_COUNT_REQUESTS,             /* heads read, refused ones included */
-  AIP_COUNT_REFUSED,              /* by guard, client or route */
-  AIP_COUNT_SUCCEEDED,            /* answered below 400 */
-  AIP_COUNT_CLIENT_FAULTS,        /* answered 4xx by the upstream */
-  AIP_COUNT_UPSTREAM_FAULTS,      /* answered 5xx by the upstream, or not at all */
-  AIP_COUNT_TRUNCATED,            /* streams the upstream cut */
-  AIP_COUNT_CANCELLED,            /* the client left */
-  AIP_COUNT_STREAMS,              /* answers that were event streams */
+  AIP_COUNT_CONNECTIONS,         /* accepted */
+  AIP_COUNT_CONNECTIONS_REFUSED, /* over the limit */
+  AIP_COUNT_REQUESTS,            /* heads read, refused ones included */
+  AIP_COUNT_REFUSED,             /* by guard, client or route */
+  AIP_COUNT_SUCCEEDED,           /* answered below 400 */
+  AIP_COUNT_CLIENT_FAULTS,       /* answered 4xx by the upstream */
+  AIP_COUNT_UPSTREAM_FAULTS,     /* answered 5xx by the upstream, or not at all */
+  AIP_COUNT_TRUNCATED,           /* streams the upstream cut */
+  AIP_COUNT_CANCELLED,           /* the client left */
+  AIP_COUNT_STREAMS,             /* answers that were event streams */
   AIP_COUNT_INPUT_TOKENS,
   AIP_COUNT_OUTPUT_TOKENS,
-  AIP_COUNT_BYTES_IN,             /* of bodies from clients */
-  AIP_COUNT_BYTES_OUT,            /* of bodies to clients */
+  AIP_COUNT_BYTES_IN,  /* of bodies from clients */
+  AIP_COUNT_BYTES_OUT, /* of bodies to clients */
   AIP_N_COUNTERS,
 } AipCounter;
 
