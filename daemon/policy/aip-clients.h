@@ -29,7 +29,8 @@ void aip_clients_unref (AipClients *self);
 void aip_clients_add_token (AipClients *self, const char *name, const char *token);
 gboolean aip_clients_is_empty (const AipClients *self);
 
-const AipClient *aip_clients_authenticate (const AipClients *self, const char *token, gsize length, GError **error);
+const AipClient *
+aip_clients_authenticate (const AipClients *self, const char *token, gsize length, GError **error);
 gboolean aip_client_may_use_model (const AipClient *client, const char *model);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipClients, aip_clients_unref)

@@ -9,7 +9,7 @@ G_BEGIN_DECLS
 
 /**
  * AipCandidate: one way to serve a request: a provider, a key of it, and the provider's name for the model.
- * Borrowed from the router's snapshot, except @model.
+ * Borrowed from the router's snapshot, except @model, which may point into AipRouteQuery.model.
  */
 typedef struct
 {
@@ -34,13 +34,18 @@ typedef struct
 } AipRouteQuery;
 
 /**
- * AipKeySecret: (secret nullable) what the key store had for the key of the same index in the config,
- * and why not where it had nothing.
+ * AipKeySecret: what the key store had for the key of the same index in the config, and why not where
+ * it had nothing.
+ * @secret: (nullable)
+ * @missing: (nullable): static text: "the keyring is locked", ...; NULL: what the kind of reference says,
+ *   such as "environment variable X is not set"
+ * @locked: the reason is a keyring that its owner can unlock
  */
 typedef struct
 {
   AipSecret *secret;
-  const char *missing; /* static text: "the keyring is locked", ... */
+  const char *missing;
+  gboolean locked;
 } AipKeySecret;
 
 /**
@@ -55,7 +60,7 @@ typedef struct
 /**
  * AipRouter: an immutable, reference-counted table from models to candidates, made of one config, the
  * secrets there are, and the providers' model lists. Pure; safe to read from all workers. Its only
- * moving part is the round-robin counter, an atomic.
+ * moving parts are the round-robin counters, atomics.
  */
 typedef struct _AipRouter AipRouter;
 

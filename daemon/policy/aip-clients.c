@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-clients"
+
+#include "policy/aip-clients.h"
+
+#include <string.h>
+
+#include "base/aip-error.h"
+#include "base/aip-glob.h"
+
+#define DIGEST_LENGTH 32
+#define MAX_TOKEN_LENGTH 4096
+
+typedef struct
+{
+  AipClient client;
+  char *name; /* (nullable): owns client.name where the config does not */
+  guint8 digest[DIGEST_LENGTH];
+} Entry;
+
+struct _AipClients
+{
+  gatomicrefcount ref_count;
+  AipConfig *config;
+  GPtrArray *entries; /* of Entry; by pointer, since callers keep the AipClient in it */
+  AipClient anonymous;
+};
+
+static void
+entry_free (Entry *entry)
+{
+  g_free (entry->name);
+  g_free (entry);
+}
+
+/**
+ * aip_clients_new:
+ * @config: its clients and whether a token is required
+ *
+ * Returns: (transfer full): the table
+ */
+AipClients *
+aip_clients_new (AipConfig *config)
+{
+  g_return_val_if_fail (config != NULL, NULL);
+
+  AipClients *self = g_new0 (AipClients, 1);
+
+  g_atomic_ref_count_init (&self->ref_count);
+  self->config = aip_config_ref (config);
+  self->entries = g_ptr_array_new_full (config->clients->len, (GDestroyNotify) entry_free);
+  self->anonymous.name = "anonymous";
+
+  for (guint i = 0; i < config->clients->len; i++)
+    {
+      const AipClientConfig *client = g_ptr_array_index (config->clients, i);
+      Entry *entry = g_new0 (Entry, 1);
+
+      entry->client.name = client->name;
+      entry->client.config = client;
+      memcpy (entry->digest, client->digest, DIGEST_LENGTH);
+      g_ptr_array_add (self->entries, entry);
+    }
+
+  return self;
+}
+
+/**
+ * aip_clients_ref:
+ * @self: the table
+ *
+ * Returns: (transfer full): @self
+ */
+AipClients *
+aip_clients_ref (AipClients *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  g_atomic_ref_count_inc (&self->ref_count);
+
+  return self;
+}
+
+/**
+ * aip_clients_unref:
+ * @self: (transfer full): the table
+ */
+void
+aip_clients_unref (AipClients *self)
+{
+  g_return_if_fail (self != NULL);
+
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+
+  g_ptr_array_unref (self->entries);
+  aip_config_unref (self->config);
+  g_free (self);
+}
+
+static void
+compute_digest (const char *token, gsize length, guint8 digest[DIGEST_LENGTH])
+{
+  g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
+  gsize digest_length = DIGEST_LENGTH;
+
+  g_checksum_update (checksum, (const guchar *) token, (gssize) length);
+  g_checksum_get_digest (checksum, digest, &digest_length);
+  g_assert (digest_length == DIGEST_LENGTH);
+}
+
+/**
+ * aip_clients_add_token:
+ * @self: a table that no one else refers to yet
+ * @name: what to call who sends it: "default", "demo"
+ * @token: the token itself; only its digest is kept
+ *
+ * Lets in a client that the config does not know, without restrictions.
+ */
+void
+aip_clients_add_token (AipClients *self, const char *name, const char *token)
+{
+  g_return_if_fail (self != NULL);
+  g_return_if_fail (g_atomic_ref_count_compare (&self->ref_count, 1));
+  g_return_if_fail (name != NULL && token != NULL && *token != '\0');
+
+  Entry *entry = g_new0 (Entry, 1);
+
+  entry->name = g_strdup (name);
+  entry->client.name = entry->name;
+  compute_digest (token, strlen (token), entry->digest);
+  g_ptr_array_add (self->entries, entry);
+}
+
+/**
+ * aip_clients_is_empty:
+ * @self: the table
+ *
+ * Returns: whether there is no client at all, not even a disabled one
+ */
+gboolean
+aip_clients_is_empty (const AipClients *self)
+{
+  g_return_val_if_fail (self != NULL, TRUE);
+
+  return self->entries->len == 0;
+}
+
+/* All ones if both digests are equal, else zero, in a time that does not depend on what they hold. */
+static guint
+mask_if_equal (const guint8 *a, const guint8 *b)
+{
+  guint difference = 0;
+
+  for (guint i = 0; i < DIGEST_LENGTH; i++)
+    difference |= a[i] ^ b[i];
+
+  /* 0 - 1 has its high bits set, 1..255 minus 1 has not. */
+  return 0u - (((difference - 1) >> 8) & 1);
+}
+
+/* Looks at every client, whichever it is, so that the time tells nothing about the digests. */
+static const Entry *
+find_entry (const AipClients *self, const guint8 digest[DIGEST_LENGTH])
+{
+  guint found = 0;
+
+  for (guint i = 0; i < self->entries->len; i++)
+    {
+      const Entry *entry = g_ptr_array_index (self->entries, i);
+      guint mask = mask_if_equal (entry->digest, digest);
+
+      found = (found & ~mask) | ((i + 1) & mask);
+    }
+
+  return found == 0 ? NULL : g_ptr_array_index (self->entries, found - 1);
+}
+
+static const Entry *
+find_token (const AipClients *self, const char *token, gsize length)
+{
+  guint8 digest[DIGEST_LENGTH];
+
+  if (length == 0 || length > MAX_TOKEN_LENGTH)
+    return NULL;
+
+  compute_digest (token, length, digest);
+
+  return find_entry (self, digest);
+}
+
+/**
+ * aip_clients_authenticate:
+ * @self: the table
+ * @token: (nullable): what the client sent as its token; any bytes
+ * @length: its length in bytes
+ * @error: where to put an error
+ *
+ * Tells whose token this is. Where no token is required, an absent or unknown one is "anonymous".
+ *
+ * Returns: (transfer none) (nullable): the client, valid as long as @self; or %NULL with
+ *   %AIP_ERROR_UNAUTHENTICATED (none, or an unknown one) or %AIP_ERROR_FORBIDDEN (a disabled client)
+ */
+const AipClient *
+aip_clients_authenticate (const AipClients *self, const char *token, gsize length, GError **error)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+  g_return_val_if_fail (token != NULL || length == 0, NULL);
+
+  const Entry *entry = find_token (self, token, length);
+
+  if (entry != NULL && entry->client.config != NULL && !entry->client.config->enabled)
+    {
+      g_set_error (error, AIP_ERROR, AIP_ERROR_FORBIDDEN,
+                   "client `%s` is disabled: set `enabled=true` in [client %s] to let it in again",
+                   entry->client.name, entry->client.name);
+      return NULL;
+    }
+
+  if (entry != NULL)
+    return &entry->client;
+
+  if (!self->config->server.require_token)
+    return &self->anonymous;
+
+  if (length == 0)
+    g_set_error_literal (error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED,
+                         "no token: send `Authorization: Bearer TOKEN`; `aiproxyctl env` prints one to use");
+  else if (length > MAX_TOKEN_LENGTH)
+    g_set_error (error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED, "unknown token: it is longer than %d bytes",
+                 MAX_TOKEN_LENGTH);
+  else
+    g_set_error_literal (error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED,
+                         "unknown token: it must be one whose SHA-256 is `token-sha256` of a [client NAME]; "
+                         "`aiproxyctl env` prints one to use");
+
+  return NULL;
+}
+
+/**
+ * aip_client_may_use_model:
+ * @client: who asks
+ * @model: the model's name as the client wrote it
+ *
+ * Returns: whether the client's `models` globs allow it; an empty list allows all
+ */
+gboolean
+aip_client_may_use_model (const AipClient *client, const char *model)
+{
+  g_return_val_if_fail (client != NULL && model != NULL, FALSE);
+
+  if (client->config == NULL || client->config->models[0] == NULL)
+    return TRUE;
+
+  return aip_glob_match_any ((const char *const *) client->config->models, model);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "routing/aip-route-table.h"
+
+G_BEGIN_DECLS
+
+void aip_route_error_no_provider (const AipConfig *config, GError **error);
+void aip_route_error_unknown_provider (const AipConfig *config, const char *name, GError **error);
+void aip_route_error_no_key (const AipRouteProvider *provider, GError **error);
+void aip_route_error_protocol (AipProtocol protocol, const AipRouteProvider *only, GError **error);
+void aip_route_error_no_candidate (const AipRouteTable *table,
+                                   const GPtrArray *catalog,
+                                   const AipRouteQuery *query,
+                                   const AipRoute *route,
+                                   GError **error);
+
+G_END_DECLS

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-router"
+
+#include "routing/aip-route-provider.h"
+
+#include "base/aip-glob.h"
+#include "wire/aip-builtin.h"
+
+typedef struct
+{
+  const AipKeyConfig *config;
+  AipKeySecret found;
+} Key;
+
+static void
+key_clear (Key *key)
+{
+  g_clear_pointer (&key->found.secret, aip_secret_unref);
+}
+
+static gboolean
+key_is_usable (const Key *key)
+{
+  return key->config->enabled && key->found.secret != NULL;
+}
+
+static gboolean
+key_serves (const Key *key, const char *model)
+{
+  const char *const *globs = (const char *const *) key->config->models;
+
+  return globs[0] == NULL || aip_glob_match_any (globs, model);
+}
+
+static gboolean
+is_restricted (const Key *key)
+{
+  return key_is_usable (key) && key->config->models[0] != NULL;
+}
+
+static int
+compare_keys (const void *a, const void *b)
+{
+  int left = ((const Key *) a)->config->priority;
+  int right = ((const Key *) b)->config->priority;
+
+  return (left > right) - (left < right);
+}
+
+static GArray *
+collect_keys (const AipConfig *config, const char *provider, const AipKeySecret *secrets)
+{
+  GArray *keys = g_array_new (FALSE, FALSE, sizeof (Key));
+
+  g_array_set_clear_func (keys, (GDestroyNotify) key_clear);
+
+  for (guint i = 0; i < config->keys->len; i++)
+    {
+      Key key = { .config = g_ptr_array_index (config->keys, i), .found = secrets[i] };
+
+      if (!g_str_equal (key.config->provider, provider))
+        continue;
+      if (key.found.secret != NULL)
+        aip_secret_ref (key.found.secret);
+      g_array_append_val (keys, key);
+    }
+
+  /* GLib promises that equals keep their order. */
+  g_array_sort (keys, compare_keys);
+
+  return keys;
+}
+
+/* @model: (nullable): the keys that may be used for it; NULL: all that are usable */
+static GArray *
+make_candidates (const AipRouteProvider *self, const char *model)
+{
+  GArray *candidates = g_array_new (FALSE, FALSE, sizeof (AipCandidate));
+  AipCandidate candidate = { .provider = self->config, .dialect = self->dialect };
+
+  if (self->keys->len == 0)
+    g_array_append_val (candidates, candidate);
+
+  for (guint i = 0; i < self->keys->len; i++)
+    {
+      const Key *key = &g_array_index (self->keys, Key, i);
+
+      if (!key_is_usable (key) || (model != NULL && !key_serves (key, model)))
+        continue;
+      candidate.key = key->config;
+      candidate.secret = key->found.secret;
+      g_array_append_val (candidates, candidate);
+    }
+
+  return candidates;
+}
+
+static void
+add_names (AipRouteProvider *self, const char *const *names)
+{
+  for (; names != NULL && *names != NULL; names++)
+    if (**names != '\0' && aip_glob_is_exact (*names) &&
+        (self->globs == NULL || aip_glob_match_any (self->globs, *names)))
+      g_hash_table_add (self->names, g_strdup (*names));
+}
+
+static void
+learn_names (AipRouteProvider *self, const char *const *discovered)
+{
+  self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+
+  if (self->config->models[0] != NULL)
+    self->globs = (const char *const *) self->config->models;
+  else if (self->dialect->internal)
+    self->globs = aip_builtin_models ();
+
+  if (self->globs != NULL)
+    add_names (self, self->globs);
+
+  if (discovered != NULL)
+    add_names (self, discovered);
+  else if (self->globs == NULL)
+    {
+      const char *base_url = self->config->base_url[0] == '\0' ? NULL : self->config->base_url;
+
+      add_names (self, aip_dialect_well_known_models (self->dialect, base_url));
+    }
+}
+
+/**
+ * aip_route_provider_new:
+ * @config: the whole config, for its keys; it must outlive the result
+ * @provider: one of its providers
+ * @secrets: (array): for each key of @config
+ * @discovered: (nullable) (array zero-terminated=1): what the provider said it has
+ *
+ * Returns: (transfer full) (nullable): what is known of @provider, or %NULL if it is disabled or of an
+ * unknown dialect
+ */
+AipRouteProvider *
+aip_route_provider_new (const AipConfig *config,
+                        const AipProviderConfig *provider,
+                        const AipKeySecret *secrets,
+                        const char *const *discovered)
+{
+  g_return_val_if_fail (config != NULL && provider != NULL, NULL);
+
+  const AipDialect *dialect = provider->enabled ? aip_dialect_find (provider->dialect) : NULL;
+  if (dialect == NULL)
+    return NULL;
+
+  AipRouteProvider *self = g_new0 (AipRouteProvider, 1);
+
+  self->config = provider;
+  self->dialect = dialect;
+  self->discovered = discovered != NULL;
+  self->closed = dialect->internal;
+  learn_names (self, discovered);
+  self->keys = collect_keys (config, provider->name, secrets);
+  self->candidates = make_candidates (self, NULL);
+
+  return self;
+}
+
+/**
+ * aip_route_provider_free:
+ * @self: (transfer full): the provider
+ */
+void
+aip_route_provider_free (AipRouteProvider *self)
+{
+  g_return_if_fail (self != NULL);
+
+  g_array_unref (self->candidates);
+  g_array_unref (self->keys);
+  g_hash_table_unref (self->names);
+  g_free (self);
+}
+
+/**
+ * aip_route_provider_speaks:
+ * @self: the provider
+ * @protocol: what a client speaks
+ *
+ * Returns: whether @self takes requests of @protocol
+ */
+gboolean
+aip_route_provider_speaks (const AipRouteProvider *self, AipProtocol protocol)
+{
+  g_return_val_if_fail (self != NULL, FALSE);
+
+  return (self->dialect->protocols & (1u << protocol)) != 0;
+}
+
+/**
+ * aip_route_provider_knows:
+ * @self: the provider
+ * @model: a model's name
+ *
+ * Returns: whether @self is known to serve it
+ */
+gboolean
+aip_route_provider_knows (const AipRouteProvider *self, const char *model)
+{
+  g_return_val_if_fail (self != NULL && model != NULL, FALSE);
+
+  if (self->globs != NULL)
+    return aip_glob_match_any (self->globs, model);
+
+  return g_hash_table_contains (self->names, model);
+}
+
+/**
+ * aip_route_provider_ref_candidates:
+ * @self: the provider
+ * @model: the provider's name for a model
+ *
+ * Returns: (transfer full) (element-type AipCandidate): one candidate for each key that may be used for
+ * @model, without the model in it, lower priority first; not to be changed
+ */
+GArray *
+aip_route_provider_ref_candidates (const AipRouteProvider *self, const char *model)
+{
+  g_return_val_if_fail (self != NULL && model != NULL, NULL);
+
+  for (guint i = 0; i < self->keys->len; i++)
+    if (is_restricted (&g_array_index (self->keys, Key, i)))
+      return make_candidates (self, model);
+
+  return g_array_ref (self->candidates);
+}
+
+static char *
+dup_missing (const Key *key)
+{
+  if (key->found.missing != NULL)
+    return g_strdup (key->found.missing);
+
+  switch (key->config->ref_kind)
+    {
+    case AIP_KEY_REF_ENVIRONMENT:
+      return g_strdup_printf ("environment variable %s is not set", key->config->ref);
+    case AIP_KEY_REF_CREDENTIAL:
+      return g_strdup_printf ("credential %s is not there", key->config->ref);
+    case AIP_KEY_REF_KEYRING:
+      return g_strdup_printf ("it is not in the keyring: run `aiproxyctl key secret %s`", key->config->name);
+    default:
+      g_assert_not_reached ();
+    }
+}
+
+/**
+ * aip_route_provider_append_reasons:
+ * @self: a provider
+ * @model: (nullable): what it was asked to serve
+ * @reasons: (element-type utf8): gets one text for each key, why it cannot be used; owns them
+ *
+ * Returns: whether a locked keyring is one of the reasons
+ */
+gboolean
+aip_route_provider_append_reasons (const AipRouteProvider *self, const char *model, GPtrArray *reasons)
+{
+  gboolean locked = FALSE;
+
+  g_return_val_if_fail (self != NULL && reasons != NULL, FALSE);
+
+  for (guint i = 0; i < self->keys->len; i++)
+    {
+      const Key *key = &g_array_index (self->keys, Key, i);
+      g_autofree char *reason = NULL;
+
+      if (!key->config->enabled)
+        reason = g_strdup ("it is disabled");
+      else if (model != NULL && !key_serves (key, model))
+        reason = g_strdup ("its `models` do not allow this model");
+      else if (key->found.secret == NULL)
+        {
+          reason = dup_missing (key);
+          locked |= key->found.locked;
+        }
+      else
+        continue;
+
+      g_ptr_array_add (reasons, g_strdup_printf ("key `%s` of provider `%s`: %s", key->config->name,
+                                                 self->config->name, reason));
+    }
+
+  return locked;
+}

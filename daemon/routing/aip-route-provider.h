@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "routing/aip-router.h"
+
+G_BEGIN_DECLS
+
+/**
+ * AipRouteProvider: one enabled provider: what it serves and with which keys.
+ * @dialect: how it is spoken to
+ * @globs: (nullable) (array zero-terminated=1): it serves what matches these; %NULL: what is in @names
+ * @names: (element-type utf8): set of the names known exactly, without wildcards
+ * @discovered: it was asked for its list
+ * @closed: there is nothing to be had from it beyond @globs
+ * @keys: all its keys, usable or not
+ * @candidates: (element-type AipCandidate): one for each usable key, without a model, lower priority first
+ * @unknown_protocols: mask of (1 << AipProtocol): models that nobody knows go here; set by AipRouteTable
+ */
+typedef struct
+{
+  const AipProviderConfig *config;
+  const AipDialect *dialect;
+  const char *const *globs;
+  GHashTable *names;
+  gboolean discovered;
+  gboolean closed;
+  GArray *keys;
+  GArray *candidates;
+  guint unknown_protocols;
+} AipRouteProvider;
+
+AipRouteProvider *aip_route_provider_new (const AipConfig *config,
+                                          const AipProviderConfig *provider,
+                                          const AipKeySecret *secrets,
+                                          const char *const *discovered);
+void aip_route_provider_free (AipRouteProvider *self);
+
+gboolean aip_route_provider_speaks (const AipRouteProvider *self, AipProtocol protocol);
+gboolean aip_route_provider_knows (const AipRouteProvider *self, const char *model);
+GArray *aip_route_provider_ref_candidates (const AipRouteProvider *self, const char *model);
+gboolean
+aip_route_provider_append_reasons (const AipRouteProvider *self, const char *model, GPtrArray *reasons);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipRouteProvider, aip_route_provider_free)
+
+G_END_DECLS
