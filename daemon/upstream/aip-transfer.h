@@ -16,15 +16,15 @@ typedef struct _AipTransfer AipTransfer;
 typedef enum
 {
   AIP_FAULT_NONE,
-  AIP_FAULT_RESOLVE,            /* the name has no address */
-  AIP_FAULT_CONNECT,            /* refused, unreachable */
+  AIP_FAULT_RESOLVE, /* the name has no address */
+  AIP_FAULT_CONNECT, /* refused, unreachable */
   AIP_FAULT_CONNECT_TIMEOUT,
   AIP_FAULT_TLS,                /* handshake or certificate */
   AIP_FAULT_FIRST_BYTE_TIMEOUT, /* connected, but no answer began */
   AIP_FAULT_IDLE_TIMEOUT,       /* an answer began and stalled */
   AIP_FAULT_TOTAL_TIMEOUT,
-  AIP_FAULT_CUT,                /* the connection broke before the answer's end */
-  AIP_FAULT_PROTOCOL,           /* it does not speak HTTP */
+  AIP_FAULT_CUT,      /* the connection broke before the answer's end */
+  AIP_FAULT_PROTOCOL, /* it does not speak HTTP */
   AIP_FAULT_CANCELLED,
 } AipFault;
 
@@ -79,11 +79,11 @@ typedef struct
   AipFault fault;
   const char *message; /* for people; holds no secret */
   AipTransferTimings timings;
-  gboolean reused;     /* the connection had been used before */
-  guint http_major;    /* 1 or 2 */
-  guint64 bytes_sent;  /* of the body; so is the next */
+  gboolean reused;    /* the connection had been used before */
+  guint http_major;   /* 1 or 2 */
+  guint64 bytes_sent; /* of the body; so is the next */
   guint64 bytes_received;
-  gboolean framed;     /* the answer's end was announced (length, chunks, HTTP/2), not just EOF */
+  gboolean framed; /* the answer's end was announced (length, chunks, HTTP/2), not just EOF */
 } AipTransferResult;
 
 /**
@@ -98,7 +98,11 @@ typedef struct
  */
 typedef struct
 {
-  void (*head) (AipTransfer *transfer, guint status, const AipHeaderView *headers, gsize n_headers, void *user_data);
+  void (*head) (AipTransfer *transfer,
+                guint status,
+                const AipHeaderView *headers,
+                gsize n_headers,
+                void *user_data);
   gboolean (*body) (AipTransfer *transfer, const char *data, gsize length, void *user_data);
   gssize (*read) (AipTransfer *transfer, char *buffer, gsize size, void *user_data);
   void (*done) (AipTransfer *transfer, const AipTransferResult *result, void *user_data);

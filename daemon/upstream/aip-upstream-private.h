@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <curl/curl.h>
+
+#include "upstream/aip-transfer-private.h"
+#include "upstream/aip-upstream.h"
+
+G_BEGIN_DECLS
+
+typedef struct _AipEasy AipEasy;
+
+struct _AipUpstream
+{
+  AipLoop *loop;
+  CURLM *multi;
+  GHashTable *sockets; /* descriptor -> AipSocket */
+
+  AipTimer timer; /* libcurl's next deadline */
+  AipIdle idle;   /* the same when that is now */
+  gboolean in_timeout;
+
+  GQueue running; /* of AipTransfer */
+  GPtrArray *easies;
+  guint depth;     /* of libcurl on the stack: it must not be told to drop a handle then */
+  GPtrArray *dead; /* cancelled in the meantime */
+};
+
+void aip_upstream_enter (AipUpstream *self);
+void aip_upstream_leave (AipUpstream *self);
+AipEasy *aip_upstream_take_easy (AipUpstream *self);
+void aip_upstream_return_easy (AipUpstream *self, AipEasy *easy);
+
+curl_socket_t
+aip_upstream_open_socket_cb (void *user_data, curlsocktype purpose, struct curl_sockaddr *address);
+int aip_upstream_close_socket_cb (void *user_data, curl_socket_t fd);
+
+/* in aip-transfer-curl.c */
+AipTransfer *aip_transfer_curl_new (AipUpstream *upstream,
+                                    const AipTransferRequest *request,
+                                    const AipTransferFuncs *funcs,
+                                    void *user_data);
+void aip_transfer_curl_finish (AipTransfer *transfer, CURLcode code);
+void aip_transfer_curl_free (AipTransfer *transfer);
+
+/* in aip-transfer-builtin.c */
+AipTransfer *aip_transfer_builtin_new (AipUpstream *upstream,
+                                       const char *method,
+                                       const char *endpoint,
+                                       GBytes *body,
+                                       const AipTransferFuncs *funcs,
+                                       void *user_data);
+
+G_END_DECLS
