@@ -6,6 +6,7 @@
 G_BEGIN_DECLS
 
 #define AIP_JSON_MAX_DEPTH 128
+#define AIP_JSON_MAX_MEMBERS 1024 /* of the top-level object */
 
 typedef enum
 {
@@ -34,7 +35,8 @@ typedef struct
   gsize end;
 } AipJsonMember;
 
-gboolean aip_json_peek (const char *text, gsize length, AipJsonMember *members, gsize n_members, GError **error);
+gboolean
+aip_json_peek (const char *text, gsize length, AipJsonMember *members, gsize n_members, GError **error);
 char *aip_json_member_dup_string (const char *text, const AipJsonMember *member);
 GBytes *aip_json_replace_string (GBytes *document, const AipJsonMember *member, const char *value);
 void aip_json_append_string (GString *out, const char *value, gssize length);
