@@ -96,7 +96,7 @@ aip_secret_arena_alloc (gsize size)
   if (size > MAX_SLOT)
     return map_locked (round_to_pages (size));
 
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&arena_lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&arena_lock);
   guint slot_class = class_of (size);
 
   if (free_slots[slot_class] == NULL)
@@ -128,7 +128,7 @@ aip_secret_arena_free (void *memory, gsize size)
       return;
     }
 
-  g_autoptr (GMutexLocker) locker = g_mutex_locker_new (&arena_lock);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&arena_lock);
   guint slot_class = class_of (size);
   FreeSlot *slot = memory;
 
