@@ -66,13 +66,13 @@ aip_first_token_make (void)
 }
 
 static gboolean
-is_token (const char *text)
+is_token (const char *text, gsize length)
 {
-  if (strlen (text) != TOKEN_LENGTH || !g_str_has_prefix (text, PREFIX))
+  if (length != TOKEN_LENGTH || memcmp (text, PREFIX, strlen (PREFIX)) != 0)
     return FALSE;
 
-  for (const char *p = text; *p != '\0'; p++)
-    if (!g_ascii_isalnum (*p) && *p != '-' && *p != '_')
+  for (gsize i = 0; i < length; i++)
+    if (!g_ascii_isalnum (text[i]) && text[i] != '-' && text[i] != '_')
       return FALSE;
 
   return TRUE;
@@ -121,23 +121,23 @@ check_file (int fd, const char *path, GError **error)
 static char *
 read_token (int fd, const char *path, GError **error)
 {
-  /* Room for a line break, for the NUL, and for one byte too many. */
-  char buffer[TOKEN_LENGTH + 3] = { 0 };
-  gssize length = read (fd, buffer, sizeof buffer - 1);
+  /* Room for a line break and for one byte too many. */
+  char buffer[TOKEN_LENGTH + 2];
+  gssize length = read (fd, buffer, sizeof buffer);
   char *token = NULL;
 
   if (length > 0 && buffer[length - 1] == '\n')
-    buffer[length - 1] = '\0';
+    length--;
 
   if (length == -1)
     set_errno_error (error, "read", path);
-  else if (!is_token (buffer))
+  else if (!is_token (buffer, (gsize) length))
     g_set_error (error, AIP_ERROR, AIP_ERROR_FAILED,
                  "%s holds no token (`" PREFIX
                  "` and %d characters): remove it, a new one is made at the next start",
                  path, N_RANDOM_CHARACTERS);
   else
-    token = g_strdup (buffer);
+    token = g_strndup (buffer, (gsize) length);
 
   aip_secret_wipe (buffer, sizeof buffer);
 

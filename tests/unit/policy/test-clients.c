@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-test"
+
+#include "policy/aip-clients.h"
+
+#include <string.h>
+
+#include "base/aip-error.h"
+#include "config/aip-config-loader.h"
+
+#define MAX_TOKEN_LENGTH 4096
+
+static AipConfig *
+parse (const char *text)
+{
+  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
+  AipConfig *config = aip_config_parse (text, strlen (text), "test.conf", problems);
+
+  for (guint i = 0; i < problems->len; i++)
+    {
+      g_autofree char *problem = aip_config_problem_to_string (g_ptr_array_index (problems, i));
+
+      g_test_message ("%s", problem);
+    }
+  g_assert_nonnull (config);
+
+  return config;
+}
+
+static void
+append_client (GString *text, const char *name, const char *token, const char *more)
+{
+  g_autofree char *digest = g_compute_checksum_for_string (G_CHECKSUM_SHA256, token, -1);
+
+  g_string_append_printf (text, "[client %s]\ntoken-sha256=%s\n%s", name, digest, more);
+}
+
+static AipClients *
+make_clients (const char *server)
+{
+  g_autoptr (GString) text = g_string_new (server);
+
+  append_client (text, "alice", "token-of-alice", "");
+  append_client (text, "bob", "token-of-bob", "models=gpt-4o;claude-*\n");
+  append_client (text, "carol", "token-of-carol", "enabled=false\n");
+  append_client (text, "dave", "token-of-dave", "");
+
+  g_autoptr (AipConfig) config = parse (text->str);
+
+  return aip_clients_new (config);
+}
+
+typedef struct
+{
+  const char *token;
+  gssize length;    /* -1: up to the NUL */
+  const char *name; /* whose it is, or NULL */
+  int code;
+  const char *message; /* a part of it */
+} Case;
+
+static void
+check_cases (const AipClients *clients, const Case *cases, gsize n_cases)
+{
+  for (gsize i = 0; i < n_cases; i++)
+    {
+      g_autoptr (GError) error = NULL;
+      const char *token = cases[i].token;
+      gsize length = token == NULL ? 0 : cases[i].length < 0 ? strlen (token) : (gsize) cases[i].length;
+      const AipClient *client = aip_clients_authenticate (clients, token, length, &error);
+
+      g_test_message ("case %" G_GSIZE_FORMAT, i);
+      g_assert_cmpstr (client == NULL ? NULL : client->name, ==, cases[i].name);
+      if (client != NULL)
+        {
+          g_assert_no_error (error);
+          continue;
+        }
+      g_assert_error (error, AIP_ERROR, cases[i].code);
+      g_assert_nonnull (strstr (error->message, cases[i].message));
+      g_assert_null (strstr (error->message, "token-of"));
+    }
+}
+
+static void
+test_required (void)
+{
+  g_autoptr (AipClients) clients = make_clients ("[server]\nrequire-token=true\n");
+  g_autofree char *long_token = g_strnfill (MAX_TOKEN_LENGTH + 1, 'x');
+  const Case cases[] = {
+    { "token-of-alice", -1, "alice" },
+    { "token-of-bob", -1, "bob" },
+    { "token-of-dave", -1, "dave" },
+    { "token-of-carol", -1, NULL, AIP_ERROR_FORBIDDEN, "`carol` is disabled" },
+    { NULL, 0, NULL, AIP_ERROR_UNAUTHENTICATED, "no token: send `Authorization: Bearer TOKEN`" },
+    { "", 0, NULL, AIP_ERROR_UNAUTHENTICATED, "no token" },
+    { "token-of-alicf", -1, NULL, AIP_ERROR_UNAUTHENTICATED, "unknown token" },
+    { "token-of-alice", 13, NULL, AIP_ERROR_UNAUTHENTICATED, "unknown token" },
+    { "token-of-alice", 15, NULL, AIP_ERROR_UNAUTHENTICATED, "unknown token" },
+    { "TOKEN-OF-ALICE", -1, NULL, AIP_ERROR_UNAUTHENTICATED, "unknown token" },
+    { "tok\0n", 5, NULL, AIP_ERROR_UNAUTHENTICATED, "unknown token" },
+    { long_token, MAX_TOKEN_LENGTH, NULL, AIP_ERROR_UNAUTHENTICATED, "unknown token: it must be" },
+    { long_token, MAX_TOKEN_LENGTH + 1, NULL, AIP_ERROR_UNAUTHENTICATED, "longer than 4096 bytes" },
+  };
+
+  g_assert_false (aip_clients_is_empty (clients));
+  check_cases (clients, cases, G_N_ELEMENTS (cases));
+}
+
+/* The digest itself is no token. */
+static void
+test_digest_as_token (void)
+{
+  g_autoptr (AipClients) clients = make_clients ("");
+  g_autofree char *digest = g_compute_checksum_for_string (G_CHECKSUM_SHA256, "token-of-alice", -1);
+
+  g_assert_null (aip_clients_authenticate (clients, digest, strlen (digest), NULL));
+}
+
+static void
+test_not_required (void)
+{
+  g_autoptr (AipClients) clients = make_clients ("[server]\nrequire-token=false\n");
+  g_autofree char *long_token = g_strnfill (MAX_TOKEN_LENGTH + 1, 'x');
+  const Case cases[] = {
+    { "token-of-alice", -1, "alice" },
+    { NULL, 0, "anonymous" },
+    { "", 0, "anonymous" },
+    { "sk-whatever", -1, "anonymous" },
+    { long_token, -1, "anonymous" },
+    { "token-of-carol", -1, NULL, AIP_ERROR_FORBIDDEN, "carol" },
+  };
+
+  check_cases (clients, cases, G_N_ELEMENTS (cases));
+  g_assert_null (aip_clients_authenticate (clients, NULL, 0, NULL)->config);
+}
+
+static void
+test_added_tokens (void)
+{
+  g_autoptr (AipConfig) config = parse ("");
+  g_autoptr (AipClients) clients = aip_clients_new (config);
+
+  g_assert_true (aip_clients_is_empty (clients));
+  for (guint i = 0; i < 20; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("client-%u", i);
+      g_autofree char *token = g_strdup_printf ("token-%u", i);
+
+      aip_clients_add_token (clients, name, token);
+    }
+  g_assert_false (aip_clients_is_empty (clients));
+
+  for (guint i = 0; i < 20; i++)
+    {
+      g_autofree char *name = g_strdup_printf ("client-%u", i);
+      g_autofree char *token = g_strdup_printf ("token-%u", i);
+      const AipClient *client = aip_clients_authenticate (clients, token, strlen (token), NULL);
+
+      g_assert_nonnull (client);
+      g_assert_cmpstr (client->name, ==, name);
+      g_assert_null (client->config);
+      g_assert_true (aip_client_may_use_model (client, "anything"));
+    }
+}
+
+/* What is handed out stays where it is, and lives as long as the table. */
+static void
+test_references (void)
+{
+  AipClients *clients = make_clients ("");
+  const AipClient *alice = aip_clients_authenticate (clients, "token-of-alice", 14, NULL);
+
+  aip_clients_add_token (clients, "demo", "another");
+  aip_clients_ref (clients);
+  aip_clients_unref (clients);
+  g_assert_true (aip_clients_authenticate (clients, "token-of-alice", 14, NULL) == alice);
+  g_assert_cmpstr (alice->config->name, ==, "alice");
+  aip_clients_unref (clients);
+}
+
+static void
+test_models (void)
+{
+  g_autoptr (AipClients) clients = make_clients ("");
+  const AipClient *alice = aip_clients_authenticate (clients, "token-of-alice", 14, NULL);
+  const AipClient *bob = aip_clients_authenticate (clients, "token-of-bob", 12, NULL);
+
+  g_assert_true (aip_client_may_use_model (alice, "gpt-4o"));
+  g_assert_true (aip_client_may_use_model (alice, ""));
+  g_assert_true (aip_client_may_use_model (bob, "gpt-4o"));
+  g_assert_true (aip_client_may_use_model (bob, "claude-sonnet"));
+  g_assert_false (aip_client_may_use_model (bob, "gpt-4o-mini"));
+  g_assert_false (aip_client_may_use_model (bob, "GPT-4o"));
+  g_assert_false (aip_client_may_use_model (bob, ""));
+  g_assert_false (aip_client_may_use_model (bob, "claude\377"));
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+
+  g_test_add_func ("/policy/clients/required", test_required);
+  g_test_add_func ("/policy/clients/digest-as-token", test_digest_as_token);
+  g_test_add_func ("/policy/clients/not-required", test_not_required);
+  g_test_add_func ("/policy/clients/added-tokens", test_added_tokens);
+  g_test_add_func ("/policy/clients/references", test_references);
+  g_test_add_func ("/policy/clients/models", test_models);
+
+  return g_test_run ();
+}
