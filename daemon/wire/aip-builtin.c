@@ -27,13 +27,14 @@ aip_builtin_models (void)
   return model_globs;
 }
 
-/* A plain decimal number of at most six digits. */
+/* A plain decimal number of at most six digits: one number has one name. */
 static gboolean
 parse_number (const char *text, guint least, guint most, guint *number)
 {
   guint64 value;
 
-  if (strlen (text) > 6 || !g_ascii_string_to_unsigned (text, 10, least, most, &value, NULL))
+  if (strlen (text) > 6 || (text[0] == '0' && text[1] != '\0') ||
+      !g_ascii_string_to_unsigned (text, 10, least, most, &value, NULL))
     return FALSE;
   *number = (guint) value;
   return TRUE;
