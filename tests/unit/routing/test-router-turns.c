@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-test"
+
+#include "routes.h"
+
+#include <string.h>
+
+#define N_THREADS 4
+#define N_PLANS 300
+#define N_KEYS 3
+
+static const char config[] = "[routing]\n"
+                             "allow-unknown-models=false\n"
+                             "[provider one]\n"
+                             "dialect=openai\n"
+                             "base-url=https://one.example/v1\n"
+                             "models=m;n;glob-*\n"
+                             "[key a]\nprovider=one\nsecret=env:A\n"
+                             "[key b]\nprovider=one\nsecret=env:B\n"
+                             "[key c]\nprovider=one\nsecret=env:C\n"
+                             "[key d]\nprovider=one\nsecret=env:D\npriority=1\n"
+                             "[key e]\nprovider=one\nsecret=env:E\npriority=1\n";
+
+/* How often each key came first. */
+typedef struct
+{
+  AipRouter *router;
+  const char *model;
+  guint n_plans;
+  guint first[N_KEYS];
+} Tally;
+
+static void *
+tally_cb (void *data)
+{
+  Tally *tally = data;
+  AipRouteQuery query = { .protocol = AIP_PROTOCOL_OPENAI, .model = tally->model };
+
+  for (guint i = 0; i < tally->n_plans; i++)
+    {
+      g_autoptr (GArray) plan = aip_router_plan (tally->router, &query, NULL);
+
+      g_assert_cmpuint (plan->len, ==, 5);
+      tally->first[g_array_index (plan, AipCandidate, 0).key->name[0] - 'a']++;
+      /* The lower group takes turns, too, and never comes first. */
+      g_assert_cmpint (g_array_index (plan, AipCandidate, 2).key->priority, ==, 0);
+      g_assert_cmpint (g_array_index (plan, AipCandidate, 3).key->priority, ==, 1);
+      g_assert_cmpint (g_array_index (plan, AipCandidate, 4).key->priority, ==, 1);
+    }
+
+  return NULL;
+}
+
+static void
+test_order (void)
+{
+  static const char *const expected[] = {
+    "one:a:m one:b:m one:c:m one:d:m one:e:m", "one:b:m one:c:m one:a:m one:e:m one:d:m",
+    "one:c:m one:a:m one:b:m one:d:m one:e:m", "one:a:m one:b:m one:c:m one:e:m one:d:m",
+    "one:b:m one:c:m one:a:m one:d:m one:e:m", "one:c:m one:a:m one:b:m one:e:m one:d:m",
+  };
+  g_autoptr (AipRouter) router = routes_make (config, NULL);
+  AipRouteQuery query = { .model = "m" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (expected); i++)
+    {
+      g_autofree char *plan = routes_plan (router, &query);
+
+      g_assert_cmpstr (plan, ==, expected[i]);
+    }
+}
+
+static void
+check_shares (const char *model)
+{
+  g_autoptr (AipRouter) router = routes_make (config, NULL);
+  Tally tally = { .router = router, .model = model, .n_plans = N_PLANS };
+
+  tally_cb (&tally);
+  for (guint k = 0; k < N_KEYS; k++)
+    g_assert_cmpuint (tally.first[k], ==, N_PLANS / N_KEYS);
+}
+
+static void
+test_shares (void)
+{
+  check_shares ("m");
+  check_shares ("glob-x");
+}
+
+/* Models that are asked for in a fixed alternation must not each get the same key for ever. */
+static void
+test_shares_of_two (void)
+{
+  g_autoptr (AipRouter) router = routes_make (config, NULL);
+  Tally tallies[] = {
+    { .router = router, .model = "m", .n_plans = 1 },
+    { .router = router, .model = "n", .n_plans = 1 },
+    { .router = router, .model = "n", .n_plans = 1 },
+  };
+
+  for (guint i = 0; i < N_PLANS; i++)
+    for (gsize t = 0; t < G_N_ELEMENTS (tallies); t++)
+      tally_cb (&tallies[t]);
+
+  for (guint k = 0; k < N_KEYS; k++)
+    {
+      g_assert_cmpuint (tallies[0].first[k], ==, N_PLANS / N_KEYS);
+      g_assert_cmpuint (tallies[1].first[k] + tallies[2].first[k], ==, 2 * N_PLANS / N_KEYS);
+    }
+}
+
+static void
+check_threads (const char *model)
+{
+  g_autoptr (AipRouter) router = routes_make (config, NULL);
+  Tally tallies[N_THREADS] = { 0 };
+  GThread *threads[N_THREADS];
+  guint sums[N_KEYS] = { 0 };
+
+  for (guint i = 0; i < N_THREADS; i++)
+    {
+      tallies[i] = (Tally){ .router = router, .model = model, .n_plans = N_PLANS };
+      threads[i] = g_thread_new ("plan", tally_cb, &tallies[i]);
+    }
+  for (guint i = 0; i < N_THREADS; i++)
+    {
+      g_thread_join (threads[i]);
+      for (guint k = 0; k < N_KEYS; k++)
+        sums[k] += tallies[i].first[k];
+    }
+
+  for (guint k = 0; k < N_KEYS; k++)
+    g_assert_cmpuint (sums[k], ==, N_THREADS * N_PLANS / N_KEYS);
+}
+
+static void
+test_threads (void)
+{
+  check_threads ("m");
+  check_threads ("glob-x");
+}
+
+/* 1,000 keys and 500 mappings: every key gets its turn. */
+static void
+test_many (void)
+{
+  g_autoptr (GString) text = g_string_new ("[provider one]\ndialect=openai\nbase-url=https://one.example/v1\n"
+                                           "models=*\n");
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+
+  for (guint i = 0; i < 1000; i++)
+    g_string_append_printf (text, "[key k%u]\nprovider=one\nsecret=env:K%u\n", i, i);
+  for (guint i = 0; i < 500; i++)
+    g_string_append_printf (text, "[mapping alias%u]\ntarget=model%u;other\n", i, i);
+
+  g_autoptr (AipRouter) router = routes_make (text->str, NULL);
+  AipRouteQuery query = { .model = "alias499" };
+  for (guint i = 0; i < 1000; i++)
+    {
+      g_autoptr (GArray) plan = aip_router_plan (router, &query, NULL);
+
+      g_assert_cmpuint (plan->len, ==, 2000);
+      g_assert_cmpstr (g_array_index (plan, AipCandidate, 0).model, ==, "model499");
+      g_assert_cmpstr (g_array_index (plan, AipCandidate, 1999).model, ==, "other");
+      g_hash_table_add (seen, (void *) g_array_index (plan, AipCandidate, 0).key->name);
+    }
+
+  g_assert_cmpuint (g_hash_table_size (seen), ==, 1000);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+
+  g_test_add_func ("/routing/router-turns/order", test_order);
+  g_test_add_func ("/routing/router-turns/shares", test_shares);
+  g_test_add_func ("/routing/router-turns/shares-of-two", test_shares_of_two);
+  g_test_add_func ("/routing/router-turns/threads", test_threads);
+  g_test_add_func ("/routing/router-turns/many", test_many);
+
+  return g_test_run ();
+}
