@@ -8,8 +8,9 @@
 #include "base/aip-log.h"
 
 #define MASK "***"
-#define MAX_NAME 40u /* a longer member or header name is not looked at beyond this; keeps the scan linear   \
-                      */
+#define MAX_NAME                                                                                             \
+  40u /* a longer member or header name is not looked at beyond this; keeps the scan linear                  \
+       */
 
 /* Keys that their first bytes give away. The longest of those with a common start comes first. */
 typedef struct
@@ -159,6 +160,23 @@ mask_key (Mask *self)
   return FALSE;
 }
 
+static gsize
+find_value_end (const Mask *self, gsize pos, gboolean rest)
+{
+  if (!rest)
+    {
+      while (pos < self->length && !is_value_end (self->text[pos]))
+        pos++;
+
+      return pos;
+    }
+
+  while (pos < self->length && self->text[pos] != '\0' && strchr ("\r\n\"'", self->text[pos]) == NULL)
+    pos++;
+
+  return pos;
+}
+
 static gboolean
 is_harmless_word (const char *word, gsize length)
 {
@@ -179,7 +197,7 @@ mask_bearer (Mask *self)
     return FALSE;
 
   gsize start = starts_with (self, rest, "%20") ? rest + 3 : skip_blanks (self, rest);
-  gsize end = skip_token (self, start);
+  gsize end = find_value_end (self, start, FALSE);
 
   if (start == rest || end == start || is_harmless_word (self->text + start, end - start))
     return FALSE;
@@ -246,23 +264,6 @@ find_closing_quote (const Mask *self, gsize pos, char quote, gsize n_backslashes
   return pos;
 }
 
-static gsize
-find_value_end (const Mask *self, gsize pos, gboolean rest)
-{
-  if (!rest)
-    {
-      while (pos < self->length && !is_value_end (self->text[pos]))
-        pos++;
-
-      return pos;
-    }
-
-  while (pos < self->length && self->text[pos] != '\0' && strchr ("\r\n\"'", self->text[pos]) == NULL)
-    pos++;
-
-  return pos;
-}
-
 static gboolean
 is_harmless_value (const Mask *self, gsize start)
 {
@@ -281,20 +282,26 @@ mask_named_value (Mask *self)
   if (name == NULL)
     return FALSE;
 
-  gsize start = skip_blanks (self, self->pos + 1);
-  gsize quote = start;
+  gsize opening = skip_blanks (self, self->pos + 1);
+  gsize start = opening;
 
-  while (quote < self->length && self->text[quote] == '\\')
-    quote++;
+  while (start < self->length && self->text[start] == '\\')
+    start++;
 
-  gboolean quoted = quote < self->length && (self->text[quote] == '"' || self->text[quote] == '\'');
-  gsize end = quoted ? find_closing_quote (self, quote + 1, self->text[quote], quote - start)
-                     : find_value_end (self, start, name->rest);
+  char quote = start < self->length ? self->text[start] : '\0';
+  gsize n_backslashes = start - opening;
+  gboolean quoted = quote == '"' || quote == '\'';
 
   if (quoted)
-    start = quote + 1;
+    start++;
 
-  if (end <= start || is_harmless_value (self, start))
+  if (is_harmless_value (self, start))
+    return FALSE;
+
+  gsize end = quoted ? find_closing_quote (self, start, quote, n_backslashes)
+                     : find_value_end (self, start, name->rest);
+
+  if (end <= start)
     return FALSE;
 
   replace (self, start, end);

@@ -51,6 +51,7 @@ static const MaskCase mask_cases[] = {
   { "Bearer abc.def+/=", "Bearer ***" },
   { "bearer  abc", "bearer  ***" },
   { "BEARER%20abc", "BEARER%20***" },
+  { "Bearer ab!cd; next", "Bearer ***; next" },
   { "got " JWT "!", "got eyJ***!" },
   { "Bearer " JWT, "Bearer ***" },
 
@@ -87,6 +88,7 @@ static const MaskCase mask_cases[] = {
   { "{\"api_key\": \"\"}", "{\"api_key\": \"\"}" },
   { "api_key=", "api_key=" },
   { "secret=0123abcd", "secret=***" },
+  { "api_key=\\ab", "api_key=\\***" },
 };
 
 static void
@@ -106,8 +108,9 @@ test_mask (void)
 static void
 test_mask_linear (void)
 {
-  static const char *const parts[] = { "=",   ":",    "://", "://a@",   "key",     "\"", "\\",
-                                       "sk-", "aip-", "eyJ", "bearer ", "api_key", " " };
+  static const char *const parts[] = { "=",       ":",        "://",          "://a@",   "key",
+                                       "\"",      "\\",       "sk-",          "aip-",    "eyJ",
+                                       "bearer ", "key=env:", "key=\\\"env:", "api_key", " " };
 
   for (guint i = 0; i < G_N_ELEMENTS (parts); i++)
     {
