@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""Fixtures of the HTTP tests.
+
+A module that wants settings of its own defines CONFIG (text added to the usual config), PROVIDER
+(lines added to [provider fake]) or DAEMON (arguments of Daemon). Its tests share one daemon, and each
+of them must leave as many open descriptors in it as it found.
+"""
+
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from lib.checks import wait_until  # noqa: E402
+from lib.daemon import Daemon, config as usual_config  # noqa: E402
+from lib.upstream import FakeUpstream  # noqa: E402
+
+SETTLE_TIMEOUT = 10
+
+
+def pytest_configure(config):
+    """Tells pytest what marks there are."""
+    config.addinivalue_line("markers", "slow: takes more than five seconds")
+
+
+class SharedDaemon:
+    """The daemon of a module; a test that brings it down fails, and the next one gets a new one."""
+
+    def __init__(self, module, upstream):
+        self.text = usual_config(
+            upstream, getattr(module, "CONFIG", ""), provider=getattr(module, "PROVIDER", "")
+        )
+        self.options = getattr(module, "DAEMON", {})
+        self.daemon = None
+
+    def get(self):
+        """The running daemon."""
+        if self.daemon is None:
+            self.daemon = Daemon(self.text, **self.options)
+        return self.daemon
+
+    def check(self):
+        """Fails if it is not running any more."""
+        if self.daemon.process.poll() is not None:
+            log, self.daemon = self.daemon.stderr(), None
+            raise AssertionError(f"the daemon is gone:\n{log}")
+
+    def stop(self):
+        """Ends it, if it was used at all."""
+        if self.daemon is not None:
+            self.daemon.stop()
+
+
+@pytest.fixture(scope="module")
+def module_upstream():
+    """The fake upstream of all tests of a module."""
+    upstream = FakeUpstream()
+    yield upstream
+    upstream.close()
+
+
+@pytest.fixture(scope="module")
+def shared_daemon(request, module_upstream):
+    """The daemon of all tests of a module."""
+    shared = SharedDaemon(request.module, module_upstream)
+    yield shared
+    module_upstream.close_connections()
+    shared.stop()
+
+
+@pytest.fixture
+def upstream(module_upstream):
+    """The module's fake upstream, as new."""
+    module_upstream.reset()
+    yield module_upstream
+    module_upstream.check()
+
+
+@pytest.fixture
+def daemon(shared_daemon, upstream):
+    """The module's daemon; fails if the test brought it down or left a descriptor open in it."""
+    running = shared_daemon.get()
+    assert running.chat().status == 200, running.stderr()
+    upstream.reset()
+    before = running.fds({upstream.port})
+    yield running
+    upstream.close_connections()
+    shared_daemon.check()
+    expect_no_more_fds(running, before, {upstream.port})
+
+
+@pytest.fixture
+def start():
+    """Starts daemons of this test's own: `start (config_text, **options)`; they are stopped in the end."""
+    daemons = []
+
+    def start_daemon(text="", **options):
+        daemons.append(Daemon(text, **options))
+        return daemons[-1]
+
+    yield start_daemon
+    for one in daemons:
+        if one.process.returncode is None:
+            one.stop()
+
+
+def expect_no_more_fds(daemon, before, but_ports):
+    """Fails unless the daemon soon has no more open descriptors than `before`."""
+    if not wait_until(lambda: len(daemon.fds(but_ports)) <= len(before), SETTLE_TIMEOUT):
+        extra = sorted(set(daemon.fds(but_ports)) - set(before))
+        raise AssertionError(f"descriptors left open: {extra}\n{daemon.stderr()[-2000:]}")

@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: MIT
+"""Limits on the way in: head, body, connections, descriptors, time, memory."""
+
+import socket
+import threading
+
+import pytest
+
+from lib import answers
+from lib.checks import expect_error, expect_refusal, wait_until
+from lib.client import chunked
+from lib.daemon import config
+
+MIB = 1 << 20
+CONFIG = "[server]\nmax-body=4MiB\n"
+PATH = "/v1/chat/completions"
+CHAT = {"model": "fake-model", "messages": []}
+JSON = ("Content-Type", "application/json")
+
+
+def test_a_large_head_passes(daemon, upstream):
+    assert daemon.chat(headers=[(f"X-Filler-{n}", "f" * 1000) for n in range(40)]).status == 200
+
+
+def test_a_head_of_64_kib_is_refused(daemon, upstream):
+    with daemon.connect() as connection:
+        connection.send_request("POST", PATH, [("X-Filler", "f" * 66000)], json=CHAT)
+        response = expect_refusal(connection, 431)
+    expect_error(response, 431)
+    assert not upstream.requests
+
+
+def test_an_endless_head_is_refused(daemon, upstream):
+    with daemon.connect() as connection:
+        connection.send(b"GET /v1/models HTTP/1.1\r\nHost: localhost\r\n")
+        with pytest.raises(OSError):
+            for _ in range(10000):
+                connection.send(b"X-Filler: " + b"f" * 10000 + b"\r\n")
+        assert connection.read_response().status == 431
+
+
+def test_many_small_fields_are_refused(daemon, upstream):
+    with daemon.connect() as connection:
+        connection.send_request("GET", "/v1/models", [("A", "b")] * 20000)
+        expect_refusal(connection, 431)
+
+
+def test_an_announced_body_over_the_limit_is_refused_unread(daemon, upstream):
+    with daemon.connect() as connection:
+        connection.send_request("POST", PATH, [JSON, ("Content-Length", 100 * MIB)])
+        response = expect_refusal(connection, 413)
+    expect_error(response, 413, "max-body")
+    assert not upstream.requests
+
+
+def test_an_announced_body_over_the_limit_is_not_asked_for(daemon, upstream):
+    with daemon.connect() as connection:
+        connection.send_request(
+            "POST", PATH, [JSON, ("Content-Length", 100 * MIB), ("Expect", "100-continue")]
+        )
+        assert not expect_refusal(connection, 413).interim
+
+
+def send_until_refused(connection, pieces):
+    """Sends the pieces until the peer closes; returns how many bytes it took."""
+    sent = 0
+    try:
+        for piece in pieces:
+            connection.send(piece)
+            sent += len(piece)
+    except OSError:
+        pass
+    return sent
+
+
+def test_the_refusal_is_read_by_a_client_that_goes_on_sending(daemon, upstream):
+    with daemon.connect() as connection:
+        connection.send_request("POST", PATH, [JSON, ("Content-Length", 100 * MIB)])
+        sent = send_until_refused(connection, [b"x" * 65536] * 1600)
+        assert connection.read_response().status == 413
+    assert sent < 50 * MIB
+
+
+def test_a_chunked_body_is_counted(daemon, upstream):
+    with daemon.connect() as connection:
+        connection.send_request("POST", PATH, [JSON, ("Transfer-Encoding", "chunked")])
+        sent = send_until_refused(connection, [chunked(b"x" * 65536, end=False)] * 1600)
+        expect_error(connection.read_response(), 413)
+    assert sent < 50 * MIB
+    assert not upstream.requests
+
+
+def test_a_chunk_that_announces_too_much_is_refused_unread(daemon, upstream):
+    with daemon.connect() as connection:
+        connection.send_request("POST", PATH, [JSON, ("Transfer-Encoding", "chunked")])
+        connection.send(b"6400000\r\n")
+        assert connection.read_response().status == 413
+
+
+def test_a_streamed_upload_over_the_limit_is_cut(daemon, upstream):
+    held = upstream.hold(streaming=True)
+    with daemon.connect() as connection:
+        connection.send_request(
+            "POST",
+            "/v1/files",
+            [("Transfer-Encoding", "chunked"), ("Content-Type", "application/octet-stream")],
+        )
+        reader = threading.Thread(target=lambda: drain(held.take()))
+        reader.start()
+        send_until_refused(connection, [chunked(b"x" * 65536, end=False)] * 1600)
+        assert connection.read_response().status == 413
+        reader.join(20)
+        assert not reader.is_alive()
+    assert not upstream.request.complete
+
+
+def drain(exchange):
+    """Reads a request's body to its end, however that comes."""
+    try:
+        for _ in exchange.iter_body():
+            pass
+    except Exception:  # pylint: disable=broad-except
+        pass
+    exchange.close()
+    exchange.release()
+
+
+def test_a_body_just_at_the_limit_passes(daemon, upstream):
+    body = b'{"model":"fake-model","messages":[]' + b" " * (4 * MIB - 36) + b"}"
+    assert len(body) == 4 * MIB
+    assert daemon.request("POST", PATH, [JSON], body).status == 200
+    assert upstream.request.body == body
+    assert daemon.request("POST", PATH, [JSON], body + b" ").status == 413
+
+
+def test_a_100_mb_upload_and_answer_pass_when_allowed(start, upstream):
+    daemon = start(config(upstream, "[server]\nmax-body=200MiB\n"))
+    before = daemon.rss()
+    size = 100 * MIB
+    upstream.answer_with(answers.big(size))
+    with daemon.connect() as connection:
+        connection.send_request(
+            "POST", "/v1/files", [("Content-Type", "application/octet-stream"), ("Content-Length", size)]
+        )
+        writer = threading.Thread(target=lambda: [connection.send(b"u" * MIB) for _ in range(100)])
+        writer.start()
+        response = connection.read_head()
+        received = sum(len(piece) for piece in connection.iter_body(response))
+        writer.join()
+    assert received == size and len(upstream.request.body) == size
+    assert daemon.rss() - before < 24 * MIB
+
+
+@pytest.fixture(name="small_daemon")
+def small_daemon_fixture(start, upstream):
+    return start(config(upstream, "[server]\nmax-connections=8\nworkers=2\n"))
+
+
+def test_connections_over_the_limit_get_503_until_others_leave(small_daemon, upstream):
+    connections = [small_daemon.connect() for _ in range(8)]
+    for connection in connections:
+        assert connection.request("POST", PATH, json=CHAT).status == 200
+    for _ in range(3):
+        with small_daemon.connect() as refused:
+            response = refused.read_response()
+            assert response.status == 503, response
+            refused.expect_close()
+    for connection in connections:
+        assert connection.request("POST", PATH, json=CHAT).status == 200
+        connection.close()
+
+    def answered():
+        with small_daemon.connect() as connection:
+            return connection.request("POST", PATH, json=CHAT).status == 200
+
+    assert wait_until(answered)
+
+
+def test_recovery_from_having_no_descriptors(start, upstream):
+    daemon = start(config(upstream, "[server]\nworkers=1\n"), nofile=48)
+    assert daemon.chat().status == 200
+    hoard = []
+    for _ in range(100):
+        sock = socket.create_connection(daemon.address)
+        hoard.append(sock)
+    assert wait_until(lambda: len(daemon.fds()) >= 44), daemon.fds()
+    for sock in hoard:
+        sock.close()
+    assert wait_until(lambda: len(daemon.fds()) < 30), daemon.fds()
+    for _ in range(3):
+        assert daemon.chat().status == 200
+
+
+def settle(progress, seconds=1.0):
+    """Waits until `progress ()` stops changing for a while."""
+    event = threading.Event()
+    last, quiet = progress(), 0
+    for _ in range(300):
+        event.wait(seconds / 5)
+        now = progress()
+        quiet = quiet + 1 if now == last else 0
+        last = now
+        if quiet == 5:
+            return now
+    raise AssertionError(f"never settled: {last}")
+
+
+def test_a_client_that_never_reads_costs_no_memory(daemon, upstream):
+    sent = [0]
+    left = threading.Event()
+
+    def pour(exchange):
+        event = answers.chunk(answers.delta("x" * 1000)) * 16
+        exchange.send(answers.stream_head())
+        try:
+            while not exchange.upstream.stopping.is_set():
+                exchange.send(event)
+                sent[0] += len(event)
+        finally:
+            left.set()
+
+    upstream.answer_with(pour)
+    before = daemon.rss()
+    with daemon.connect() as connection:
+        connection.send_request("POST", PATH, json=CHAT | {"stream": True})
+        settle(lambda: sent[0])
+        assert sent[0] > 0
+        assert daemon.rss() - before < 16 * MIB, f"{sent[0]} bytes sent"
+    assert left.wait(10), "the upstream was not told that the client left"
+
+
+def test_a_client_that_reads_late_gets_everything(daemon, upstream):
+    size = 40 * MIB
+    upstream.answer_with(answers.big(size))
+    before = daemon.rss()
+    with daemon.connect() as connection:
+        connection.send_request("GET", "/v1/files/file-1/content")
+        response = connection.read_head()
+        threading.Event().wait(0.5)
+        assert daemon.rss() - before < 16 * MIB
+        assert sum(len(piece) for piece in connection.iter_body(response)) == size
+
+
+def test_an_upstream_that_never_reads_costs_no_memory(start, upstream):
+    daemon = start(config(upstream, "[server]\nmax-body=1GiB\n"))
+    upstream.hold(streaming=True)
+    before = daemon.rss()
+    sent = [0]
+    with daemon.connect() as connection:
+        connection.send_request(
+            "POST", "/v1/files", [("Content-Type", "application/octet-stream"), ("Content-Length", 512 * MIB)]
+        )
+
+        def pour():
+            try:
+                while True:
+                    connection.send(b"x" * 65536)
+                    sent[0] += 65536
+            except OSError:
+                pass
+
+        writer = threading.Thread(target=pour)
+        writer.start()
+        settle(lambda: sent[0])
+        assert 0 < sent[0] < 64 * MIB
+        assert daemon.rss() - before < 24 * MIB
+        connection.sock.shutdown(socket.SHUT_RDWR)
+        writer.join()
+
+
+def test_a_flood_of_pipelined_requests_costs_no_memory(daemon, upstream):
+    """They wait in the socket while the first one is under way."""
+    held = upstream.hold()
+    before = daemon.rss()
+    sent = [0]
+    with daemon.connect() as connection:
+        connection.send_request("POST", PATH, json=CHAT)
+        exchange = held.take()
+        flood = connection.request_bytes("POST", PATH, json=CHAT | {"pad": "p" * 60000})
+
+        def pour():
+            try:
+                for _ in range(3000):
+                    connection.send(flood)
+                    sent[0] += len(flood)
+            except OSError:
+                pass
+
+        writer = threading.Thread(target=pour)
+        writer.start()
+        settle(lambda: sent[0])
+        assert daemon.rss() - before < 16 * MIB, f"{sent[0]} bytes sent"
+        connection.sock.shutdown(socket.SHUT_RDWR)
+        writer.join()
+    assert exchange.wait_for_peer_to_leave()
+    exchange.close()
+    exchange.release()
+
+
+@pytest.mark.slow
+def test_what_is_too_slow_is_ended(daemon, upstream):
+    """Slow heads, one at once silent and one dripping, end after ten seconds; all tried at the same time."""
+    failures = []
+
+    def silent_head():
+        with daemon.connect(timeout=30) as connection:
+            connection.send(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n")
+            answer = connection.stream.read_to_eof()
+            assert answer == b"" or answer.startswith(b"HTTP/1.1 408 "), answer
+
+    def dripping_head():
+        with daemon.connect(timeout=30) as connection:
+            with pytest.raises(OSError):
+                for _ in range(60):
+                    connection.send(b"X-A: b\r\n" if _ else b"GET /v1/models HTTP/1.1\r\n")
+                    threading.Event().wait(0.5)
+
+    def nothing_at_all():
+        with daemon.connect(timeout=90) as connection:
+            answer = connection.stream.read_to_eof()
+            assert answer == b"" or answer.startswith(b"HTTP/1.1 408 "), answer
+
+    def run(probe):
+        try:
+            probe()
+        except BaseException as error:  # pylint: disable=broad-except
+            failures.append(f"{probe.__name__}: {error!r}")
+
+    threads = [
+        threading.Thread(target=run, args=(probe,)) for probe in (silent_head, dripping_head, nothing_at_all)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(100)
+    assert not failures

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: MIT
+"""Leaving in good order, and what systemd is told."""
+
+import signal
+import socket
+import threading
+
+import pytest
+
+from lib import answers
+from lib.checks import wait_until
+from lib.daemon import config
+
+PATH = "/v1/chat/completions"
+CHAT = {"model": "fake-model", "messages": []}
+STREAM = CHAT | {"stream": True}
+
+
+def begin_stream(daemon, upstream):
+    """A stream that has begun: its connection, the upstream's side, and the events to come."""
+    held = upstream.hold()
+    connection = daemon.connect()
+    connection.send_request("POST", PATH, json=STREAM)
+    exchange = held.take()
+    exchange.send(answers.stream_head() + answers.chunk(answers.delta("a")))
+    events = connection.iter_events(connection.read_head())
+    assert next(events)
+    return connection, exchange, events
+
+
+def refuses(daemon):
+    """Whether it takes no more connections."""
+    try:
+        with daemon.connect() as connection:
+            return not connection.stream.fill()
+    except OSError:
+        return True
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_running_stream_is_drained(start, upstream, number):
+    daemon = start(config(upstream))
+    connection, exchange, events = begin_stream(daemon, upstream)
+    daemon.process.send_signal(number)
+    assert wait_until(lambda: refuses(daemon))
+    assert daemon.process.poll() is None
+    exchange.send(answers.chunk(answers.delta("b")))
+    assert b'"b"' in next(events)
+    exchange.send(answers.chunk(answers.finish()) + b"0\r\n\r\n")
+    exchange.release()
+    assert list(events)[-1] == b"data: [DONE]"
+    connection.expect_close()
+    assert daemon.wait_for_exit()[0] == 0
+
+
+def test_a_waiting_plain_request_is_drained(start, upstream):
+    daemon = start(config(upstream))
+    held = upstream.hold()
+    with daemon.connect() as connection:
+        connection.send_request("POST", PATH, json=CHAT)
+        exchange = held.take()
+        daemon.process.send_signal(signal.SIGTERM)
+        assert wait_until(lambda: refuses(daemon))
+        exchange.send(answers.whole())
+        exchange.release()
+        response = connection.read_response()
+        assert response.body == answers.CHAT and response.header("Connection").lower() == "close"
+        connection.expect_close()
+    assert daemon.wait_for_exit()[0] == 0
+
+
+def test_an_upload_under_way_is_drained(start, upstream):
+    daemon = start(config(upstream))
+    with daemon.connect() as connection:
+        data = connection.request_bytes("POST", PATH, json=CHAT)
+        connection.send(data[:-5])
+        assert daemon.chat().status == 200
+        daemon.process.send_signal(signal.SIGTERM)
+        assert wait_until(lambda: refuses(daemon))
+        connection.send(data[-5:])
+        assert connection.read_response().status == 200
+    assert daemon.wait_for_exit()[0] == 0
+
+
+def test_idle_connections_do_not_hold_it_up(start, upstream):
+    daemon = start(config(upstream, "[server]\nshutdown-timeout=60s\n"))
+    connections = [daemon.connect() for _ in range(5)]
+    for connection in connections[:3]:
+        assert connection.request("POST", PATH, json=CHAT).status == 200
+    daemon.process.send_signal(signal.SIGTERM)
+    assert daemon.wait_for_exit(20)[0] == 0
+    for connection in connections:
+        connection.expect_close()
+
+
+def test_the_time_limit_is_kept(start, upstream):
+    daemon = start(config(upstream, "[server]\nshutdown-timeout=1s\n"))
+    connection, exchange, _ = begin_stream(daemon, upstream)
+    daemon.process.send_signal(signal.SIGTERM)
+    assert daemon.wait_for_exit(20)[0] == 0
+    assert exchange.wait_for_peer_to_leave()
+    assert b"[DONE]" not in connection.stream.read_to_eof()
+    exchange.close()
+
+
+def test_a_second_signal_ends_it_at_once(start, upstream):
+    daemon = start(config(upstream, "[server]\nshutdown-timeout=60s\n"))
+    _, exchange, _ = begin_stream(daemon, upstream)
+    daemon.process.send_signal(signal.SIGTERM)
+    assert wait_until(lambda: refuses(daemon))
+    daemon.process.send_signal(signal.SIGTERM)
+    daemon.wait_for_exit(20)
+    exchange.close()
+
+
+class Notify:
+    """A stand-in for systemd's notification socket."""
+
+    def __init__(self, path):
+        self.path = str(path)
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.sock.bind(self.path)
+        self.messages = []
+        self.changed = threading.Condition()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        while True:
+            data = self.sock.recv(4096)
+            with self.changed:
+                self.messages += data.decode().split("\n")
+                self.changed.notify_all()
+
+    def wait_for(self, message, count=1, timeout=10):
+        """Waits for `count` messages that begin so."""
+
+        def there():
+            return sum(line.startswith(message) for line in self.messages) >= count
+
+        with self.changed:
+            assert self.changed.wait_for(there, timeout), (message, self.messages)
+
+
+def test_systemd_is_told(start, upstream, tmp_path):
+    notify = Notify(tmp_path / "notify")
+    daemon = start(config(upstream), env={"NOTIFY_SOCKET": notify.path, "WATCHDOG_USEC": "400000"})
+    notify.wait_for("READY=1")
+    notify.wait_for("WATCHDOG=1", count=3)
+    daemon.process.send_signal(signal.SIGHUP)
+    assert daemon.chat().status == 200
+    daemon.process.send_signal(signal.SIGTERM)
+    notify.wait_for("STOPPING=1")
+    assert daemon.wait_for_exit()[0] == 0
+
+
+def test_no_watchdog_unless_asked(start, upstream, tmp_path):
+    notify = Notify(tmp_path / "notify")
+    daemon = start(config(upstream), env={"NOTIFY_SOCKET": notify.path})
+    notify.wait_for("READY=1")
+    daemon.stop()
+    assert not [line for line in notify.messages if line.startswith("WATCHDOG")]
+
+
+def test_an_abstract_notification_socket(start, upstream):
+    path = f"\0aiproxy-test-{id(upstream)}"
+    notify = Notify(path)
+    start(config(upstream), env={"NOTIFY_SOCKET": "@" + path[1:]})
+    notify.wait_for("READY=1")
+
+
+def test_a_missing_notification_socket_does_no_harm(start, upstream, tmp_path):
+    assert start(config(upstream), env={"NOTIFY_SOCKET": str(tmp_path / "none")}).chat().status == 200
+
+
+def test_sockets_from_systemd(start, upstream):
+    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as second:
+        daemon = start(config(upstream), inherit=(first, second))
+        for sock in (first, second):
+            with daemon.connect(address=sock.getsockname(), host="localhost") as connection:
+                for _ in range(4):
+                    assert connection.request("POST", PATH, json=CHAT).status == 200
+
+
+def test_many_connections_on_a_socket_from_systemd(start, upstream):
+    """All workers serve it."""
+    with socket.create_server(("127.0.0.1", 0)) as sock:
+        daemon = start(config(upstream, "[server]\nworkers=3\n"), inherit=(sock,))
+        for _ in range(30):
+            with daemon.connect(address=sock.getsockname(), host="localhost") as connection:
+                assert connection.request("POST", PATH, json=CHAT).status == 200
