@@ -117,8 +117,8 @@ typedef struct
   int priority;
   guint weight;
   gboolean verify_tls;
-  char *ca_file; /* (nullable) `ca-file`: PEM bundle instead of the system's */
-  char *proxy;   /* (nullable) URL, or "none"; unset: the environment's proxy settings count */
+  char *ca_file;        /* (nullable) `ca-file`: PEM bundle instead of the system's */
+  char *proxy;          /* (nullable) URL, or "none"; unset: the environment's proxy settings count */
   AipTimeouts timeouts; /* [timeouts] with this provider's own values over it */
 } AipProviderConfig;
 

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-config"
+
+#include "config/aip-config-draft.h"
+#include "config/aip-config-schema.h"
+
+/* Blanks around entries mean nothing, nor does an empty one, as behind a last ";". */
+static void
+tidy_items (char **items)
+{
+  guint kept = 0;
+
+  for (guint i = 0; items[i] != NULL; i++)
+    {
+      g_strstrip (items[i]);
+      if (*items[i] == '\0')
+        g_free (items[i]);
+      else
+        items[kept++] = items[i];
+    }
+  items[kept] = NULL;
+}
+
+static gboolean
+parse_value (const AipSetting *setting, GKeyFile *values, const char *group, void *field, GError **error)
+{
+  g_autoptr (GError) escape_error = NULL;
+  g_auto (GStrv) items = NULL;
+  g_autofree char *text = NULL;
+
+  if (setting->type->parse_items != NULL)
+    items = g_key_file_get_string_list (values, group, setting->key, NULL, &escape_error);
+  else
+    text = g_key_file_get_string (values, group, setting->key, &escape_error);
+
+  if (escape_error != NULL)
+    {
+      /* GKeyFile's own words repeat the value. */
+      g_set_error_literal (error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_INVALID_VALUE,
+                           "has a \"\\\" that means nothing; write \\\\ for a \"\\\"");
+      return FALSE;
+    }
+  if (items != NULL)
+    {
+      tidy_items (items);
+      return setting->type->parse_items (setting, items, field, error);
+    }
+  return setting->type->parse (setting, g_strstrip (text), field, error);
+}
+
+static void
+apply_default (const AipSetting *setting, AipConfig *config, void *field)
+{
+  g_autoptr (GError) error = NULL;
+  g_auto (GStrv) items = NULL;
+  const char *initial = setting->initial == NULL ? "" : setting->initial;
+
+  if (setting->inherit != 0)
+    *(guint64 *) field = G_STRUCT_MEMBER (guint64, config, setting->inherit);
+  else if (setting->type->parse_items != NULL)
+    {
+      items = g_strsplit (initial, ";", -1);
+      tidy_items (items);
+      setting->type->parse_items (setting, items, field, &error);
+    }
+  else if (!setting->required || setting->type->clear != NULL)
+    setting->type->parse (setting, initial, field, &error);
+  g_assert_no_error (error);
+}
+
+static void
+read_setting (AipConfigDraft *draft,
+              AipConfig *config,
+              const char *group,
+              const AipSetting *setting,
+              void *field)
+{
+  AipConfigSource *source = aip_config_draft_find (draft, group, setting->key);
+  g_autoptr (GError) error = NULL;
+
+  if (source != NULL && parse_value (setting, source->values, group, field, &error))
+    return;
+
+  if (source != NULL)
+    aip_config_draft_report (draft, TRUE, group, setting->key, "%s", error->message);
+  else if (setting->required)
+    aip_config_draft_report (draft, TRUE, group, setting->key, "is missing; write the %s", setting->doc);
+  apply_default (setting, config, field);
+}
+
+static void
+read_section (AipConfigDraft *draft,
+              AipConfig *config,
+              const AipSettingGroup *kind,
+              const char *group,
+              void *section)
+{
+  for (const AipSetting *setting = kind->settings; setting->key != NULL; setting++)
+    read_setting (draft, config, group, setting, G_STRUCT_MEMBER_P (section, setting->offset));
+}
+
+static void
+read_named_sections (AipConfigDraft *draft, AipConfig *config, const AipSettingGroup *kind)
+{
+  g_autoptr (GPtrArray) names = aip_config_draft_list_groups (draft, kind->name);
+  GPtrArray *elements = G_STRUCT_MEMBER (GPtrArray *, config, kind->offset);
+
+  for (guint i = 0; g_ptr_array_index (names, i) != NULL; i++)
+    {
+      const char *name = g_ptr_array_index (names, i);
+      g_autofree char *group = g_strconcat (kind->name, " ", name, NULL);
+      void *element = g_malloc0 (kind->size);
+
+      *(char **) element = g_strdup (name);
+      g_ptr_array_add (elements, element);
+      read_section (draft, config, kind, group, element);
+    }
+}
+
+/**
+ * aip_config_build:
+ * @draft: what was read
+ *
+ * Makes a snapshot of the strongest value of each setting, else its default. Values that are wrong are
+ * reported and replaced by the default, so that whoever checks further finds every field filled.
+ *
+ * Returns: (transfer full): the snapshot
+ */
+AipConfig *
+aip_config_build (AipConfigDraft *draft)
+{
+  AipConfig *config = aip_config_new_unset ();
+
+  for (const AipSettingGroup *kind = aip_setting_groups; kind->name != NULL; kind++)
+    if (kind->size > 0)
+      read_named_sections (draft, config, kind);
+    else
+      read_section (draft, config, kind, kind->name, G_STRUCT_MEMBER_P (config, kind->offset));
+
+  config->server.listen_is_default = aip_config_draft_find (draft, "server", "listen") == NULL;
+  return config;
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-config"
+
+#include "config/aip-config-loader.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "aip-build.h"
+#include "config/aip-config-draft.h"
+
+/* Far above any real file; a wrong path must not eat the memory. */
+#define MAX_FILE_SIZE (4 * 1024 * 1024)
+
+/* Returns NULL with errno set. */
+static GString *
+read_descriptor (int fd)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  char buffer[16384];
+  struct stat status;
+  gssize count;
+
+  if (fstat (fd, &status) != 0)
+    return NULL;
+  if (!S_ISREG (status.st_mode))
+    errno = S_ISDIR (status.st_mode) ? EISDIR : EINVAL;
+  else if (status.st_size > MAX_FILE_SIZE)
+    errno = EFBIG;
+  else
+    {
+      while ((count = read (fd, buffer, sizeof buffer)) > 0 && text->len <= MAX_FILE_SIZE)
+        g_string_append_len (text, buffer, count);
+      if (count == 0)
+        return g_steal_pointer (&text);
+      errno = count > 0 ? EFBIG : errno;
+    }
+  return NULL;
+}
+
+static void
+read_file (AipConfigDraft *draft, const char *path)
+{
+  /* A pipe in the file's place must not hold up the start. */
+  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  g_autoptr (GString) text = NULL;
+  int saved_errno;
+
+  if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+    return;
+
+  text = fd < 0 ? NULL : read_descriptor (fd);
+  saved_errno = errno;
+  if (fd >= 0)
+    g_close (fd, NULL);
+  if (text == NULL)
+    aip_config_draft_report_at (draft, TRUE, path, 0, NULL, NULL,
+                                "cannot be read: %s; make it a file that this user may read",
+                                g_strerror (saved_errno));
+  else
+    aip_config_read_text (draft, path, text->str, text->len);
+}
+
+static void
+apply_overrides (AipConfigDraft *draft, const AipConfigOverrides *overrides)
+{
+  AipConfigSource *source = aip_config_draft_add_source (draft, "command line");
+
+  if (overrides->listen != NULL && overrides->listen[0] != NULL)
+    g_key_file_set_string_list (source->values, "server", "listen", overrides->listen,
+                                g_strv_length ((char **) overrides->listen));
+  if (overrides->demo)
+    g_key_file_set_string (source->values, "provider demo", "dialect", "builtin");
+}
+
+static int
+compare_problems (const void *a, const void *b)
+{
+  const AipConfigProblem *left = *(const AipConfigProblem *const *) a;
+  const AipConfigProblem *right = *(const AipConfigProblem *const *) b;
+  int order = g_strcmp0 (left->file, right->file);
+
+  return order != 0 ? order : (left->line > right->line) - (left->line < right->line);
+}
+
+static AipConfig *
+finish (AipConfigDraft *draft)
+{
+  g_autoptr (AipConfig) config = aip_config_build (draft);
+
+  aip_config_check (draft, config);
+  if (draft->problems != NULL)
+    g_ptr_array_sort (draft->problems, compare_problems);
+  return draft->failed ? NULL : g_steal_pointer (&config);
+}
+
+/**
+ * aip_config_load:
+ * @paths: (array zero-terminated=1): config files in rising precedence; one that does not exist is
+ *   passed over
+ * @environment: (nullable) (array zero-terminated=1): "NAME=value", stronger than files
+ * @overrides: (nullable): what the command line says, stronger than all
+ * @problems: (element-type AipConfigProblem) (nullable): where to add all that is wrong, sorted by
+ *   file and line
+ *
+ * Reads the whole configuration and checks it whole. Touches no network, and of the files that settings
+ * name it only asks whether they can be read.
+ *
+ * Returns: (transfer full) (nullable): the snapshot; NULL: a problem is fatal
+ */
+AipConfig *
+aip_config_load (const char *const *paths,
+                 const char *const *environment,
+                 const AipConfigOverrides *overrides,
+                 GPtrArray *problems)
+{
+  g_autoptr (AipConfigDraft) draft = aip_config_draft_new (problems);
+
+  g_return_val_if_fail (paths != NULL, NULL);
+
+  for (; *paths != NULL; paths++)
+    read_file (draft, *paths);
+  if (environment != NULL && overrides != NULL && overrides->plain_names)
+    aip_config_read_plain_names (draft, environment);
+  if (environment != NULL)
+    aip_config_read_environment (draft, environment);
+  if (overrides != NULL)
+    apply_overrides (draft, overrides);
+  return finish (draft);
+}
+
+/**
+ * aip_config_parse:
+ * @text: (array length=length): a config file; need not end with NUL
+ * @length: bytes of @text
+ * @name: what to call it in problems
+ * @problems: (element-type AipConfigProblem) (nullable): where to add all that is wrong
+ *
+ * Reads and checks one text, with defaults below and nothing above.
+ *
+ * Returns: (transfer full) (nullable): the snapshot; NULL: a problem is fatal
+ */
+AipConfig *
+aip_config_parse (const char *text, gsize length, const char *name, GPtrArray *problems)
+{
+  g_autoptr (AipConfigDraft) draft = aip_config_draft_new (problems);
+
+  g_return_val_if_fail (text != NULL, NULL);
+  g_return_val_if_fail (name != NULL, NULL);
+
+  aip_config_read_text (draft, name, text, length);
+  return finish (draft);
+}
+
+/**
+ * aip_config_dup_default_paths:
+ *
+ * Returns: (transfer full) (array zero-terminated=1): where config files are looked for, in rising
+ *   precedence: the system's, the user's
+ */
+char **
+aip_config_dup_default_paths (void)
+{
+  char **paths = g_new0 (char *, 3);
+
+  paths[0] = g_build_filename (AIP_SYSCONFDIR, "aiproxy", "aiproxy.conf", NULL);
+  paths[1] = g_build_filename (g_get_user_config_dir (), "aiproxy", "aiproxy.conf", NULL);
+  return paths;
+}
+
+/**
+ * aip_config_problem_free:
+ * @problem: (transfer full): a problem
+ */
+void
+aip_config_problem_free (AipConfigProblem *problem)
+{
+  g_free (problem->file);
+  g_free (problem->group);
+  g_free (problem->key);
+  g_free (problem->message);
+  g_free (problem);
+}
+
+/**
+ * aip_config_problem_to_string:
+ * @problem: a problem
+ *
+ * Returns: (transfer full): "FILE:LINE: [group] key: message", without the parts that are not known, and
+ *   with "warning: " behind the place when it is only one
+ */
+char *
+aip_config_problem_to_string (const AipConfigProblem *problem)
+{
+  GString *text = g_string_new (problem->file);
+
+  g_return_val_if_fail (problem != NULL, NULL);
+
+  if (problem->line > 0)
+    g_string_append_printf (text, ":%u", problem->line);
+  g_string_append (text, problem->fatal ? ": " : ": warning: ");
+  if (problem->group != NULL)
+    g_string_append_printf (text, problem->key == NULL ? "[%s]: " : "[%s] ", problem->group);
+  if (problem->key != NULL)
+    g_string_append_printf (text, "%s: ", problem->key);
+  g_string_append (text, problem->message);
+  return g_string_free (text, FALSE);
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-config"
+
+#include "config/aip-config-types.h"
+
+#include <string.h>
+
+#include "config/aip-config-url.h"
+#include "config/aip-config-values.h"
+
+/* What RFC 9110, section 5.6.2, calls a token. */
+#define TOKEN_CHARACTERS G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "!#$%&'*+-.^_`|~"
+
+static gboolean
+parse_listen (const AipSetting *setting, char **items, void *field, GError **error)
+{
+  if (items[0] == NULL)
+    return aip_setting_fail (error, "is empty; write at least one address, such as 127.0.0.1:8000");
+
+  for (guint i = 0; items[i] != NULL; i++)
+    {
+      g_autoptr (GSocketAddress) address = aip_config_parse_listen (items[i], error);
+
+      if (address == NULL)
+        return FALSE;
+      for (guint j = 0; j < i; j++)
+        if (g_str_equal (items[i], items[j]) && !g_str_has_suffix (items[i], ":0"))
+          return aip_setting_fail (error, "names one address twice; leave the second one out");
+    }
+  *(char ***) field = g_strdupv (items);
+  return TRUE;
+}
+
+static gboolean
+parse_hosts (const AipSetting *setting, char **items, void *field, GError **error)
+{
+  for (guint i = 0; items[i] != NULL; i++)
+    if (items[i][strspn (items[i], G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-._:[]")] != '\0')
+      return aip_setting_fail (
+          error, "has an entry that is no host; write names or addresses without scheme, path and "
+                 "wildcards, such as ai.example or ai.example:8000, separated by \";\"");
+  *(char ***) field = g_strdupv (items);
+  return TRUE;
+}
+
+static gboolean
+is_origin (const char *text)
+{
+  const char *host = strstr (text, "://");
+
+  if (host == NULL || host == text || !g_ascii_isalpha (*text))
+    return FALSE;
+  for (const char *letter = text; letter < host; letter++)
+    if (!g_ascii_isalnum (*letter) && strchr ("+-.", *letter) == NULL)
+      return FALSE;
+  host += strlen ("://");
+  return *host != '\0' && host[strspn (host, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-._:[]")] == '\0';
+}
+
+static gboolean
+parse_origins (const AipSetting *setting, char **items, void *field, GError **error)
+{
+  for (guint i = 0; items[i] != NULL; i++)
+    if (!is_origin (items[i]))
+      return aip_setting_fail (
+          error, "has an entry that is no origin; write each one in full as SCHEME://HOST or "
+                 "SCHEME://HOST:PORT without a path, such as https://app.example: there is no wildcard, as "
+                 "any page could then use your keys");
+  *(char ***) field = g_strdupv (items);
+  return TRUE;
+}
+
+static gboolean
+parse_proxy (const AipSetting *setting, const char *text, void *field, GError **error)
+{
+  if (*text == '\0')
+    return TRUE;
+  if (!g_str_equal (text, "none") && !aip_config_url_check_proxy (text, error))
+    return FALSE;
+  *(char **) field = g_strdup (text);
+  return TRUE;
+}
+
+static gboolean
+is_variable (const char *name)
+{
+  return (g_ascii_isalpha (*name) || *name == '_') &&
+         name[strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_")] == '\0';
+}
+
+static gboolean
+is_credential (const char *name)
+{
+  return *name != '\0' && *name != '.' &&
+         name[strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_.")] == '\0';
+}
+
+static gboolean
+parse_secret (const AipSetting *setting, const char *text, void *field, GError **error)
+{
+  AipKeyConfig *key = (AipKeyConfig *) ((char *) field - G_STRUCT_OFFSET (AipKeyConfig, ref_kind));
+  const char *name = strchr (text, ':');
+
+  name = name == NULL ? "" : name + 1;
+  if (g_str_equal (text, "keyring"))
+    key->ref_kind = AIP_KEY_REF_KEYRING;
+  else if (g_str_has_prefix (text, "env:") && is_variable (name))
+    key->ref_kind = AIP_KEY_REF_ENVIRONMENT;
+  else if (g_str_has_prefix (text, "credential:") && is_credential (name))
+    key->ref_kind = AIP_KEY_REF_CREDENTIAL;
+  else
+    return aip_setting_fail (
+        error,
+        "is none of keyring, env:VARIABLE and credential:NAME; a key never stands in this file: "
+        "write secret=keyring and put the key into the keyring with: aiproxyctl key secret %s",
+        key->name);
+  key->ref = g_strdup (name);
+  return TRUE;
+}
+
+static void
+clear_secret (void *field)
+{
+  AipKeyConfig *key = (AipKeyConfig *) ((char *) field - G_STRUCT_OFFSET (AipKeyConfig, ref_kind));
+
+  g_clear_pointer (&key->ref, g_free);
+}
+
+static gboolean
+parse_digest (const AipSetting *setting, const char *text, void *field, GError **error)
+{
+  guint8 *digest = field;
+
+  if (strlen (text) != 64 || text[strspn (text, G_CSET_DIGITS "abcdefABCDEF")] != '\0')
+    return aip_setting_fail (
+        error, "is not a SHA-256 digest of 64 hexadecimal digits; never write the token itself: make the "
+               "digest with  printf %%s \"$TOKEN\" | sha256sum");
+  for (guint i = 0; i < 32; i++)
+    digest[i] = (guint8) (g_ascii_xdigit_value (text[2 * i]) << 4 | g_ascii_xdigit_value (text[2 * i + 1]));
+  return TRUE;
+}
+
+static const char *
+find_header_fault (const char *name, const char *value)
+{
+  static const char *const credentials[] = {
+    "authorization", "proxy-authorization", "x-api-key", "api-key", "x-goog-api-key", "cookie", NULL
+  };
+  static const char *const framing[] = {
+    "host",    "content-length", "content-type", "transfer-encoding", "connection", "keep-alive", "te",
+    "trailer", "upgrade",        "expect",       "accept-encoding",   NULL
+  };
+  g_autofree char *lower = g_ascii_strdown (name, -1);
+
+  if (*name == '\0' || name[strspn (name, TOKEN_CHARACTERS)] != '\0')
+    return "has an entry without a header's name; write Name: value;Name2: value2, and \\; for a \";\" in a "
+           "value";
+  for (const char *letter = value; *letter != '\0'; letter++)
+    if (g_ascii_iscntrl (*letter) && *letter != '\t')
+      return "has a control character in a value, such as a line break; leave it out";
+  if (g_strv_contains (credentials, lower))
+    return "has a header that carries a credential; make a [key NAME] for this provider, which the keyring "
+           "keeps";
+  if (g_strv_contains (framing, lower))
+    return "has a header that the daemon sets itself; leave it out";
+  return NULL;
+}
+
+static void
+clear_headers (void *field)
+{
+  AipConfigHeader *headers = *(AipConfigHeader **) field;
+
+  for (AipConfigHeader *header = headers; header != NULL && header->name != NULL; header++)
+    {
+      g_free (header->name);
+      g_free (header->value);
+    }
+  g_clear_pointer ((AipConfigHeader **) field, g_free);
+}
+
+static gboolean
+parse_headers (const AipSetting *setting, char **items, void *field, GError **error)
+{
+  AipConfigHeader *headers = g_new0 (AipConfigHeader, g_strv_length (items) + 1);
+
+  *(AipConfigHeader **) field = headers;
+  for (guint i = 0; items[i] != NULL; i++)
+    {
+      const char *colon = strchr (items[i], ':');
+      const char *fault;
+
+      headers[i].name = g_strndup (items[i], colon == NULL ? 0 : colon - items[i]);
+      headers[i].value = g_strstrip (g_strdup (colon == NULL ? "" : colon + 1));
+      fault = find_header_fault (headers[i].name, headers[i].value);
+      if (fault != NULL)
+        {
+          clear_headers (field);
+          return aip_setting_fail (error, "%s", fault);
+        }
+    }
+  return TRUE;
+}
+
+const AipSettingType aip_setting_listen = { .parse_items = parse_listen, .clear = aip_setting_clear_list };
+const AipSettingType aip_setting_hosts = { .parse_items = parse_hosts, .clear = aip_setting_clear_list };
+const AipSettingType aip_setting_origins = { .parse_items = parse_origins, .clear = aip_setting_clear_list };
+const AipSettingType aip_setting_headers = { .parse_items = parse_headers, .clear = clear_headers };
+const AipSettingType aip_setting_proxy = { .parse = parse_proxy, .clear = aip_setting_clear_string };
+const AipSettingType aip_setting_secret = { .parse = parse_secret, .clear = clear_secret };
+const AipSettingType aip_setting_digest = { .parse = parse_digest };
