@@ -4,7 +4,8 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 
-import { token, open } from './lib/house.mjs';
+import { until } from './lib/daemon.mjs';
+import { open, token } from './lib/house.mjs';
 import { upstreamKey } from './lib/simulator.mjs';
 
 let house;
@@ -155,12 +156,17 @@ test('an alias reaches the upstream under the real name', async () => {
 });
 
 test('the list of models has what the upstream lists, and the aliases', async () => {
-  const ids = [];
-  for await (const model of await house.openai.models.list()) {
-    assert.equal(model.object, 'model');
-    ids.push(model.id);
+  let ids;
+  async function list() {
+    ids = [];
+    for await (const model of await house.openai.models.list()) {
+      assert.equal(model.object, 'model');
+      ids.push(model.id);
+    }
+    return ids.includes('gpt-4o');
   }
-  assert.ok(ids.includes('gpt-4o'), ids.join());
+  // The upstream is asked for its list after the start.
+  await until(list, () => ids.join());
   assert.ok(ids.includes('fast'), ids.join());
   assert.equal(new Set(ids).size, ids.length);
   assert.equal((await house.openai.models.retrieve('gpt-4o')).id, 'gpt-4o');

@@ -9,7 +9,9 @@ import { client, open, token } from './lib/house.mjs';
 import { upstreamKey } from './lib/simulator.mjs';
 
 let house;
-before(async () => (house = await open()));
+before(async () => {
+  house = await open({ provider: 'models=gpt-4o;gpt-4o-mini', extra: '[routing]\nallow-unknown-models=false\n' });
+});
 after(() => house.stop());
 beforeEach(() => house.simulator.reset());
 

@@ -15,7 +15,7 @@ export const token = 'client-token-7d0e5b21c4';
 
 const digest = createHash('sha256').update(token).digest('hex');
 
-function config(simulator, extra) {
+function config(simulator, provider, extra) {
   return `
 [server]
 workers=2
@@ -35,6 +35,7 @@ token-sha256=${digest}
 [provider simulator]
 dialect=openai
 base-url=${simulator.url}/v1
+${provider}
 
 [key simulator]
 provider=simulator
@@ -50,11 +51,14 @@ export function client(daemon, options = {}) {
   return new OpenAI({ baseURL: daemon.baseURL, apiKey: daemon.token ?? token, maxRetries: 0, timeout: 30_000, ...options });
 }
 
-/** Starts simulator and daemon: { simulator, daemon, openai, stop () }. */
-export async function open({ extra = '' } = {}) {
+/**
+ * Starts simulator and daemon: { simulator, daemon, openai, stop () }.
+ * @param {{provider?: string, extra?: string}} options lines for the provider's group; more groups
+ */
+export async function open({ provider = '', extra = '' } = {}) {
   const simulator = await startSimulator();
   const daemon = await Daemon.start({
-    config: config(simulator, extra),
+    config: config(simulator, provider, extra),
     env: { SIMULATOR_KEY: upstreamKey },
     secrets: [token, upstreamKey],
   });
