@@ -117,6 +117,7 @@ static const BadCase bad_cases[] = {
   { TEXT ("{\"a\":\"\\ud800\"}"), 6, "lone surrogate in a string" },
   { TEXT ("{\"a\":\"\\udc00\"}"), 6, "lone surrogate in a string" },
   { TEXT ("{\"a\":\"\\ud800\\ud800\"}"), 6, "lone surrogate in a string" },
+  { TEXT ("{\"a\":\"\\udc00\\udc00\"}"), 6, "lone surrogate in a string" },
   { TEXT ("{\"a\":\"\\ud800xudc00\"}"), 6, "lone surrogate in a string" },
   { TEXT ("{\"a\":\"\\ud800\\udc0"), 6, "lone surrogate in a string" },
 
