@@ -17,6 +17,20 @@ reset (AipJsonMember *members)
     members[i] = (AipJsonMember){ .name = names[i] };
 }
 
+/* A value on its own is a value of the same type. */
+static void
+check_value (const char *text, const AipJsonMember *member)
+{
+  g_autoptr (GString) alone = g_string_new ("{\"x\":");
+  AipJsonMember found = { .name = "x" };
+
+  g_string_append_len (alone, text + member->start, (gssize) (member->end - member->start));
+  g_string_append_c (alone, '}');
+  g_assert_true (aip_json_peek (alone->str, alone->len, &found, 1, NULL));
+  g_assert_cmpint (found.type, ==, member->type);
+  g_assert_cmpuint (found.end, ==, alone->len - 1);
+}
+
 static void
 check_members (const char *text, gsize size, const AipJsonMember *members)
 {
@@ -28,8 +42,7 @@ check_members (const char *text, gsize size, const AipJsonMember *members)
       g_assert_cmpuint (members[i].start, <, members[i].end);
       g_assert_cmpuint (members[i].end, <, size);
 
-      gboolean quoted = text[members[i].start] == '"' && text[members[i].end - 1] == '"';
-      g_assert_cmpint (quoted, ==, members[i].type == AIP_JSON_STRING);
+      check_value (text, &members[i]);
     }
 }
 
@@ -102,7 +115,11 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   check_members (text, size, members);
 
   for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
-    g_free (aip_json_member_dup_string (text, &members[i]));
+    {
+      g_autofree char *value = aip_json_member_dup_string (text, &members[i]);
+
+      g_assert_true (value == NULL || g_utf8_validate (value, -1, NULL));
+    }
 
   if (members[0].type != AIP_JSON_STRING)
     return 0;
