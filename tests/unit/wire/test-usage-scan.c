@@ -121,6 +121,12 @@ static const Case cases[] = {
     "{\"content\":\"x\\\"\",\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}",
     { TRUE, 1, 2, 0, 0 },
     TRUE },
+  { "a name ends like one of ours",
+    OPENAI,
+    FALSE,
+    "{\"x\\\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}",
+    { 0 },
+    TRUE },
   { "responses stream",
     OPENAI,
     TRUE,
@@ -184,7 +190,7 @@ static const Case cases[] = {
   { "absurd numbers",
     OPENAI,
     FALSE,
-    "{\"usage\":{\"prompt_tokens\":99999999999999999999999999999,\"completion_tokens\":12.75}}",
+    "{\"usage\":{\"prompt_tokens\":18446744073709551621,\"completion_tokens\":12.75}}",
     { TRUE, 1000000000000, 12, 0, 0 },
     TRUE },
   { "anthropic plain",
@@ -323,7 +329,7 @@ test_endless_object (void)
 {
   g_autofree char *padding = g_strnfill (3000, ' ');
   g_autofree char *text =
-      g_strconcat ("{\"usage\":{\"prompt_tokens\":7,", padding,
+      g_strconcat ("{\"usage\":{\"prompt_tokens\":7,[[", padding,
                    "\"x\":0},\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}", NULL);
   const Case expected = { .usage = { TRUE, 1, 2, 0, 0 }, .end = TRUE };
 
