@@ -58,7 +58,7 @@ aip_model_catalog_new (const AipRouteTable *table)
 
   GPtrArray *models = g_ptr_array_new_with_free_func ((GDestroyNotify) model_free);
 
-  g_hash_table_iter_init (&iter, aip_route_table_get_routes (table));
+  g_hash_table_iter_init (&iter, table->routes);
   while (g_hash_table_iter_next (&iter, &name, &route))
     {
       const char *owner = find_owner (route);

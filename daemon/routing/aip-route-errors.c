@@ -3,6 +3,8 @@
 
 #include "routing/aip-route-errors.h"
 
+#include <string.h>
+
 #include "base/aip-error.h"
 #include "routing/aip-near-names.h"
 #include "wire/aip-models-json.h"
@@ -206,14 +208,14 @@ dup_near (const GPtrArray *catalog, const char *model)
 }
 
 static gboolean
-is_spoken (const AipRouteTable *table, AipProtocol protocol)
+is_spoken (const AipRouteRules *rules, AipProtocol protocol)
 {
-  return aip_route_table_find_fixed_provider (table, protocol) != NULL;
+  return aip_route_rules_find_fixed_provider (rules, protocol) != NULL;
 }
 
 /**
  * aip_route_error_no_candidate:
- * @table: the routes
+ * @rules: who serves what
  * @catalog: (element-type AipModelInfo): the models there are
  * @query: what was asked for; it names a model
  * @route: who would serve it
@@ -223,19 +225,19 @@ is_spoken (const AipRouteTable *table, AipProtocol protocol)
  * Says why a route gave no candidate.
  */
 void
-aip_route_error_no_candidate (const AipRouteTable *table,
+aip_route_error_no_candidate (const AipRouteRules *rules,
                               const GPtrArray *catalog,
                               const AipRouteQuery *query,
                               const AipRoute *route,
                               GError **error)
 {
-  g_return_if_fail (table != NULL && catalog != NULL && query != NULL && query->model != NULL &&
+  g_return_if_fail (rules != NULL && catalog != NULL && query != NULL && query->model != NULL &&
                     route != NULL);
 
   if (set_key_reasons (route, query->protocol, error))
     return;
 
-  if (!is_spoken (table, query->protocol))
+  if (!is_spoken (rules, query->protocol))
     {
       aip_route_error_protocol (query->protocol, NULL, error);
       return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include "routing/aip-route-table.h"
+#include "routing/aip-route-make.h"
 
 G_BEGIN_DECLS
 
@@ -9,7 +9,7 @@ void aip_route_error_no_provider (const AipConfig *config, GError **error);
 void aip_route_error_unknown_provider (const AipConfig *config, const char *name, GError **error);
 void aip_route_error_no_key (const AipRouteProvider *provider, GError **error);
 void aip_route_error_protocol (AipProtocol protocol, const AipRouteProvider *only, GError **error);
-void aip_route_error_no_candidate (const AipRouteTable *table,
+void aip_route_error_no_candidate (const AipRouteRules *rules,
                                    const GPtrArray *catalog,
                                    const AipRouteQuery *query,
                                    const AipRoute *route,

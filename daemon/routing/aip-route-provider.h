@@ -14,7 +14,9 @@ G_BEGIN_DECLS
  * @closed: there is nothing to be had from it beyond @globs
  * @keys: all its keys, usable or not
  * @candidates: (element-type AipCandidate): one for each usable key, without a model, lower priority first
- * @unknown_protocols: mask of (1 << AipProtocol): models that nobody knows go here; set by AipRouteTable
+ * @restricted: some of the usable keys are for some models alone
+ * @lists: (element-type utf8 GArray): where @restricted, the candidates for models seen so far
+ * @unknown_protocols: mask of (1 << AipProtocol): models that nobody knows go here; set by AipRouteRules
  */
 typedef struct
 {
@@ -26,6 +28,8 @@ typedef struct
   gboolean closed;
   GArray *keys;
   GArray *candidates;
+  gboolean restricted;
+  GHashTable *lists;
   guint unknown_protocols;
 } AipRouteProvider;
 
@@ -38,6 +42,7 @@ void aip_route_provider_free (AipRouteProvider *self);
 gboolean aip_route_provider_speaks (const AipRouteProvider *self, AipProtocol protocol);
 gboolean aip_route_provider_knows (const AipRouteProvider *self, const char *model);
 GArray *aip_route_provider_ref_candidates (const AipRouteProvider *self, const char *model);
+void aip_route_provider_keep_candidates (const AipRouteProvider *self, const char *model, GArray *candidates);
 gboolean
 aip_route_provider_append_reasons (const AipRouteProvider *self, const char *model, GPtrArray *reasons);
 

@@ -3,14 +3,21 @@
 
 #include "routing/aip-router.h"
 
+#include <string.h>
+
+#include "base/aip-error.h"
 #include "routing/aip-model-catalog.h"
 #include "routing/aip-route-errors.h"
 #include "routing/aip-route-table.h"
+
+/* Far beyond any real name; what is longer is not worth a look at every glob. */
+#define MAX_NAME_LENGTH 1024
 
 struct _AipRouter
 {
   gatomicrefcount ref_count;
   AipConfig *config;
+  AipRouteRules *rules;
   AipRouteTable *table;
   GPtrArray *catalog; /* of AipModelInfo */
   guint turn;         /* atomic; for names that have no route of their own */
@@ -34,7 +41,8 @@ aip_router_new (AipConfig *config, const AipKeySecret *secrets, const GPtrArray 
 
   g_atomic_ref_count_init (&self->ref_count);
   self->config = aip_config_ref (config);
-  self->table = aip_route_table_new (config, secrets, discovered);
+  self->rules = aip_route_rules_new (config, secrets, discovered);
+  self->table = aip_route_table_new (self->rules);
   self->catalog = aip_model_catalog_new (self->table);
 
   return self;
@@ -70,6 +78,7 @@ aip_router_unref (AipRouter *self)
 
   g_ptr_array_unref (self->catalog);
   aip_route_table_free (self->table);
+  aip_route_rules_free (self->rules);
   aip_config_unref (self->config);
   g_free (self);
 }
@@ -83,7 +92,7 @@ plan_without_model (AipRouter *self,
                     GError **error)
 {
   const AipRouteProvider *provider =
-      only != NULL ? only : aip_route_table_find_fixed_provider (self->table, protocol);
+      only != NULL ? only : aip_route_rules_find_fixed_provider (self->rules, protocol);
 
   if (provider == NULL || !aip_route_provider_speaks (provider, protocol))
     {
@@ -109,15 +118,24 @@ plan_model (AipRouter *self,
             GArray *plan,
             GError **error)
 {
-  AipRoute *route = only == NULL ? aip_route_table_find (self->table, query->model) : NULL;
   g_autoptr (AipRoute) made = NULL;
+  AipRoute *route = NULL;
   guint turn = 0;
 
+  if (strnlen (query->model, MAX_NAME_LENGTH + 1) > MAX_NAME_LENGTH)
+    {
+      g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT, "model: the name is longer than %d bytes",
+                   MAX_NAME_LENGTH);
+      return FALSE;
+    }
+
+  if (only == NULL)
+    route = aip_route_table_find (self->table, query->model);
   if (route != NULL)
     turn = aip_route_next_turn (route);
   else
     {
-      route = made = aip_route_table_make (self->table, query->model, only);
+      route = made = aip_route_make (self->rules, query->model, only);
       turn = __atomic_fetch_add (&self->turn, 1, __ATOMIC_RELAXED);
     }
 
@@ -125,7 +143,7 @@ plan_model (AipRouter *self,
   if (plan->len > 0)
     return TRUE;
 
-  aip_route_error_no_candidate (self->table, self->catalog, query, route, error);
+  aip_route_error_no_candidate (self->rules, self->catalog, query, route, error);
 
   return FALSE;
 }
@@ -144,8 +162,8 @@ plan_model (AipRouter *self,
  *
  * Returns: (transfer full) (nullable) (element-type AipCandidate): at least one candidate, borrowed from
  * @self; where the client's own name for the model is used, from @query->model. Or %NULL with
- * %AIP_ERROR_INVALID_ARGUMENT (no such provider), %AIP_ERROR_NOT_FOUND (no such model), %AIP_ERROR_LOCKED or
- * %AIP_ERROR_UNAVAILABLE (nobody can serve it now).
+ * %AIP_ERROR_INVALID_ARGUMENT (no such provider, an overlong name), %AIP_ERROR_NOT_FOUND (no such model),
+ * %AIP_ERROR_LOCKED or %AIP_ERROR_UNAVAILABLE (nobody can serve it now).
  */
 GArray *
 aip_router_plan (AipRouter *self, const AipRouteQuery *query, GError **error)
@@ -155,7 +173,7 @@ aip_router_plan (AipRouter *self, const AipRouteQuery *query, GError **error)
 
   const AipRouteProvider *only = NULL;
 
-  if (aip_route_table_get_providers (self->table)->len == 0)
+  if (self->rules->providers->len == 0)
     {
       aip_route_error_no_provider (self->config, error);
       return NULL;
@@ -163,7 +181,7 @@ aip_router_plan (AipRouter *self, const AipRouteQuery *query, GError **error)
 
   if (query->provider != NULL)
     {
-      only = aip_route_table_find_provider (self->table, query->provider);
+      only = aip_route_rules_find_provider (self->rules, query->provider);
       if (only == NULL)
         {
           aip_route_error_unknown_provider (self->config, query->provider, error);

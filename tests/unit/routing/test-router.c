@@ -380,6 +380,26 @@ test_well_known_list (void)
   g_assert_null (strchr (demo_list, '*'));
 }
 
+static void
+test_long_name (void)
+{
+  g_autoptr (AipRouter) router = routes_make (LOOSE PROVIDER ("one", "dialect=openai\n"), NULL);
+  g_autoptr (GString) name = g_string_new ("x");
+  AipRouteQuery query = { 0 };
+
+  while (name->len < 1024)
+    g_string_prepend (name, name->len < 1021 ? "one/" : "o");
+
+  query.model = name->str;
+  g_autofree char *longest = routes_plan (router, &query);
+  g_assert_true (g_str_has_prefix (longest, "one:-:"));
+
+  g_string_append_c (name, 'x');
+  query.model = name->str;
+  g_autofree char *too_long = routes_plan (router, &query);
+  g_assert_cmpstr (too_long, ==, "error invalid: model: the name is longer than 1024 bytes");
+}
+
 /* The list may outlive the router. */
 static void
 test_list_alone (void)
@@ -404,6 +424,7 @@ main (int argc, char **argv)
       g_test_add_data_func (path, &cases[i], check_case);
     }
   g_test_add_func ("/routing/router/well-known-list", test_well_known_list);
+  g_test_add_func ("/routing/router/long-name", test_long_name);
   g_test_add_func ("/routing/router/list-alone", test_list_alone);
 
   return g_test_run ();

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "routing/aip-route-provider.h"
+
+G_BEGIN_DECLS
+
+/**
+ * AipRouteAlias: what the config says about one alias.
+ * @general: (nullable): the mapping for all providers
+ * @special: (element-type AipMappingConfig): those for one provider each
+ */
+typedef struct
+{
+  const AipMappingConfig *general;
+  GPtrArray *special;
+} AipRouteAlias;
+
+/**
+ * AipRouteRules: what there is to know about who serves what, before any name is looked at. Immutable.
+ * @unknown_allowed: models that nobody is known to have are tried, too
+ * @providers: (element-type AipRouteProvider): those in use, lower priority first
+ * @default_provider: (nullable): one of @providers
+ * @aliases: (element-type utf8 AipRouteAlias): by the alias
+ */
+typedef struct
+{
+  gboolean unknown_allowed;
+  GPtrArray *providers;
+  const AipRouteProvider *default_provider;
+  GHashTable *aliases;
+} AipRouteRules;
+
+AipRouteRules *
+aip_route_rules_new (const AipConfig *config, const AipKeySecret *secrets, const GPtrArray *discovered);
+void aip_route_rules_free (AipRouteRules *self);
+
+const AipRouteProvider *aip_route_rules_get_provider (const AipRouteRules *self, guint index);
+const AipRouteProvider *aip_route_rules_find_provider (const AipRouteRules *self, const char *name);
+const AipRouteProvider *aip_route_rules_find_fixed_provider (const AipRouteRules *self, AipProtocol protocol);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipRouteRules, aip_route_rules_free)
+
+G_END_DECLS
