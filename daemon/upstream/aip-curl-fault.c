@@ -3,6 +3,8 @@
 
 #include "upstream/aip-curl-fault.h"
 
+#include <string.h>
+
 /* Whether it was sent at all, or failed on the way to a connection (through a proxy, say). */
 static gboolean
 was_connected (CURL *handle)
@@ -17,12 +19,17 @@ was_connected (CURL *handle)
  * aip_curl_fault:
  * @handle: the handle of the transfer
  * @code: how it ended
+ * @error_text: what libcurl wrote into CURLOPT_ERRORBUFFER
  *
  * Returns: what went wrong, in our terms
  */
 AipFault
-aip_curl_fault (CURL *handle, CURLcode code)
+aip_curl_fault (CURL *handle, CURLcode code, const char *error_text)
 {
+  /* To libcurl a malformed chunk is an error of receiving. */
+  if (code == CURLE_RECV_ERROR && strstr (error_text, "in chunked-encoding") != NULL)
+    return AIP_FAULT_PROTOCOL;
+
   switch ((int) code)
     {
     case CURLE_OK:
@@ -81,7 +88,7 @@ aip_curl_fault_dup_detail (CURL *handle, CURLcode code, const char *error_text)
 {
   long os_errno = 0;
 
-  switch ((int) aip_curl_fault (handle, code))
+  switch ((int) aip_curl_fault (handle, code, error_text))
     {
     case AIP_FAULT_TLS:
       if (error_text[0] != '\0')

@@ -179,11 +179,12 @@ aip_transfer_curl_finish (AipTransfer *transfer, CURLcode code)
 {
   AipTransferCurl *self = (AipTransferCurl *) transfer;
   AipAnswerHead *head = &self->easy->head;
-  AipFault fault = aip_curl_fault (self->easy->handle, code);
+  AipFault fault = aip_curl_fault (self->easy->handle, code, self->easy->error);
   g_autofree char *detail = NULL;
 
+  /* For libcurl an end within the head is an end. */
   if (fault == AIP_FAULT_NONE && !self->head_told)
-    fault = AIP_FAULT_PROTOCOL;
+    fault = AIP_FAULT_CUT;
   if (head->bad != NULL)
     fault = AIP_FAULT_PROTOCOL;
   else if (self->upload_broken)
@@ -194,7 +195,7 @@ aip_transfer_curl_finish (AipTransfer *transfer, CURLcode code)
   if (head->bad != NULL)
     detail = g_strdup (head->bad);
   else if (code == CURLE_OK && !self->head_told)
-    detail = g_strdup ("it has no head");
+    detail = g_strdup ("its head was not complete");
   else
     detail = aip_curl_fault_dup_detail (self->easy->handle, code, self->easy->error);
   finish (self, fault, detail);

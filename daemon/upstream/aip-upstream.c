@@ -8,6 +8,7 @@
 #include "upstream/aip-upstream-private.h"
 
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MAX_EASIES 64
@@ -17,19 +18,34 @@
 /*
  * AipSocket: one descriptor of libcurl's. Between two requests libcurl forgets the sockets of its pool
  * and takes them up again; the watch stays as long as the socket does, so that epoll hears of neither.
- * Descriptors that libcurl makes for itself (its resolver's) are @foreign: it closes them unasked,
- * right after it has forgotten them.
+ *
+ * Not every close is told: the descriptors that libcurl makes for itself (its resolver's) are closed
+ * right after it has forgotten them, and those that never came to be connected right before. Their
+ * number may be another's by then, hence the inode, which tells whether it is still the same socket.
  */
 typedef struct
 {
   AipWatch watch;
   AipUpstream *upstream;
+  ino_t inode;
   gboolean foreign;
+  gboolean connected; /* something was to be read from it */
 } AipSocket;
+
+static ino_t
+inode_of (int fd)
+{
+  struct stat status;
+
+  return fstat (fd, &status) == 0 ? status.st_ino : 0;
+}
 
 static void
 socket_free (AipSocket *self)
 {
+  /* Epoll has dropped a closed descriptor by itself, and must not be told of its successor. */
+  if (inode_of (self->watch.fd) != self->inode)
+    aip_watch_init (&self->watch, self->watch.loop, self->watch.fd, self->watch.func, self->watch.user_data);
   aip_watch_clear (&self->watch);
   g_free (self);
 }
@@ -60,6 +76,7 @@ add_socket (AipUpstream *self, int fd, gboolean foreign)
 
   socket->upstream = self;
   socket->foreign = foreign;
+  socket->inode = inode_of (fd);
   aip_watch_init (&socket->watch, self->loop, fd, socket_ready_cb, self);
   g_hash_table_insert (self->sockets, GINT_TO_POINTER (fd), socket);
   return socket;
@@ -69,17 +86,20 @@ add_socket (AipUpstream *self, int fd, gboolean foreign)
  * aip_upstream_open_socket_cb:
  * @user_data: the AipUpstream
  *
- * CURLOPT_OPENSOCKETFUNCTION.
+ * CURLOPT_OPENSOCKETFUNCTION. When libcurl tries one address after the other, the new socket often has
+ * the number of the one just closed, and libcurl goes on waiting for that number without a word.
  */
 curl_socket_t
 aip_upstream_open_socket_cb (void *user_data, curlsocktype purpose, struct curl_sockaddr *address)
 {
   AipUpstream *self = user_data;
   int fd = socket (address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
+  AipSocket *predecessor = g_hash_table_lookup (self->sockets, GINT_TO_POINTER (fd));
+  AipIo wanted = predecessor == NULL ? AIP_IO_NONE : predecessor->watch.wanted;
 
   if (fd < 0)
     return CURL_SOCKET_BAD;
-  add_socket (self, fd, FALSE);
+  aip_watch_set (&add_socket (self, fd, FALSE)->watch, wanted);
   return fd;
 }
 
@@ -107,7 +127,7 @@ socket_cb (CURL *handle, curl_socket_t fd, int what, void *user_data, void *sock
 
   if (what == CURL_POLL_REMOVE)
     {
-      if (socket != NULL && socket->foreign)
+      if (socket != NULL && (socket->foreign || (!socket->connected && inode_of (fd) != socket->inode)))
         g_hash_table_remove (self->sockets, GINT_TO_POINTER (fd));
       else if (socket != NULL)
         aip_watch_set (&socket->watch, AIP_IO_NONE);
@@ -120,6 +140,7 @@ socket_cb (CURL *handle, curl_socket_t fd, int what, void *user_data, void *sock
     wanted |= AIP_IO_OUT;
   if (socket == NULL)
     socket = add_socket (self, fd, TRUE);
+  socket->connected = socket->connected || (wanted & AIP_IO_IN);
   aip_watch_set (&socket->watch, wanted);
   return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "probe.h"
+#include "fixture.h"
 
 #include <string.h>
 
@@ -20,30 +20,6 @@ echo_cb (RawPeer *peer, void *user_data)
           g_strdup_printf ("HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%s", strlen (request), request);
       raw_peer_send (peer, strncmp (request, "HEAD", 4) == 0 ? OK_HEAD : answer);
     }
-}
-
-typedef struct
-{
-  Bench bench;
-  RawServer *server;
-  char *url;
-} Fixture;
-
-static void
-set_up (Fixture *self, const void *func)
-{
-  bench_init (&self->bench);
-  self->server = raw_server_new (func, NULL);
-  self->url = raw_server_dup_url (self->server, "/v1/x%2Fy/../z?q=1");
-}
-
-static void
-tear_down (Fixture *self)
-{
-  g_clear_pointer (&self->bench.upstream, aip_upstream_free);
-  raw_server_free (self->server);
-  bench_clear (&self->bench);
-  g_free (self->url);
 }
 
 static void
@@ -82,20 +58,21 @@ test_requests (void)
   };
   g_autoptr (GBytes) body = g_bytes_new_static ("{\"a\": 1}", 8);
 
-  set_up (&self, echo_cb);
+  fixture_set_up (&self, echo_cb, NULL);
   host = g_strndup (self.url + 7, strcspn (self.url + 7, "/"));
-  get = g_strdup_printf ("GET /v1/x%%2Fy/../z?q=1 HTTP/1.1\r\nHost: %s\r\nUser-Agent: aiproxy/0.1.0\r\n\r\n",
-                         host);
+  get = g_strdup_printf (
+      "GET /v1/x%%2Fy/../z?q=secret HTTP/1.1\r\nHost: %s\r\nUser-Agent: aiproxy/0.1.0\r\n\r\n", host);
   delete = g_strdup_printf (
-      "DELETE /v1/x%%2Fy/../z?q=1 HTTP/1.1\r\nHost: %s\r\nUser-Agent: aiproxy/0.1.0\r\n\r\n", host);
+      "DELETE /v1/x%%2Fy/../z?q=secret HTTP/1.1\r\nHost: %s\r\nUser-Agent: aiproxy/0.1.0\r\n\r\n", host);
   post = g_strdup_printf (
-      "POST /v1/x%%2Fy/../z?q=1 HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer k\r\nContent-Type: "
+      "POST /v1/x%%2Fy/../z?q=secret HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer k\r\nContent-Type: "
       "application/json\r\nAccept: a/b\r\nUser-Agent: me\r\nX-Empty:\r\nContent-Length: 8\r\n\r\n"
       "{\"a\": 1}",
       host);
-  empty = g_strdup_printf ("PUT /v1/x%%2Fy/../z?q=1 HTTP/1.1\r\nHost: %s\r\nUser-Agent: aiproxy/0.1.0\r\n"
-                           "Content-Length: 0\r\n\r\n",
-                           host);
+  empty =
+      g_strdup_printf ("PUT /v1/x%%2Fy/../z?q=secret HTTP/1.1\r\nHost: %s\r\nUser-Agent: aiproxy/0.1.0\r\n"
+                       "Content-Length: 0\r\n\r\n",
+                       host);
   for (int i = 0; i < 2; i++)
     {
       echo_request (&self, &(AipTransferRequest){ .method = "GET", .url = self.url }, get);
@@ -108,7 +85,7 @@ test_requests (void)
     }
   g_assert_cmpint (raw_server_get_connections (self.server), ==, 1);
   g_assert_cmpint (raw_server_get_requests (self.server), ==, 10);
-  tear_down (&self);
+  fixture_tear_down (&self);
 }
 
 static void
@@ -118,7 +95,7 @@ test_reuse (void)
   Probe first;
   Probe second;
 
-  set_up (&self, echo_cb);
+  fixture_set_up (&self, echo_cb, NULL);
   probe_init (&first, &self.bench);
   probe_get (&first, self.url);
   probe_init (&second, &self.bench);
@@ -132,7 +109,7 @@ test_reuse (void)
   g_assert_cmpint (second.result.timings.first_byte, >, 0);
   probe_clear (&first);
   probe_clear (&second);
-  tear_down (&self);
+  fixture_tear_down (&self);
 }
 
 static void
@@ -141,7 +118,7 @@ test_many (void)
   Fixture self;
   Probe probes[100];
 
-  set_up (&self, echo_cb);
+  fixture_set_up (&self, echo_cb, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (probes); i++)
     {
       probe_init (&probes[i], &self.bench);
@@ -153,7 +130,7 @@ test_many (void)
       g_assert_cmpint (probes[i].result.fault, ==, AIP_FAULT_NONE);
       probe_clear (&probes[i]);
     }
-  tear_down (&self);
+  fixture_tear_down (&self);
 }
 
 int
