@@ -56,6 +56,32 @@ bench_turn (Bench *self)
   g_main_context_iteration (self->context, TRUE);
 }
 
+static gboolean
+wake_up_cb (void *user_data)
+{
+  *(gboolean *) user_data = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+/* Returns how often the loop turned in that time. */
+guint
+bench_run_for (Bench *self, guint ms)
+{
+  GSource *source = g_timeout_source_new (ms);
+  gboolean over = FALSE;
+  guint turns = 0;
+
+  g_source_set_callback (source, wake_up_cb, &over, NULL);
+  g_source_attach (source, self->context);
+  while (!over)
+    {
+      bench_turn (self);
+      turns++;
+    }
+  g_source_unref (source);
+  return turns;
+}
+
 void
 probe_init (Probe *self, Bench *bench)
 {

@@ -48,6 +48,7 @@ typedef struct
 void bench_init (Bench *self);
 void bench_clear (Bench *self);
 void bench_turn (Bench *self);
+guint bench_run_for (Bench *self, guint ms);
 
 void probe_init (Probe *self, Bench *bench);
 void probe_clear (Probe *self);

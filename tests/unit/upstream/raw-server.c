@@ -193,6 +193,18 @@ raw_peer_read_request (RawPeer *self)
   return g_strconcat (head, body, NULL);
 }
 
+void
+raw_peer_skip_request (RawPeer *self)
+{
+  g_free (raw_peer_read_request (self));
+}
+
+void
+raw_peer_skip_head (RawPeer *self)
+{
+  g_free (raw_peer_read_head (self));
+}
+
 gboolean
 raw_peer_send_bytes (RawPeer *self, const char *data, gsize length)
 {

@@ -21,6 +21,8 @@ int raw_server_get_requests (RawServer *self);
 
 char *raw_peer_read_request (RawPeer *self);
 char *raw_peer_read_head (RawPeer *self);
+void raw_peer_skip_request (RawPeer *self);
+void raw_peer_skip_head (RawPeer *self);
 gsize raw_peer_read_some (RawPeer *self, char *buffer, gsize size);
 gboolean raw_peer_send (RawPeer *self, const char *text);
 gboolean raw_peer_send_bytes (RawPeer *self, const char *data, gsize length);

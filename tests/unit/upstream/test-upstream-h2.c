@@ -44,28 +44,6 @@ start (Fixture2 *self, Probe *probe, const char *path)
                                              .total_timeout = 30000 });
 }
 
-static gboolean
-wake_up_cb (void *user_data)
-{
-  *(gboolean *) user_data = TRUE;
-  return G_SOURCE_REMOVE;
-}
-
-static guint
-run_for (Bench *bench, guint ms)
-{
-  GSource *source = g_timeout_source_new (ms);
-  gboolean over = FALSE;
-  guint turns = 0;
-
-  g_source_set_callback (source, wake_up_cb, &over, NULL);
-  g_source_attach (source, bench->context);
-  for (; !over; turns++)
-    bench_turn (bench);
-  g_source_unref (source);
-  return turns;
-}
-
 static void
 test_multiplexed (void)
 {
@@ -184,7 +162,7 @@ test_bounded (void)
 
   start (&self, &stuck, "big");
   stuck.room = 0;
-  run_for (&self.bench, 200);
+  bench_run_for (&self.bench, 200);
   g_assert_cmpuint (stuck.n_refused, >=, 1);
   g_assert_cmpuint (resident_bytes (), <, before + 20 * MIB);
   for (guint i = 0; i < G_N_ELEMENTS (probes); i++)
@@ -195,7 +173,7 @@ test_bounded (void)
       g_assert_cmpuint (probes[i].body->len, ==, 1000);
       probe_clear (&probes[i]);
     }
-  turns = run_for (&self.bench, 300);
+  turns = bench_run_for (&self.bench, 300);
   g_test_message ("%u turns while nothing could be done, %zu KiB more", turns,
                   (resident_bytes () - before) / 1024);
   g_assert_cmpuint (turns, <, 100);

@@ -18,7 +18,7 @@ check (Probe *probe, AipFault fault, const char *said)
 static void
 stall_cb (RawPeer *peer, void *user_data)
 {
-  g_autofree char *request = raw_peer_read_request (peer);
+  raw_peer_skip_request (peer);
 
   if (user_data != NULL)
     raw_peer_send (peer, user_data);
@@ -94,7 +94,7 @@ test_no_idle_while_paused (void)
 static void
 trickle_cb (RawPeer *peer, void *user_data)
 {
-  g_autofree char *request = raw_peer_read_request (peer);
+  raw_peer_skip_request (peer);
 
   raw_peer_send (peer, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
   while (raw_peer_send (peer, "x"))
