@@ -2,6 +2,10 @@
 #define G_LOG_DOMAIN "aip-config"
 
 #include "config/aip-config-draft.h"
+
+#include <string.h>
+
+#include "base/aip-error.h"
 #include "config/aip-config-schema.h"
 
 /* Blanks around entries mean nothing, nor does an empty one, as behind a last ";". */
@@ -21,33 +25,46 @@ tidy_items (char **items)
   items[kept] = NULL;
 }
 
+/* Asked before GKeyFile is, whose own error repeats the value, and which warns where two escapes are wrong.
+ */
+static gboolean
+has_wrong_escape (const char *value, gboolean list)
+{
+  for (; *value != '\0'; value++)
+    if (*value == '\\')
+      {
+        value++;
+        if (*value == '\0' || strchr (list ? "sntr\\;" : "sntr\\", *value) == NULL)
+          return TRUE;
+      }
+  return FALSE;
+}
+
 static gboolean
 parse_value (const AipSetting *setting, GKeyFile *values, const char *group, void *field, GError **error)
 {
-  g_autoptr (GError) escape_error = NULL;
+  gboolean list = setting->type->parse_items != NULL;
+  g_autofree char *raw = g_key_file_get_value (values, group, setting->key, NULL);
   g_auto (GStrv) items = NULL;
   g_autofree char *text = NULL;
 
-  if (setting->type->parse_items != NULL)
-    items = g_key_file_get_string_list (values, group, setting->key, NULL, &escape_error);
-  else
-    text = g_key_file_get_string (values, group, setting->key, &escape_error);
-
-  if (escape_error != NULL)
+  if (has_wrong_escape (raw, list))
     {
-      /* GKeyFile's own words repeat the value. */
-      g_set_error_literal (error, G_KEY_FILE_ERROR, G_KEY_FILE_ERROR_INVALID_VALUE,
+      g_set_error_literal (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG,
                            "has a \"\\\" that means nothing; write \\\\ for a \"\\\"");
       return FALSE;
     }
-  if (items != NULL)
+  if (list)
     {
+      items = g_key_file_get_string_list (values, group, setting->key, NULL, NULL);
       tidy_items (items);
       return setting->type->parse_items (setting, items, field, error);
     }
+  text = g_key_file_get_string (values, group, setting->key, NULL);
   return setting->type->parse (setting, g_strstrip (text), field, error);
 }
 
+/* A required string without a value is empty rather than NULL; of a digest there is no empty one. */
 static void
 apply_default (const AipSetting *setting, AipConfig *config, void *field)
 {

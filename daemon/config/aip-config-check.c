@@ -176,7 +176,7 @@ check_slip (AipConfigDraft *draft,
   g_autoptr (GPtrArray) names = g_ptr_array_new ();
   const char *near;
 
-  if (at == NULL || mapping->provider != NULL)
+  if (at == NULL || at == mapping->alias || mapping->provider != NULL)
     return;
   for (guint i = 0; i < config->providers->len; i++)
     g_ptr_array_add (names, (char *) get_name (config->providers, i));

@@ -246,7 +246,7 @@ static const AipSetting key_settings[] = {
 #define AT(member) G_STRUCT_OFFSET (AipMappingConfig, member)
 static const AipSetting mapping_settings[] = {
   { "target", &aip_setting_list, AT (targets), .required = TRUE,
-    .doc = "the model, or the models, that the alias stands for" },
+    .doc = "model, or list of models, that the alias stands for" },
   { "provider", &aip_setting_optional, AT (provider), "",
     .doc = "the only provider that the rule holds for; empty: all" },
   { "strategy", &aip_setting_choice, AT (strategy), "", .choices = aip_config_strategies,

@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "test-watch"
+
+#include "config/aip-config-watch.h"
+
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+#include <unistd.h>
+
+typedef struct
+{
+  char *directory;
+  char *path;
+  char *other;
+  AipConfigWatch *watch;
+  guint calls;
+  gboolean free_it;
+} Fixture;
+
+static void
+changed_cb (void *user_data)
+{
+  Fixture *fixture = user_data;
+
+  fixture->calls++;
+  if (fixture->free_it)
+    g_clear_pointer (&fixture->watch, aip_config_watch_free);
+}
+
+static void
+set_up (Fixture *fixture, gconstpointer data)
+{
+  fixture->directory = g_dir_make_tmp ("aiproxy-test-XXXXXX", NULL);
+  g_assert_nonnull (fixture->directory);
+  fixture->path = g_build_filename (fixture->directory, "aiproxy.conf", NULL);
+  fixture->other = g_build_filename (fixture->directory, "other", NULL);
+}
+
+static void
+remove_tree (const char *path)
+{
+  g_autoptr (GDir) directory = g_file_test (path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open (path, 0, NULL);
+  const char *name;
+
+  while (directory != NULL && (name = g_dir_read_name (directory)) != NULL)
+    {
+      g_autofree char *child = g_build_filename (path, name, NULL);
+
+      remove_tree (child);
+    }
+  g_remove (path);
+}
+
+static void
+tear_down (Fixture *fixture, gconstpointer data)
+{
+  g_clear_pointer (&fixture->watch, aip_config_watch_free);
+  remove_tree (fixture->directory);
+  g_free (fixture->directory);
+  g_free (fixture->path);
+  g_free (fixture->other);
+}
+
+static void
+watch (Fixture *fixture)
+{
+  const char *paths[] = { fixture->path, NULL };
+
+  fixture->watch = aip_config_watch_new (paths, changed_cb, fixture);
+}
+
+/* In place, as an editor that keeps the file's identity. */
+static void
+write_to (const char *path, const char *text)
+{
+  FILE *stream = g_fopen (path, "w");
+
+  g_assert_nonnull (stream);
+  g_assert_cmpint (fputs (text, stream), >=, 0);
+  g_assert_cmpint (fclose (stream), ==, 0);
+}
+
+static void
+wait_for_call (Fixture *fixture)
+{
+  while (fixture->calls == 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (fixture->calls, ==, 1);
+  fixture->calls = 0;
+}
+
+static void
+test_write (Fixture *fixture, gconstpointer data)
+{
+  write_to (fixture->path, "a");
+  watch (fixture);
+  write_to (fixture->path, "ab");
+  wait_for_call (fixture);
+  write_to (fixture->path, "abc");
+  wait_for_call (fixture);
+}
+
+static void
+test_burst (Fixture *fixture, gconstpointer data)
+{
+  write_to (fixture->path, "");
+  watch (fixture);
+  for (guint i = 0; i < 20; i++)
+    write_to (fixture->path, i % 2 == 0 ? "a" : "bc");
+  wait_for_call (fixture);
+}
+
+static void
+test_rename_over (Fixture *fixture, gconstpointer data)
+{
+  write_to (fixture->path, "a");
+  watch (fixture);
+  for (guint i = 0; i < 2; i++)
+    {
+      write_to (fixture->other, "b");
+      g_assert_cmpint (g_rename (fixture->other, fixture->path), ==, 0);
+      wait_for_call (fixture);
+    }
+}
+
+static void
+test_delete_and_create (Fixture *fixture, gconstpointer data)
+{
+  write_to (fixture->path, "a");
+  watch (fixture);
+  g_assert_cmpint (g_remove (fixture->path), ==, 0);
+  wait_for_call (fixture);
+  write_to (fixture->path, "a");
+  wait_for_call (fixture);
+}
+
+static void
+test_create (Fixture *fixture, gconstpointer data)
+{
+  watch (fixture);
+  write_to (fixture->path, "a");
+  wait_for_call (fixture);
+}
+
+static gboolean
+flag_cb (gpointer user_data)
+{
+  *(gboolean *) user_data = TRUE;
+  return G_SOURCE_REMOVE;
+}
+
+/* Proves an absence by something that is told later on the same way. */
+static void
+test_neighbour (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GSource) later = g_timeout_source_new (500);
+  gboolean done = FALSE;
+
+  write_to (fixture->path, "a");
+  watch (fixture);
+  write_to (fixture->other, "b");
+  g_source_set_callback (later, flag_cb, &done, NULL);
+  g_source_attach (later, NULL);
+  while (!done)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpuint (fixture->calls, ==, 0);
+
+  write_to (fixture->path, "ab");
+  wait_for_call (fixture);
+}
+
+/* A config map: the file is a link into a folder which is a link that is turned. */
+static void
+test_config_map (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *first = g_build_filename (fixture->directory, "..1", NULL);
+  g_autofree char *second = g_build_filename (fixture->directory, "..2", NULL);
+  g_autofree char *first_file = g_build_filename (first, "aiproxy.conf", NULL);
+  g_autofree char *second_file = g_build_filename (second, "aiproxy.conf", NULL);
+  g_autofree char *turned = g_build_filename (fixture->directory, "..data", NULL);
+  g_autofree char *turning = g_build_filename (fixture->directory, "..data_tmp", NULL);
+
+  g_assert_cmpint (g_mkdir (first, 0700), ==, 0);
+  g_assert_cmpint (g_mkdir (second, 0700), ==, 0);
+  write_to (first_file, "a");
+  write_to (second_file, "a");
+  g_assert_cmpint (symlink ("..1", turned), ==, 0);
+  g_assert_cmpint (symlink ("..data/aiproxy.conf", fixture->path), ==, 0);
+  watch (fixture);
+
+  g_assert_cmpint (symlink ("..2", turning), ==, 0);
+  g_assert_cmpint (g_rename (turning, turned), ==, 0);
+  wait_for_call (fixture);
+
+  write_to (second_file, "ab");
+  wait_for_call (fixture);
+}
+
+static void
+test_link_elsewhere (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *folder = g_build_filename (fixture->directory, "elsewhere", NULL);
+  g_autofree char *file = g_build_filename (folder, "real.conf", NULL);
+
+  g_assert_cmpint (g_mkdir (folder, 0700), ==, 0);
+  write_to (file, "a");
+  g_assert_cmpint (symlink (file, fixture->path), ==, 0);
+  watch (fixture);
+  write_to (file, "ab");
+  wait_for_call (fixture);
+}
+
+/* GIO looks for directories that are missing every few seconds. */
+static void
+test_directory_made_later (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *folder = g_build_filename (fixture->directory, "aiproxy", NULL);
+
+  g_free (fixture->path);
+  fixture->path = g_build_filename (folder, "aiproxy.conf", NULL);
+  watch (fixture);
+  g_assert_cmpint (g_mkdir (folder, 0700), ==, 0);
+  write_to (fixture->path, "a");
+  wait_for_call (fixture);
+}
+
+static void
+test_free_from_callback (Fixture *fixture, gconstpointer data)
+{
+  fixture->free_it = TRUE;
+  watch (fixture);
+  write_to (fixture->path, "a");
+  wait_for_call (fixture);
+  g_assert_null (fixture->watch);
+}
+
+static void
+test_free_while_settling (Fixture *fixture, gconstpointer data)
+{
+  watch (fixture);
+  write_to (fixture->path, "a");
+  g_main_context_iteration (NULL, TRUE);
+  g_clear_pointer (&fixture->watch, aip_config_watch_free);
+  while (g_main_context_iteration (NULL, FALSE))
+    continue;
+  g_assert_cmpuint (fixture->calls, ==, 0);
+}
+
+#define ADD(name, test) g_test_add ("/config/watch/" name, Fixture, NULL, set_up, test, tear_down)
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  ADD ("write", test_write);
+  ADD ("burst", test_burst);
+  ADD ("rename-over", test_rename_over);
+  ADD ("delete-and-create", test_delete_and_create);
+  ADD ("create", test_create);
+  ADD ("neighbour", test_neighbour);
+  ADD ("config-map", test_config_map);
+  ADD ("link-elsewhere", test_link_elsewhere);
+  ADD ("directory-made-later", test_directory_made_later);
+  ADD ("free-from-callback", test_free_from_callback);
+  ADD ("free-while-settling", test_free_while_settling);
+  return g_test_run ();
+}
