@@ -2,7 +2,9 @@
 #include "nghttpd.h"
 
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 
 static void
 make_certificate (const char *key, const char *certificate)
@@ -49,14 +51,39 @@ wait_until_it_listens (Nghttpd *self)
     }
 }
 
+/* Starts it, or starts it again where it was. */
+void
+nghttpd_run (Nghttpd *self)
+{
+  g_autofree char *port = g_strdup_printf ("%u", self->port);
+
+  const char *const command[] = { "nghttpd", "-a",         "127.0.0.1",
+                                  "-d",      self->folder, "--echo-upload",
+                                  port,      self->key,    self->certificate,
+                                  NULL };
+
+  g_assert_true (g_spawn_async (NULL, (char **) command, NULL,
+                                G_SPAWN_SEARCH_PATH | G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_STDOUT_TO_DEV_NULL |
+                                    G_SPAWN_STDERR_TO_DEV_NULL,
+                                NULL, NULL, &self->pid, NULL));
+  wait_until_it_listens (self);
+}
+
+/* Ends it in the middle of whatever it does. */
+void
+nghttpd_kill (Nghttpd *self)
+{
+  kill (self->pid, SIGKILL);
+  g_assert_cmpint (waitpid (self->pid, NULL, 0), ==, self->pid);
+  g_spawn_close_pid (self->pid);
+}
+
 /* FALSE: it is not installed, and the test has been marked as skipped. */
 gboolean
 nghttpd_start (Nghttpd *self)
 {
   g_autofree char *program = g_find_program_in_path ("nghttpd");
   g_autofree char *openssl = g_find_program_in_path ("openssl");
-  g_autofree char *key = NULL;
-  g_autofree char *port = NULL;
 
   *self = (Nghttpd){ 0 };
   if (program == NULL || openssl == NULL)
@@ -67,15 +94,10 @@ nghttpd_start (Nghttpd *self)
 
   self->folder = g_dir_make_tmp ("aip-nghttpd-XXXXXX", NULL);
   self->certificate = g_build_filename (self->folder, "certificate.pem", NULL);
-  key = g_build_filename (self->folder, "key.pem", NULL);
-  make_certificate (key, self->certificate);
+  self->key = g_build_filename (self->folder, "key.pem", NULL);
+  make_certificate (self->key, self->certificate);
   self->port = find_free_port ();
-  port = g_strdup_printf ("%u", self->port);
-  self->process = g_subprocess_new (G_SUBPROCESS_FLAGS_STDOUT_SILENCE | G_SUBPROCESS_FLAGS_STDERR_SILENCE,
-                                    NULL, program, "-a", "127.0.0.1", "-d", self->folder, "--echo-upload",
-                                    port, key, self->certificate, NULL);
-  g_assert_nonnull (self->process);
-  wait_until_it_listens (self);
+  nghttpd_run (self);
   return TRUE;
 }
 
@@ -85,9 +107,7 @@ nghttpd_stop (Nghttpd *self)
   g_autoptr (GDir) dir = g_dir_open (self->folder, 0, NULL);
   const char *name;
 
-  g_subprocess_force_exit (self->process);
-  g_subprocess_wait (self->process, NULL, NULL);
-  g_object_unref (self->process);
+  nghttpd_kill (self);
   while ((name = g_dir_read_name (dir)) != NULL)
     {
       g_autofree char *path = g_build_filename (self->folder, name, NULL);
@@ -97,6 +117,7 @@ nghttpd_stop (Nghttpd *self)
   g_rmdir (self->folder);
   g_free (self->folder);
   g_free (self->certificate);
+  g_free (self->key);
 }
 
 char *

@@ -11,14 +11,17 @@ G_BEGIN_DECLS
  */
 typedef struct
 {
-  GSubprocess *process;
+  GPid pid;
   char *folder;
   char *certificate;
+  char *key;
   guint16 port;
 } Nghttpd;
 
 gboolean nghttpd_start (Nghttpd *self);
 void nghttpd_stop (Nghttpd *self);
+void nghttpd_kill (Nghttpd *self);
+void nghttpd_run (Nghttpd *self);
 char *nghttpd_dup_url (Nghttpd *self, const char *path);
 void nghttpd_add_file (Nghttpd *self, const char *name, gsize size);
 

@@ -310,6 +310,58 @@ test_free_running (void)
   fixture_tear_down (&self);
 }
 
+/* --- the next attempt --- */
+
+typedef struct
+{
+  Probe probe; /* first: it is what the callbacks get */
+  const char *urls[3];
+  guint next;
+} Attempts;
+
+static void start_next (Attempts *self);
+
+static void
+attempt_done_cb (AipTransfer *transfer, const AipTransferResult *result, void *user_data)
+{
+  Attempts *self = user_data;
+
+  g_assert_cmpint (result->fault, ==, self->next == 3 ? AIP_FAULT_NONE : AIP_FAULT_CONNECT);
+  if (self->next < 3)
+    start_next (self);
+  else
+    probe_funcs.done (transfer, result, user_data);
+}
+
+static void
+start_next (Attempts *self)
+{
+  AipTransferFuncs funcs = probe_funcs;
+
+  funcs.done = attempt_done_cb;
+  self->probe.transfer = aip_upstream_start (
+      self->probe.bench->upstream, &(AipTransferRequest){ .method = "GET", .url = self->urls[self->next++] },
+      &funcs, self);
+}
+
+/* Started from within the end of the one before. */
+static void
+test_attempts (void)
+{
+  Fixture self;
+  Attempts attempts = { .urls = { "http://127.0.0.1:1/", "http://127.0.0.1:1/", NULL } };
+
+  fixture_set_up (&self, echo_cb, NULL);
+  probe_init (&attempts.probe, &self.bench);
+  attempts.urls[2] = self.url;
+  start_next (&attempts);
+  probe_wait (&attempts.probe);
+  g_assert_cmpuint (attempts.probe.n_heads, ==, 1);
+  g_assert_true (g_str_has_prefix (attempts.probe.body->str, "GET "));
+  probe_clear (&attempts.probe);
+  fixture_tear_down (&self);
+}
+
 /* --- dead connections in the pool --- */
 
 /* Closes each connection right after its answer without having said so. */
@@ -406,6 +458,7 @@ main (int argc, char **argv)
   g_test_add_func ("/upstream/flow/cancel-in-done", test_cancel_in_done);
   g_test_add_func ("/upstream/flow/cancel-any-time", test_cancel_any_time);
   g_test_add_func ("/upstream/flow/free-running", test_free_running);
+  g_test_add_func ("/upstream/flow/attempts", test_attempts);
   g_test_add_func ("/upstream/flow/stale", test_stale);
   g_test_add_func ("/upstream/flow/stale-when-used", test_stale_when_used);
   g_test_add_func ("/upstream/flow/stale-large", test_stale_large);

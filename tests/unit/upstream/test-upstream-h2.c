@@ -210,6 +210,54 @@ test_neighbours (void)
     }
   aip_transfer_cancel (stuck.transfer);
   probe_clear (&stuck);
+  start (&self, &probes[0], "small");
+  probe_wait (&probes[0]);
+  g_assert_cmpuint (probes[0].body->len, ==, 1000);
+  probe_clear (&probes[0]);
+  tear_down (&self);
+}
+
+/* The server dies in the middle of answers, and comes back with nobody having noticed. */
+static void
+test_dies (void)
+{
+  Fixture2 self;
+  Probe probes[3];
+
+  if (!set_up (&self))
+    return;
+  for (guint i = 0; i < G_N_ELEMENTS (probes); i++)
+    {
+      start (&self, &probes[i], "big");
+      probes[i].room = MIB;
+    }
+  while (probes[0].n_refused == 0)
+    bench_turn (&self.bench);
+  nghttpd_kill (&self.server);
+  for (guint i = 0; i < G_N_ELEMENTS (probes); i++)
+    {
+      probes[i].room = G_MAXSIZE;
+      if (probes[i].transfer != NULL)
+        aip_transfer_resume (probes[i].transfer);
+      probe_wait (&probes[i]);
+      g_test_message ("%s", probes[i].message);
+      /* What had not begun is sent again, and finds nobody there. */
+      g_assert_cmpstr (aip_fault_to_string (probes[i].result.fault), ==,
+                       probes[i].n_heads > 0 ? "cut" : "connect");
+      probe_clear (&probes[i]);
+    }
+
+  for (int i = 0; i < 4; i++)
+    {
+      if (i % 2 == 0)
+        nghttpd_run (&self.server);
+      start (&self, &probes[0], "small");
+      probe_wait (&probes[0]);
+      g_assert_cmpstr (probes[0].message, ==, NULL);
+      probe_clear (&probes[0]);
+      if (i == 1)
+        nghttpd_kill (&self.server);
+    }
   tear_down (&self);
 }
 
@@ -223,5 +271,6 @@ main (int argc, char **argv)
   g_test_add_func ("/upstream/h2/upload", test_upload);
   g_test_add_func ("/upstream/h2/bounded", test_bounded);
   g_test_add_func ("/upstream/h2/neighbours", test_neighbours);
+  g_test_add_func ("/upstream/h2/dies", test_dies);
   return g_test_run ();
 }
