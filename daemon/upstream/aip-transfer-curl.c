@@ -35,8 +35,8 @@ struct _AipTransferCurl
   gboolean sent_again;
   guint64 received;
 
-  gint64 started; /* monotonic µs; so is the next */
-  gint64 last_read;
+  gint64 started;   /* monotonic µs; so is the next */
+  gint64 last_read; /* when libcurl last took a piece of the body, or began again */
   guint64 connect_timeout;
   guint64 first_byte_timeout;
   guint64 idle_timeout;
@@ -135,9 +135,10 @@ static void
 finish (AipTransferCurl *self, AipFault fault, const char *detail)
 {
   AipTransferResult result = { .fault = fault };
-  g_autofree char *message =
-      aip_curl_fault_dup_message (self->easy->handle, fault, limit_of (self, fault), detail);
+  g_autofree char *message = NULL;
 
+  if (fault != AIP_FAULT_NONE)
+    message = aip_curl_fault_dup_message (self->easy->handle, fault, limit_of (self, fault), detail);
   result.message = message;
   summarize (self, &result);
   release (self);
@@ -164,6 +165,7 @@ send_again (AipTransferCurl *self, AipFault fault)
 
   self->sent_again = TRUE;
   self->body_sent = 0;
+  self->last_read = g_get_monotonic_time ();
   curl_multi_remove_handle (upstream->multi, handle);
   aip_easy_set_fresh (self->easy, TRUE);
   return curl_multi_add_handle (upstream->multi, handle) == CURLM_OK;
@@ -196,7 +198,7 @@ aip_transfer_curl_finish (AipTransfer *transfer, CURLcode code)
     detail = g_strdup (head->bad);
   else if (code == CURLE_OK && !self->head_told)
     detail = g_strdup ("its head was not complete");
-  else
+  else if (fault != AIP_FAULT_NONE)
     detail = aip_curl_fault_dup_detail (self->easy->handle, code, self->easy->error);
   finish (self, fault, detail);
 }
