@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-control"
+
+#include "server/aip-control.h"
+
+#include <libsoup/soup.h>
+#include <string.h>
+
+#include "aip-build.h"
+#include "base/aip-json-peek.h"
+#include "server/aip-reply.h"
+
+struct _AipControl
+{
+  AipWorker *worker; /* (not owned): it owns us */
+  SoupServer *server;
+};
+
+static const char *
+token_of (SoupServerMessage *message)
+{
+  SoupMessageHeaders *headers = soup_server_message_get_request_headers (message);
+  const char *authorization = soup_message_headers_get_one (headers, "Authorization");
+
+  if (authorization != NULL && g_ascii_strncasecmp (authorization, "Bearer ", 7) == 0)
+    return authorization + 7;
+  return soup_message_headers_get_one (headers, "x-api-key");
+}
+
+static const AipClient *
+client_of (AipControl *self, SoupServerMessage *message, GError **error)
+{
+  const char *token = token_of (message);
+
+  return aip_clients_authenticate (aip_worker_get_snapshot (self->worker)->clients, token,
+                                   token != NULL ? strlen (token) : 0, error);
+}
+
+static void
+respond (SoupServerMessage *message, guint status, const char *type, char *body)
+{
+  soup_server_message_set_status (message, status, NULL);
+  soup_message_headers_replace (soup_server_message_get_response_headers (message), "Cache-Control",
+                                "no-store");
+  soup_server_message_set_response (message, type, SOUP_MEMORY_TAKE, body, strlen (body));
+}
+
+/* Returns whether the message may be answered; answers it itself if not. */
+static gboolean
+authorize (AipControl *self, SoupServerMessage *message)
+{
+  g_autoptr (GError) error = NULL;
+  AipFailure failure = { .code = "invalid_api_key" };
+
+  if (client_of (self, message, &error) != NULL)
+    return TRUE;
+  failure.status = aip_reply_status_of (error);
+  failure.message = error->message;
+  soup_message_headers_replace (soup_server_message_get_response_headers (message), "WWW-Authenticate",
+                                "Bearer realm=\"aiproxy\"");
+  respond (message, failure.status, "application/json",
+           aip_protocol_format_error (AIP_PROTOCOL_OPENAI, &failure));
+  return FALSE;
+}
+
+static void
+health_cb (SoupServer *server,
+           SoupServerMessage *message,
+           const char *path,
+           GHashTable *query,
+           gpointer user_data)
+{
+  AipControl *self = user_data;
+  gboolean known = token_of (message) != NULL && client_of (self, message, NULL) != NULL;
+  GPtrArray *providers = aip_worker_get_snapshot (self->worker)->config->providers;
+  GString *body = g_string_new ("{\"status\":\"ok\",\"version\":\"" AIP_VERSION "\"");
+
+  /* "/" stands for every path without a handler of its own, but only known ones come here. */
+  if (known)
+    g_string_append_printf (body, ",\"providers\":%u,\"connections\":%d", providers->len,
+                            g_atomic_int_get (&aip_worker_get_shared (self->worker)->n_connections));
+  g_string_append (body, "}\n");
+  respond (message, 200, "application/json", g_string_free (body, FALSE));
+}
+
+static void
+append_names (GString *body, const char *name, char **names)
+{
+  g_string_append_printf (body, "\"%s\":[", name);
+  for (gsize i = 0; names[i] != NULL; i++)
+    {
+      g_string_append (body, i > 0 ? "," : "");
+      aip_json_append_string (body, names[i], -1);
+    }
+  g_string_append_c (body, ']');
+}
+
+static void
+append_provider (GString *body, const AipProviderConfig *provider, const AipConfig *config)
+{
+  guint n_keys = 0;
+
+  for (guint i = 0; i < config->keys->len; i++)
+    {
+      const AipKeyConfig *key = g_ptr_array_index (config->keys, i);
+
+      n_keys += g_str_equal (key->provider, provider->name);
+    }
+  g_string_append (body, "{\"name\":");
+  aip_json_append_string (body, provider->name, -1);
+  g_string_append (body, ",\"dialect\":");
+  aip_json_append_string (body, provider->dialect, -1);
+  g_string_append_printf (body, ",\"enabled\":%s,\"keys\":%u}", provider->enabled ? "true" : "false", n_keys);
+}
+
+static void
+status_cb (SoupServer *server,
+           SoupServerMessage *message,
+           const char *path,
+           GHashTable *query,
+           gpointer user_data)
+{
+  AipControl *self = user_data;
+  const AipConfig *config = aip_worker_get_snapshot (self->worker)->config;
+  GString *body;
+
+  if (!authorize (self, message))
+    return;
+  body = g_string_new ("{\"status\":\"ok\",\"version\":\"" AIP_VERSION "\",");
+  append_names (body, "listen", config->server.listen);
+  g_string_append (body, ",\"strategy\":");
+  aip_json_append_string (body, config->routing.strategy, -1);
+  g_string_append (body, ",\"providers\":[");
+  for (guint i = 0; i < config->providers->len; i++)
+    {
+      g_string_append (body, i > 0 ? "," : "");
+      append_provider (body, g_ptr_array_index (config->providers, i), config);
+    }
+  g_string_append (body, "]}\n");
+  respond (message, 200, "application/json", g_string_free (body, FALSE));
+}
+
+static void
+stats_cb (SoupServer *server,
+          SoupServerMessage *message,
+          const char *path,
+          GHashTable *query,
+          gpointer user_data)
+{
+  AipControl *self = user_data;
+  AipCountersSnapshot counters;
+  GString *body;
+
+  if (!authorize (self, message))
+    return;
+  aip_counters_read (aip_worker_get_shared (self->worker)->counters, &counters);
+  body = g_string_new ("{");
+  for (int i = 0; i < AIP_N_COUNTERS; i++)
+    g_string_append_printf (body, "\"%s\":%" G_GUINT64_FORMAT ",", aip_counter_get_name (i),
+                            counters.counters[i]);
+  g_string_append_printf (body,
+                          "\"connections\":%" G_GINT64_FORMAT ",\"active_requests\":%" G_GINT64_FORMAT "}\n",
+                          counters.gauges[AIP_GAUGE_CONNECTIONS], counters.gauges[AIP_GAUGE_ACTIVE_REQUESTS]);
+  respond (message, 200, "application/json", g_string_free (body, FALSE));
+}
+
+/* Prometheus text format 0.0.4. */
+static void
+metrics_cb (SoupServer *server,
+            SoupServerMessage *message,
+            const char *path,
+            GHashTable *query,
+            gpointer user_data)
+{
+  AipControl *self = user_data;
+  const AipConfig *config = aip_worker_get_snapshot (self->worker)->config;
+  AipCountersSnapshot counters;
+  GString *body;
+
+  if (!config->metrics.public_access && !authorize (self, message))
+    return;
+  if (!config->metrics.enabled)
+    {
+      respond (message, 404, "text/plain", g_strdup ("switched off: see `enabled` in [metrics]\n"));
+      return;
+    }
+  aip_counters_read (aip_worker_get_shared (self->worker)->counters, &counters);
+  body = g_string_new (NULL);
+  for (int i = 0; i < AIP_N_COUNTERS; i++)
+    g_string_append_printf (
+        body, "# HELP aiproxy_%s %s\n# TYPE aiproxy_%s counter\naiproxy_%s %" G_GUINT64_FORMAT "\n",
+        aip_counter_get_name (i), aip_counter_get_help (i), aip_counter_get_name (i),
+        aip_counter_get_name (i), counters.counters[i]);
+  g_string_append_printf (body,
+                          "# TYPE aiproxy_connections gauge\naiproxy_connections %" G_GINT64_FORMAT "\n"
+                          "# TYPE aiproxy_active_requests gauge\naiproxy_active_requests %" G_GINT64_FORMAT
+                          "\n",
+                          counters.gauges[AIP_GAUGE_CONNECTIONS], counters.gauges[AIP_GAUGE_ACTIVE_REQUESTS]);
+  respond (message, 200, "text/plain; version=0.0.4", g_string_free (body, FALSE));
+}
+
+/**
+ * aip_control_new:
+ * @worker: its worker, on whose thread it is
+ *
+ * Returns: (transfer full): a control plane
+ */
+AipControl *
+aip_control_new (AipWorker *worker)
+{
+  AipControl *self = g_new0 (AipControl, 1);
+
+  self->worker = worker;
+  self->server = soup_server_new ("server-header", "aiproxy", NULL);
+  soup_server_add_handler (self->server, "/", health_cb, self, NULL);
+  soup_server_add_handler (self->server, "/status", status_cb, self, NULL);
+  soup_server_add_handler (self->server, "/stats", stats_cb, self, NULL);
+  soup_server_add_handler (self->server, "/metrics", metrics_cb, self, NULL);
+  return self;
+}
+
+/**
+ * aip_control_free:
+ * @self: (transfer full): a control plane
+ */
+void
+aip_control_free (AipControl *self)
+{
+  soup_server_disconnect (self->server);
+  g_object_unref (self->server);
+  g_free (self);
+}
+
+/**
+ * aip_control_serve:
+ * @self: a control plane
+ * @stream: (transfer none): one vetted request that asks for the connection to be closed, and the way back
+ */
+void
+aip_control_serve (AipControl *self, GIOStream *stream)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!soup_server_accept_iostream (self->server, stream, NULL, NULL, &error))
+    g_warning ("the control plane does not take a connection: %s", error->message);
+}

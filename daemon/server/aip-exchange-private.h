@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "policy/aip-clients.h"
+#include "routing/aip-router.h"
+#include "server/aip-call.h"
+#include "server/aip-exchange.h"
+#include "server/aip-routes.h"
+#include "server/aip-upload.h"
+#include "upstream/aip-upstream.h"
+#include "wire/aip-usage-scan.h"
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  AIP_STEP_GUARD,
+  AIP_STEP_CLIENT,
+  AIP_STEP_BODY,
+  AIP_STEP_PEEK,
+  AIP_STEP_ROUTE,
+  AIP_STEP_ATTEMPT,
+  AIP_STEP_RELAY,
+  AIP_STEP_SETTLE,
+  AIP_STEP_OVER,
+} AipStep;
+
+/**
+ * AipOutcome: what a step says when it returns.
+ */
+typedef enum
+{
+  AIP_OUTCOME_NEXT,   /* on to the next step */
+  AIP_OUTCOME_WAIT,   /* something will call aip_exchange_advance () */
+  AIP_OUTCOME_ANSWER, /* answered here, or about to be refused: settle */
+} AipOutcome;
+
+/**
+ * AipExchange: one request on the data plane and its answer. Private to the files aip-exchange*.
+ */
+typedef struct
+{
+  AipWorker *worker;
+  AipConnection *connection; /* (not owned); NULL: the client is gone */
+  AipSnapshot *snapshot;
+  const AipHead *head; /* (not owned) */
+  AipRoute route;
+  AipStep step;
+  char *request_id;
+  gint64 begun; /* monotonic µs; so is the next */
+  gint64 sent;
+
+  const AipClient *client;
+  GByteArray *gathered; /* (nullable): the body so far */
+  guint64 received;     /* bytes of the body */
+  gboolean streams_up;  /* the body is passed on as it comes */
+  AipUpload upload;
+  AipCall call;
+
+  GArray *plan; /* (nullable) of AipCandidate */
+  guint attempt;
+  AipTransfer *transfer; /* (nullable) */
+
+  guint status; /* of the answer; 0: none yet */
+  gboolean answered_here;
+  gboolean event_stream;
+  gboolean relayed;
+  gboolean waits_for_models;
+  AipTimer models_timer;
+  AipUsageScan scan;
+} AipExchange;
+
+void aip_exchange_advance (AipExchange *self);
+
+AipOutcome aip_exchange_refuse (AipExchange *self, const AipFailure *failure);
+AipOutcome aip_exchange_refuse_error (AipExchange *self, const GError *error);
+GString *aip_exchange_start_headers (AipExchange *self);
+
+AipOutcome aip_exchange_preflight (AipExchange *self);
+gboolean aip_exchange_is_preflight (AipExchange *self);
+void aip_exchange_add_cors (AipExchange *self, GString *headers);
+
+AipOutcome aip_exchange_list_models (AipExchange *self);
+
+AipOutcome aip_exchange_attempt (AipExchange *self);
+
+AipOutcome aip_exchange_control (AipExchange *self);
+
+G_END_DECLS

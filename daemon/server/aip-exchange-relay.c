@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-exchange"
+
+#include <string.h>
+
+#include "server/aip-exchange-private.h"
+#include "server/aip-forward-headers.h"
+#include "server/aip-reply.h"
+
+/* One attempt after the other until an answer begins, and its way back to the client. */
+
+static const AipCandidate *
+current (const AipExchange *self)
+{
+  return &g_array_index (self->plan, AipCandidate, self->attempt);
+}
+
+static void
+add_number (GString *headers, const char *name, gint64 number)
+{
+  g_string_append_printf (headers, "%s: %" G_GINT64_FORMAT "\r\n", name, number);
+}
+
+static void
+add_proxy_headers (AipExchange *self, GString *headers)
+{
+  const AipCandidate *candidate = current (self);
+
+  aip_reply_add_header (headers, "X-Proxy-Provider", candidate->provider->name);
+  if (candidate->key != NULL)
+    aip_reply_add_header (headers, "X-Proxy-Key", candidate->key->name);
+  if (candidate->model != NULL)
+    aip_reply_add_header (headers, "X-Proxy-Model", candidate->model);
+  add_number (headers, "X-Proxy-Attempts", self->attempt + 1);
+}
+
+/* --- the answer --- */
+
+static gboolean
+is_event_stream (const AipHeaderView *type)
+{
+  static const char name[] = "text/event-stream";
+
+  return type != NULL && type->value_length >= sizeof name - 1 &&
+         g_ascii_strncasecmp (type->value, name, sizeof name - 1) == 0;
+}
+
+static gint64
+length_of (const AipHeaderView *length)
+{
+  gint64 n = 0;
+
+  if (length == NULL || length->value_length == 0 || length->value_length > 18)
+    return -1;
+  for (gsize i = 0; i < length->value_length; i++)
+    {
+      if (!g_ascii_isdigit (length->value[i]))
+        return -1;
+      n = n * 10 + g_ascii_digit_value (length->value[i]);
+    }
+  return n;
+}
+
+static void
+head_cb (AipTransfer *transfer, guint status, const AipHeaderView *headers, gsize n_headers, void *user_data)
+{
+  AipExchange *self = user_data;
+  GString *out = aip_exchange_start_headers (self);
+  gint64 now = g_get_monotonic_time ();
+  gint64 length = length_of (aip_header_views_find (headers, n_headers, "Content-Length"));
+
+  self->status = status;
+  self->event_stream = is_event_stream (aip_header_views_find (headers, n_headers, "Content-Type"));
+  self->relayed = TRUE;
+  self->step = AIP_STEP_RELAY;
+  if (self->event_stream)
+    aip_worker_count (self->worker, AIP_COUNT_STREAMS, 1);
+  aip_usage_scan_init (&self->scan, self->route.protocol, self->event_stream);
+
+  aip_forward_headers_back (out, headers, n_headers, self->request_id);
+  add_proxy_headers (self, out);
+  add_number (out, "X-Proxy-Overhead-Us", self->sent - self->begun + g_get_monotonic_time () - now);
+  aip_connection_send_head (self->connection, status, out, self->event_stream ? -1 : length);
+  g_string_free (out, TRUE);
+}
+
+static gboolean
+body_cb (AipTransfer *transfer, const char *data, gsize length, void *user_data)
+{
+  AipExchange *self = user_data;
+
+  if (!aip_connection_has_room (self->connection))
+    return FALSE;
+  if (self->status == 200)
+    aip_usage_scan_feed (&self->scan, data, length);
+  aip_worker_count (self->worker, AIP_COUNT_BYTES_OUT, length);
+  aip_connection_send_body (self->connection, data, length);
+  return TRUE;
+}
+
+static gssize
+read_cb (AipTransfer *transfer, char *buffer, gsize size, void *user_data)
+{
+  AipExchange *self = user_data;
+  gssize n = aip_upload_pull (&self->upload, buffer, size);
+
+  if (n > 0 && aip_upload_has_room (&self->upload))
+    aip_connection_resume_body (self->connection);
+  return n;
+}
+
+/* --- the end --- */
+
+static guint
+status_of_fault (AipFault fault)
+{
+  switch (fault)
+    {
+    case AIP_FAULT_CONNECT_TIMEOUT:
+    case AIP_FAULT_FIRST_BYTE_TIMEOUT:
+    case AIP_FAULT_IDLE_TIMEOUT:
+    case AIP_FAULT_TOTAL_TIMEOUT:
+      return 504;
+    default:
+      return 502;
+    }
+}
+
+/* Nothing of the request has been sent, so that it costs nothing to send it elsewhere. */
+static gboolean
+may_try_next (const AipExchange *self, AipFault fault)
+{
+  gboolean unsent = fault == AIP_FAULT_RESOLVE || fault == AIP_FAULT_CONNECT || fault == AIP_FAULT_TLS ||
+                    fault == AIP_FAULT_CONNECT_TIMEOUT;
+
+  return unsent && !self->streams_up && self->attempt + 1 < self->plan->len;
+}
+
+static AipFailure
+failure_of (const AipTransferResult *result, const char *message)
+{
+  return (AipFailure){
+    .status = status_of_fault (result->fault),
+    .code = aip_fault_to_string (result->fault),
+    .message = message,
+  };
+}
+
+static void
+finish_refused (AipExchange *self, const AipTransferResult *result)
+{
+  g_autofree char *message =
+      g_strdup_printf ("Provider `%s` failed: %s", current (self)->provider->name, result->message);
+  AipFailure failure = failure_of (result, message);
+
+  aip_exchange_refuse (self, &failure);
+}
+
+/* A stream that breaks off says so in the client's own protocol; all else breaks the transfer. */
+static void
+finish_cut (AipExchange *self, const AipTransferResult *result)
+{
+  g_autofree char *message = g_strdup_printf ("The answer of provider `%s` broke off: %s",
+                                              current (self)->provider->name, result->message);
+  AipFailure failure = failure_of (result, message);
+
+  aip_worker_count (self->worker, AIP_COUNT_TRUNCATED, 1);
+  self->status = failure.status;
+  if (self->event_stream)
+    {
+      g_autofree char *event = aip_protocol_format_stream_error (self->route.protocol, &failure);
+
+      aip_connection_send_body (self->connection, event, strlen (event));
+    }
+  aip_connection_end (self->connection, self->event_stream);
+}
+
+static void
+done_cb (AipTransfer *transfer, const AipTransferResult *result, void *user_data)
+{
+  AipExchange *self = user_data;
+  AipTransferResult cut = *result;
+
+  self->transfer = NULL;
+  if (result->fault == AIP_FAULT_NONE && self->event_stream && self->status == 200 &&
+      self->route.has_end_mark && !aip_usage_scan_saw_end (&self->scan))
+    {
+      cut.fault = AIP_FAULT_CUT;
+      cut.message = "the stream ended without its end mark";
+    }
+
+  if (!self->relayed && may_try_next (self, result->fault))
+    {
+      self->attempt++;
+      aip_exchange_attempt (self);
+      return;
+    }
+  if (!self->relayed)
+    finish_refused (self, result);
+  else if (cut.fault != AIP_FAULT_NONE)
+    finish_cut (self, &cut);
+  else
+    aip_connection_end (self->connection, TRUE);
+  self->step = AIP_STEP_RELAY;
+  aip_exchange_advance (self);
+}
+
+static const AipTransferFuncs transfer_funcs = {
+  .head = head_cb,
+  .body = body_cb,
+  .read = read_cb,
+  .done = done_cb,
+};
+
+/* --- the request --- */
+
+/* A key in the query is a credential of the client's. */
+static char *
+dup_query (const char *query)
+{
+  g_auto (GStrv) parts = query != NULL ? g_strsplit (query, "&", -1) : NULL;
+  g_autoptr (GString) kept = g_string_new (NULL);
+
+  for (gsize i = 0; parts != NULL && parts[i] != NULL; i++)
+    {
+      if (g_str_has_prefix (parts[i], "key="))
+        continue;
+      if (kept->len > 0)
+        g_string_append_c (kept, '&');
+      g_string_append (kept, parts[i]);
+    }
+  return kept->len > 0 ? g_string_free (g_steal_pointer (&kept), FALSE) : NULL;
+}
+
+/* X-Proxy-Timeout: the client's own limit for the whole answer, in seconds. */
+static guint64
+total_timeout (const AipExchange *self, guint64 configured)
+{
+  const char *header = aip_head_get (self->head, "X-Proxy-Timeout");
+  double seconds = header != NULL ? g_ascii_strtod (header, NULL) : 0;
+
+  return seconds > 0 && seconds < 86400 ? (guint64) (seconds * 1000) : configured;
+}
+
+static AipTransfer *
+start_internal (AipExchange *self, GBytes *body)
+{
+  return aip_upstream_start_builtin (aip_worker_get_upstream (self->worker), self->head->method,
+                                     self->route.endpoint, body, &transfer_funcs, self);
+}
+
+static AipTransfer *
+start_external (AipExchange *self, const AipCandidate *candidate, GBytes *body)
+{
+  const AipProviderConfig *provider = candidate->provider;
+  g_autofree char *query = dup_query (self->head->query);
+  g_autofree char *url =
+      candidate->dialect->dup_url (provider->base_url, self->route.endpoint, query, candidate->model);
+  AipHeaderLines lines;
+  AipTransfer *transfer;
+
+  aip_forward_headers_out (&lines, self->head, candidate, self->request_id);
+  transfer = aip_upstream_start (aip_worker_get_upstream (self->worker),
+                                 &(AipTransferRequest){
+                                     .method = self->head->method,
+                                     .url = url,
+                                     .headers = (const char *const *) lines.lines->pdata,
+                                     .body = body,
+                                     .upload = self->streams_up,
+                                     .upload_length = self->head->content_length,
+                                     .connect_timeout = provider->timeouts.connect,
+                                     .first_byte_timeout = provider->timeouts.first_byte,
+                                     .idle_timeout = provider->timeouts.idle,
+                                     .total_timeout = total_timeout (self, provider->timeouts.total),
+                                     .verify_tls = provider->verify_tls,
+                                     .ca_file = provider->ca_file,
+                                     .proxy = provider->proxy,
+                                 },
+                                 &transfer_funcs, self);
+  aip_header_lines_clear (&lines);
+  return transfer;
+}
+
+/**
+ * aip_exchange_attempt:
+ * @self: an exchange with a plan
+ *
+ * Sends the request to the plan's current candidate.
+ *
+ * Returns: AIP_OUTCOME_WAIT
+ */
+AipOutcome
+aip_exchange_attempt (AipExchange *self)
+{
+  const AipCandidate *candidate = current (self);
+  g_autoptr (GBytes) body = NULL;
+
+  if (self->call.body != NULL)
+    body = aip_call_render (&self->call, &self->route, candidate->model);
+  self->sent = g_get_monotonic_time ();
+  self->transfer =
+      candidate->dialect->internal ? start_internal (self, body) : start_external (self, candidate, body);
+  return AIP_OUTCOME_WAIT;
+}

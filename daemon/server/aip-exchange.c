@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-exchange"
+
+#include "server/aip-exchange.h"
+
+#include <string.h>
+
+#include "base/aip-error.h"
+#include "server/aip-exchange-private.h"
+#include "server/aip-reply.h"
+
+/*
+ *   GUARD ──> CLIENT ──> BODY ──> PEEK ──> ROUTE ──> ATTEMPT ──> RELAY ──> SETTLE ──> OVER
+ *     │          │        │        │         │          │                     ^
+ *     └──────────┴────────┴────────┴─────────┴──────────┴── refused, or ──────┘
+ *                                                           answered here
+ *
+ * A step does its work elsewhere and returns; when it has to wait, whoever it waits for calls
+ * aip_exchange_advance (), which goes on behind it. A client that leaves ends it from any step.
+ */
+
+static AipOutcome step_guard (AipExchange *self);
+static AipOutcome step_client (AipExchange *self);
+static AipOutcome step_body (AipExchange *self);
+static AipOutcome step_peek (AipExchange *self);
+static AipOutcome step_route (AipExchange *self);
+static AipOutcome step_settle (AipExchange *self);
+
+static const struct
+{
+  AipOutcome (*enter) (AipExchange *self);
+  AipStep next;
+} steps[] = {
+  [AIP_STEP_GUARD] = { step_guard, AIP_STEP_CLIENT },
+  [AIP_STEP_CLIENT] = { step_client, AIP_STEP_BODY },
+  [AIP_STEP_BODY] = { step_body, AIP_STEP_PEEK },
+  [AIP_STEP_PEEK] = { step_peek, AIP_STEP_ROUTE },
+  [AIP_STEP_ROUTE] = { step_route, AIP_STEP_ATTEMPT },
+  [AIP_STEP_ATTEMPT] = { aip_exchange_attempt, AIP_STEP_RELAY },
+  [AIP_STEP_RELAY] = { NULL, AIP_STEP_SETTLE },
+  [AIP_STEP_SETTLE] = { step_settle, AIP_STEP_OVER },
+};
+
+static void
+exchange_free (AipExchange *self)
+{
+  if (self->transfer != NULL)
+    aip_transfer_cancel (self->transfer);
+  if (self->waits_for_models)
+    aip_worker_forget_wait (self->worker, self);
+  aip_timer_disarm (&self->models_timer);
+  aip_worker_change (self->worker, AIP_GAUGE_ACTIVE_REQUESTS, -1);
+  aip_call_clear (&self->call);
+  aip_upload_clear (&self->upload);
+  g_clear_pointer (&self->gathered, g_byte_array_unref);
+  g_clear_pointer (&self->plan, g_array_unref);
+  aip_snapshot_unref (self->snapshot);
+  g_free (self->request_id);
+  g_free (self);
+}
+
+static void
+go_on (AipExchange *self, AipOutcome outcome)
+{
+  while (outcome != AIP_OUTCOME_WAIT && self->step != AIP_STEP_OVER)
+    {
+      self->step = outcome == AIP_OUTCOME_ANSWER ? AIP_STEP_SETTLE : steps[self->step].next;
+      outcome = AIP_OUTCOME_WAIT;
+      if (self->step != AIP_STEP_OVER && steps[self->step].enter != NULL)
+        outcome = steps[self->step].enter (self);
+      else if (self->step == AIP_STEP_OVER)
+        outcome = AIP_OUTCOME_NEXT;
+    }
+}
+
+/**
+ * aip_exchange_advance:
+ * @self: an exchange whose step was waiting
+ *
+ * Goes on with the next step. The exchange may be gone when it returns.
+ */
+void
+aip_exchange_advance (AipExchange *self)
+{
+  go_on (self, AIP_OUTCOME_NEXT);
+  if (self->step == AIP_STEP_OVER)
+    exchange_free (self);
+}
+
+/* --- refusing --- */
+
+/**
+ * aip_exchange_start_headers:
+ * @self: an exchange that was not answered
+ *
+ * Returns: (transfer full): the headers that every answer has
+ */
+GString *
+aip_exchange_start_headers (AipExchange *self)
+{
+  GString *headers = g_string_sized_new (512);
+
+  aip_exchange_add_cors (self, headers);
+  return headers;
+}
+
+/**
+ * aip_exchange_refuse:
+ * @self: an exchange that was not answered
+ * @failure: why
+ *
+ * Answers with an error in the client's protocol.
+ *
+ * Returns: what the step has to return
+ */
+AipOutcome
+aip_exchange_refuse (AipExchange *self, const AipFailure *failure)
+{
+  GString *headers = aip_exchange_start_headers (self);
+
+  self->status = failure->status;
+  self->answered_here = TRUE;
+  aip_reply_add_header (headers, "X-Request-Id", self->request_id);
+  aip_reply_failure (self->connection, self->route.protocol, failure, headers);
+  g_string_free (headers, TRUE);
+  return AIP_OUTCOME_ANSWER;
+}
+
+/**
+ * aip_exchange_refuse_error:
+ * @self: an exchange that was not answered
+ * @error: why; a message that begins with "NAME: " is about that member of the request
+ *
+ * Returns: what the step has to return
+ */
+AipOutcome
+aip_exchange_refuse_error (AipExchange *self, const GError *error)
+{
+  static const char *const members[] = { "model", "stream" };
+  AipFailure failure = { .status = aip_reply_status_of (error), .message = error->message };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (members); i++)
+    if (g_str_has_prefix (error->message, members[i]) && error->message[strlen (members[i])] == ':')
+      failure.param = members[i];
+  if (g_error_matches (error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED))
+    failure.code = "invalid_api_key";
+  else if (g_error_matches (error, AIP_ERROR, AIP_ERROR_NOT_FOUND))
+    failure = (AipFailure){ failure.status, NULL, "model_not_found", "model", failure.message };
+  return aip_exchange_refuse (self, &failure);
+}
+
+static AipOutcome
+refuse_route (AipExchange *self)
+{
+  g_autofree char *message = NULL;
+  AipFailure failure = { .status = 404, .code = "unknown_path" };
+
+  if (self->route.kind == AIP_ROUTE_WRONG_METHOD)
+    {
+      failure = (AipFailure){ .status = 405, .code = "method_not_allowed" };
+      message =
+          g_strdup_printf ("%s is not served for this path; most are asked with POST", self->head->method);
+    }
+  else
+    message = g_strdup ("Unknown path. The OpenAI API is below /v1, such as /v1/chat/completions");
+  failure.message = message;
+  return aip_exchange_refuse (self, &failure);
+}
+
+/* --- the steps --- */
+
+static AipOutcome
+step_guard (AipExchange *self)
+{
+  AipFailure failure;
+
+  if (!aip_guard_check (self->snapshot->guard, self->head, &failure))
+    return aip_exchange_refuse (self, &failure);
+  if (aip_exchange_is_preflight (self))
+    return aip_exchange_preflight (self);
+  if (self->route.kind == AIP_ROUTE_UNKNOWN || self->route.kind == AIP_ROUTE_WRONG_METHOD)
+    return refuse_route (self);
+  if (self->route.kind == AIP_ROUTE_FORWARD && !aip_guard_check_path (self->head->path, &failure))
+    return aip_exchange_refuse (self, &failure);
+  return AIP_OUTCOME_NEXT;
+}
+
+/* Each protocol has its own place for a token; all are taken everywhere, since SDKs mix them. */
+static const char *
+token_of (const AipHead *head)
+{
+  const char *authorization = aip_head_get (head, "Authorization");
+  const char *token = NULL;
+
+  if (authorization != NULL && g_ascii_strncasecmp (authorization, "Bearer ", 7) == 0)
+    token = authorization + 7;
+  if (token == NULL)
+    token = aip_head_get (head, "x-api-key");
+  if (token == NULL)
+    token = aip_head_get (head, "x-goog-api-key");
+  return token;
+}
+
+static AipOutcome
+step_client (AipExchange *self)
+{
+  g_autoptr (GError) error = NULL;
+  const char *token = token_of (self->head);
+
+  if (self->route.kind == AIP_ROUTE_CONTROL)
+    return AIP_OUTCOME_NEXT;
+  self->client =
+      aip_clients_authenticate (self->snapshot->clients, token, token != NULL ? strlen (token) : 0, &error);
+  return self->client != NULL ? AIP_OUTCOME_NEXT : aip_exchange_refuse_error (self, error);
+}
+
+static gboolean
+is_json (const AipHead *head)
+{
+  const char *type = aip_head_get (head, "Content-Type");
+  gsize length = type != NULL ? strcspn (type, "; \t") : 0;
+
+  return length == strlen ("application/json") && g_ascii_strncasecmp (type, "application/json", length) == 0;
+}
+
+static AipOutcome
+refuse_size (AipExchange *self)
+{
+  g_autofree char *size =
+      g_format_size_full (self->snapshot->config->server.max_body, G_FORMAT_SIZE_IEC_UNITS);
+  g_autofree char *message = g_strdup_printf (
+      "The request's body is larger than %s: send less, or raise `max-body` in [server]", size);
+
+  return aip_exchange_refuse (self,
+                              &(AipFailure){ .status = 413, .code = "body_too_large", .message = message });
+}
+
+static AipOutcome
+step_body (AipExchange *self)
+{
+  guint64 max_body = self->snapshot->config->server.max_body;
+
+  if (self->head->content_length > 0 && (guint64) self->head->content_length > max_body)
+    return refuse_size (self);
+  if (self->route.json && !is_json (self->head))
+    return aip_exchange_refuse (self, &(AipFailure){ .status = 415,
+                                                     .code = "unsupported_content_type",
+                                                     .message = "Send JSON, with the header "
+                                                                "`Content-Type: application/json`" });
+  self->streams_up =
+      self->route.kind == AIP_ROUTE_FORWARD && !is_json (self->head) && aip_head_has_body (self->head);
+  return self->streams_up ? AIP_OUTCOME_NEXT : AIP_OUTCOME_WAIT;
+}
+
+static AipOutcome
+step_peek (AipExchange *self)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) body = NULL;
+
+  if (self->route.kind == AIP_ROUTE_CONTROL)
+    return aip_exchange_control (self);
+  if (self->route.kind != AIP_ROUTE_FORWARD || self->streams_up)
+    return AIP_OUTCOME_NEXT;
+  if (self->gathered == NULL && !self->route.json)
+    return AIP_OUTCOME_NEXT;
+  body = self->gathered != NULL ? g_byte_array_free_to_bytes (g_steal_pointer (&self->gathered))
+                                : g_bytes_new_static ("", 0);
+  if (!aip_call_parse (&self->call, body, &self->route, &error))
+    return aip_exchange_refuse_error (self, error);
+  return AIP_OUTCOME_NEXT;
+}
+
+static AipOutcome
+step_route (AipExchange *self)
+{
+  g_autoptr (GError) error = NULL;
+  AipRouteQuery query = {
+    .protocol = self->route.protocol,
+    .model = self->call.model,
+    .provider = aip_head_get (self->head, "X-Proxy-Provider"),
+  };
+
+  if (self->route.kind == AIP_ROUTE_MODELS || self->route.kind == AIP_ROUTE_MODEL)
+    return aip_exchange_list_models (self);
+  if (self->call.model != NULL && !aip_client_may_use_model (self->client, self->call.model))
+    {
+      g_autofree char *message = g_strdup_printf (
+          "Client `%s` may not use the model `%s`: see `models` in [client %s] of aiproxy.conf",
+          self->client->name, self->call.model, self->client->name);
+      return aip_exchange_refuse (
+          self,
+          &(AipFailure){ .status = 403, .code = "model_not_allowed", .param = "model", .message = message });
+    }
+  self->plan = aip_router_plan (self->snapshot->router, &query, &error);
+  return self->plan != NULL ? AIP_OUTCOME_NEXT : aip_exchange_refuse_error (self, error);
+}
+
+static AipOutcome
+step_settle (AipExchange *self)
+{
+  AipUsage usage = aip_usage_scan_get_usage (&self->scan);
+
+  if (self->answered_here && self->status >= 400)
+    aip_worker_count (self->worker, self->status < 500 ? AIP_COUNT_REFUSED : AIP_COUNT_UPSTREAM_FAULTS, 1);
+  else if (self->status >= 500)
+    aip_worker_count (self->worker, AIP_COUNT_UPSTREAM_FAULTS, 1);
+  else if (self->status >= 400)
+    aip_worker_count (self->worker, AIP_COUNT_CLIENT_FAULTS, 1);
+  else if (self->status > 0)
+    aip_worker_count (self->worker, AIP_COUNT_SUCCEEDED, 1);
+  if (usage.known)
+    {
+      aip_worker_count (self->worker, AIP_COUNT_INPUT_TOKENS, usage.input_tokens);
+      aip_worker_count (self->worker, AIP_COUNT_OUTPUT_TOKENS, usage.output_tokens);
+    }
+  return AIP_OUTCOME_NEXT;
+}
+
+/* --- what the connection tells --- */
+
+/* A body of unknown length has turned out to be too large. */
+static void
+refuse_late (AipExchange *self)
+{
+  if (self->relayed)
+    aip_connection_close (self->connection);
+  else
+    {
+      go_on (self, refuse_size (self));
+      exchange_free (self);
+    }
+}
+
+static gboolean
+body_cb (AipConnection *connection, const char *data, gsize length, void *user_data)
+{
+  AipExchange *self = user_data;
+
+  self->received += length;
+  aip_worker_count (self->worker, AIP_COUNT_BYTES_IN, length);
+  if (self->received > self->snapshot->config->server.max_body)
+    {
+      refuse_late (self);
+      return TRUE;
+    }
+  if (self->streams_up)
+    {
+      gboolean room = aip_upload_push (&self->upload, data, length);
+
+      if (self->transfer != NULL)
+        aip_transfer_resume (self->transfer);
+      return room;
+    }
+  if (self->gathered == NULL)
+    self->gathered = g_byte_array_sized_new (CLAMP (self->head->content_length, 1024, 1024 * 1024));
+  g_byte_array_append (self->gathered, (const guint8 *) data, length);
+  return TRUE;
+}
+
+static void
+body_end_cb (AipConnection *connection, void *user_data)
+{
+  AipExchange *self = user_data;
+
+  aip_upload_end (&self->upload);
+  if (self->streams_up && self->transfer != NULL)
+    aip_transfer_resume (self->transfer);
+  else if (self->step == AIP_STEP_BODY)
+    aip_exchange_advance (self);
+}
+
+static void
+writable_cb (AipConnection *connection, void *user_data)
+{
+  AipExchange *self = user_data;
+
+  if (self->transfer != NULL)
+    aip_transfer_resume (self->transfer);
+}
+
+static void
+gone_cb (AipConnection *connection, void *user_data)
+{
+  AipExchange *self = user_data;
+
+  aip_worker_count (self->worker, AIP_COUNT_CANCELLED, 1);
+  exchange_free (self);
+}
+
+static const AipConnectionFuncs connection_funcs = {
+  .body = body_cb,
+  .body_end = body_end_cb,
+  .writable = writable_cb,
+  .gone = gone_cb,
+};
+
+/* The client's own id goes all the way, if it is one. */
+static char *
+dup_request_id (AipWorker *worker, const AipHead *head)
+{
+  const char *id = aip_head_get (head, "X-Request-Id");
+  gsize length = id != NULL ? strlen (id) : 0;
+
+  for (gsize i = 0; i < length; i++)
+    if (!g_ascii_isalnum (id[i]) && strchr ("-_.:", id[i]) == NULL)
+      length = 0;
+  return length > 0 && length <= 128 ? g_strdup (id) : aip_worker_make_request_id (worker);
+}
+
+/**
+ * aip_exchange_begin:
+ * @worker: the worker of @connection
+ * @connection: where a request has come
+ * @head: its head
+ *
+ * Serves the request. The exchange belongs to the connection: it ends with the answer, or when the client
+ * leaves.
+ */
+void
+aip_exchange_begin (AipWorker *worker, AipConnection *connection, const AipHead *head)
+{
+  AipExchange *self = g_new0 (AipExchange, 1);
+
+  self->worker = worker;
+  self->connection = connection;
+  self->snapshot = aip_snapshot_ref (aip_worker_get_snapshot (worker));
+  self->head = head;
+  self->route = aip_routes_find (head->method, head->path);
+  self->request_id = dup_request_id (worker, head);
+  self->begun = g_get_monotonic_time ();
+  self->step = AIP_STEP_GUARD;
+  aip_worker_count (worker, AIP_COUNT_REQUESTS, 1);
+  aip_worker_change (worker, AIP_GAUGE_ACTIVE_REQUESTS, 1);
+  aip_connection_set_funcs (connection, &connection_funcs, self);
+
+  go_on (self, step_guard (self));
+  if (self->step == AIP_STEP_OVER)
+    exchange_free (self);
+}

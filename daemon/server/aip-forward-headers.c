@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-forward-headers"
+
+#include "server/aip-forward-headers.h"
+
+#include <string.h>
+
+#include "server/aip-guard.h"
+#include "server/aip-reply.h"
+
+/* What of a client's headers an upstream may see. Everything else, credentials and cookies first of all,
+ * stays here. */
+static const char *const allowed[] = {
+  "Accept",
+  "Accept-Language",
+  "Anthropic-Beta",
+  "Anthropic-Dangerous-Direct-Browser-Access",
+  "Anthropic-Version",
+  "Content-Type",
+  "HTTP-Referer",
+  "Idempotency-Key",
+  "If-Match",
+  "If-None-Match",
+  "OpenAI-Beta",
+  "Originator",
+  "Prefer",
+  "Range",
+  "Session_id",
+  "Traceparent",
+  "Tracestate",
+  "User-Agent",
+  "X-Client-Request-Id",
+  "X-Title",
+};
+
+static const char *const allowed_prefixes[] = { "X-Stainless-" };
+
+/* What of an upstream's headers is about its own connection, its own site, or ours to say. */
+static const char *const dropped[] = {
+  "Alt-Svc",
+  "Connection",
+  "Content-Length",
+  "Keep-Alive",
+  "NEL",
+  "Proxy-Authenticate",
+  "Proxy-Connection",
+  "Report-To",
+  "Server",
+  "Set-Cookie",
+  "Strict-Transport-Security",
+  "TE",
+  "Trailer",
+  "Transfer-Encoding",
+  "Upgrade",
+  "Vary",
+  "Via",
+  "WWW-Authenticate",
+};
+
+static const char *const dropped_prefixes[] = { "Access-Control-", "X-Proxy-" };
+
+static gboolean
+is_listed (const char *name, gsize length, const char *const *names, gsize n_names)
+{
+  for (gsize i = 0; i < n_names; i++)
+    if ((names[i][0] | 0x20) == (name[0] | 0x20) && strlen (names[i]) == length &&
+        g_ascii_strncasecmp (names[i], name, length) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+has_listed_prefix (const char *name, gsize length, const char *const *prefixes, gsize n_prefixes)
+{
+  for (gsize i = 0; i < n_prefixes; i++)
+    if (length > strlen (prefixes[i]) && g_ascii_strncasecmp (prefixes[i], name, strlen (prefixes[i])) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+/* RFC 9110, 7.6.1: a header that Connection names belongs to this connection alone. */
+static gboolean
+is_hop_by_hop (const char *connection, const char *name)
+{
+  return connection != NULL && soup_header_contains (connection, name);
+}
+
+static void
+add_line (AipHeaderLines *lines, const char *name, const char *value)
+{
+  g_ptr_array_add (lines->lines, g_strconcat (name, ": ", value, NULL));
+}
+
+static gboolean
+is_set_by_config (const AipProviderConfig *provider, const char *name)
+{
+  for (const AipConfigHeader *header = provider->headers; header != NULL && header->name != NULL; header++)
+    if (g_ascii_strcasecmp (header->name, name) == 0)
+      return TRUE;
+  return FALSE;
+}
+
+static void
+add_clients (AipHeaderLines *lines, const AipHead *head, const AipProviderConfig *provider)
+{
+  const char *connection = aip_head_get (head, "Connection");
+  SoupMessageHeadersIter iter;
+  const char *name;
+  const char *value;
+
+  soup_message_headers_iter_init (&iter, head->headers);
+  while (soup_message_headers_iter_next (&iter, &name, &value))
+    {
+      gsize length = strlen (name);
+
+      if (!is_listed (name, length, allowed, G_N_ELEMENTS (allowed)) &&
+          !has_listed_prefix (name, length, allowed_prefixes, G_N_ELEMENTS (allowed_prefixes)))
+        continue;
+      if (!is_hop_by_hop (connection, name) && !is_set_by_config (provider, name))
+        add_line (lines, name, value);
+    }
+}
+
+static void
+add_dialects (AipHeaderLines *lines, const AipHead *head, const AipCandidate *candidate)
+{
+  const AipDialect *dialect = candidate->dialect;
+
+  for (gsize i = 0; dialect->headers != NULL && dialect->headers[i] != NULL; i += 2)
+    if (aip_head_get (head, dialect->headers[i]) == NULL &&
+        !is_set_by_config (candidate->provider, dialect->headers[i]))
+      add_line (lines, dialect->headers[i], dialect->headers[i + 1]);
+  if (candidate->secret != NULL && dialect->auth_header != NULL)
+    g_ptr_array_add (lines->lines, g_strconcat (dialect->auth_header, ": ", dialect->auth_prefix,
+                                                aip_secret_peek (candidate->secret, NULL), NULL));
+}
+
+/**
+ * aip_forward_headers_out:
+ * @lines: (out caller-allocates): the lines for the upstream; to be cleared
+ * @head: what the client sent
+ * @candidate: where it goes
+ * @request_id: this request's id
+ */
+void
+aip_forward_headers_out (AipHeaderLines *lines,
+                         const AipHead *head,
+                         const AipCandidate *candidate,
+                         const char *request_id)
+{
+  char hops[16];
+
+  lines->lines = g_ptr_array_new_full (24, NULL);
+  add_clients (lines, head, candidate->provider);
+  add_dialects (lines, head, candidate);
+  for (const AipConfigHeader *header = candidate->provider->headers; header != NULL && header->name != NULL;
+       header++)
+    add_line (lines, header->name, header->value);
+  g_snprintf (hops, sizeof hops, "%u", aip_guard_get_hops (head) + 1);
+  add_line (lines, AIP_HOP_HEADER, hops);
+  add_line (lines, "X-Request-Id", request_id);
+  /* The answer is watched as it passes. */
+  add_line (lines, "Accept-Encoding", "identity");
+  g_ptr_array_add (lines->lines, NULL);
+}
+
+/**
+ * aip_header_lines_clear:
+ * @self: lines
+ */
+void
+aip_header_lines_clear (AipHeaderLines *self)
+{
+  for (guint i = 0; i + 1 < self->lines->len; i++)
+    {
+      char *line = g_ptr_array_index (self->lines, i);
+
+      aip_secret_wipe (line, strlen (line));
+      g_free (line);
+    }
+  g_clear_pointer (&self->lines, g_ptr_array_unref);
+}
+
+/**
+ * aip_header_views_find:
+ * @headers: (array length=n_headers): an answer's headers
+ * @n_headers: how many
+ * @name: which, in any case
+ *
+ * Returns: (transfer none) (nullable): the first of that name
+ */
+const AipHeaderView *
+aip_header_views_find (const AipHeaderView *headers, gsize n_headers, const char *name)
+{
+  gsize length = strlen (name);
+
+  for (gsize i = 0; i < n_headers; i++)
+    if (headers[i].name_length == length && g_ascii_strncasecmp (headers[i].name, name, length) == 0)
+      return &headers[i];
+  return NULL;
+}
+
+/**
+ * aip_forward_headers_back:
+ * @out: lines of headers for the client, added to
+ * @headers: (array length=n_headers): what the upstream sent
+ * @n_headers: how many
+ * @request_id: this request's id, used when the upstream gave none of its own
+ */
+void
+aip_forward_headers_back (GString *out, const AipHeaderView *headers, gsize n_headers, const char *request_id)
+{
+  const AipHeaderView *connection = aip_header_views_find (headers, n_headers, "Connection");
+  g_autofree char *named =
+      connection != NULL ? g_strndup (connection->value, connection->value_length) : NULL;
+
+  for (gsize i = 0; i < n_headers; i++)
+    {
+      const AipHeaderView *header = &headers[i];
+
+      if (header->name_length == 0 ||
+          is_listed (header->name, header->name_length, dropped, G_N_ELEMENTS (dropped)) ||
+          has_listed_prefix (header->name, header->name_length, dropped_prefixes,
+                             G_N_ELEMENTS (dropped_prefixes)))
+        continue;
+      if (named != NULL)
+        {
+          g_autofree char *name = g_strndup (header->name, header->name_length);
+
+          if (is_hop_by_hop (named, name))
+            continue;
+        }
+      g_string_append_len (out, header->name, header->name_length);
+      g_string_append_len (out, ": ", 2);
+      g_string_append_len (out, header->value, header->value_length);
+      g_string_append_len (out, "\r\n", 2);
+    }
+  if (aip_header_views_find (headers, n_headers, "X-Request-Id") == NULL)
+    aip_reply_add_header (out, "X-Request-Id", request_id);
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-head"
+
+#include "server/aip-head.h"
+
+#include <string.h>
+
+/*
+ * libsoup's parser is lenient: it takes folded lines, blanks before colons, lone line feeds, "+2" as a
+ * length, and two lengths at once. Whatever two parties could read differently is refused here, on the
+ * raw bytes, before it sees them (RFC 9112, sections 2.2, 3, 5 and 6.3).
+ */
+
+typedef struct
+{
+  guint status;
+  const char *message;
+  guint n_hosts;
+  guint n_lengths;
+  guint n_encodings;
+} Check;
+
+static gboolean
+refuse (Check *check, guint status, const char *message)
+{
+  check->status = status;
+  check->message = message;
+  return FALSE;
+}
+
+/* tchar of RFC 9110, 5.6.2 */
+static gboolean
+is_token_char (guchar c)
+{
+  return g_ascii_isalnum (c) || (c != '\0' && strchr ("!#$%&'*+-.^_`|~", c) != NULL);
+}
+
+static gboolean
+name_is (const char *name, gsize length, const char *wanted)
+{
+  return strlen (wanted) == length && g_ascii_strncasecmp (name, wanted, length) == 0;
+}
+
+static void
+trim (const char **value, gsize *length)
+{
+  while (*length > 0 && (**value == ' ' || **value == '\t'))
+    (*value)++, (*length)--;
+  while (*length > 0 && ((*value)[*length - 1] == ' ' || (*value)[*length - 1] == '\t'))
+    (*length)--;
+}
+
+static gboolean
+check_content_length (Check *check, const char *value, gsize length)
+{
+  if (check->n_lengths++ > 0)
+    return refuse (check, 400, "more than one Content-Length");
+  if (length == 0 || length > 18)
+    return refuse (check, 400, "Content-Length is not a number that makes sense");
+  for (gsize i = 0; i < length; i++)
+    if (!g_ascii_isdigit (value[i]))
+      return refuse (check, 400, "Content-Length may hold digits alone");
+  return TRUE;
+}
+
+static gboolean
+check_transfer_encoding (Check *check, const char *value, gsize length)
+{
+  if (check->n_encodings++ > 0)
+    return refuse (check, 400, "more than one Transfer-Encoding");
+  if (!name_is (value, length, "chunked"))
+    return refuse (check, 501, "the only Transfer-Encoding served is chunked");
+  return TRUE;
+}
+
+static gboolean
+check_field (Check *check, const char *line, gsize length)
+{
+  const char *colon = memchr (line, ':', length);
+  gsize name_length = colon != NULL ? (gsize) (colon - line) : 0;
+  const char *value = colon + 1;
+  gsize value_length = length - name_length - 1;
+
+  if (length > 0 && (line[0] == ' ' || line[0] == '\t'))
+    return refuse (check, 400, "folded header lines are not accepted");
+  if (name_length == 0)
+    return refuse (check, 400, "a header line has no name");
+  for (gsize i = 0; i < name_length; i++)
+    if (!is_token_char (line[i]))
+      return refuse (check, 400, "a header's name holds a character that is not allowed");
+  for (gsize i = 0; i < value_length; i++)
+    if (((guchar) value[i] < 0x20 && value[i] != '\t') || value[i] == 0x7f)
+      return refuse (check, 400, "a header's value holds a control character");
+
+  trim (&value, &value_length);
+  if (name_is (line, name_length, "content-length"))
+    return check_content_length (check, value, value_length);
+  if (name_is (line, name_length, "transfer-encoding"))
+    return check_transfer_encoding (check, value, value_length);
+  if (name_is (line, name_length, "host") && check->n_hosts++ > 0)
+    return refuse (check, 400, "more than one Host");
+  return TRUE;
+}
+
+/* METHOD SP target SP HTTP/1.x, each of visible ASCII, with exactly one blank between. */
+static gboolean
+check_request_line (Check *check, const char *line, gsize length)
+{
+  const char *end = line + length;
+  const char *target = memchr (line, ' ', length);
+  const char *version;
+
+  if (target == NULL || target == line || target - line > 32)
+    return refuse (check, 400, "the request line is malformed");
+  for (const char *p = line; p < target; p++)
+    if (!g_ascii_isupper (*p))
+      return refuse (check, 400, "the method is malformed");
+  target++;
+  version = memchr (target, ' ', end - target);
+  if (version == NULL || version == target)
+    return refuse (check, 400, "the request line is malformed");
+  for (const char *p = target; p < version; p++)
+    if ((guchar) *p <= 0x20 || (guchar) *p >= 0x7f || *p == '#')
+      return refuse (check, 400, "the request's target holds a character that has to be percent-encoded");
+  version++;
+  if (end - version != 8 || memcmp (version, "HTTP/", 5) != 0 || version[6] != '.' ||
+      !g_ascii_isdigit (version[5]) || !g_ascii_isdigit (version[7]))
+    return refuse (check, 400, "the request line is malformed");
+  if (version[5] != '1' || version[7] > '1')
+    return refuse (check, 505, "only HTTP/1.1 and HTTP/1.0 are spoken here");
+  return TRUE;
+}
+
+static gboolean
+check_bytes (Check *check, const char *data, gsize length)
+{
+  const char *end = data + length - 2; /* without the empty line */
+  const char *line = data;
+  gboolean first = TRUE;
+
+  if (memchr (data, '\0', length) != NULL)
+    return refuse (check, 400, "the head holds a NUL byte");
+  while (line < end)
+    {
+      const char *cr = memchr (line, '\r', end - line);
+
+      if (cr == NULL || cr[1] != '\n')
+        return refuse (check, 400, "a line ends without CR LF");
+      if (memchr (line, '\n', cr - line) != NULL)
+        return refuse (check, 400, "a line ends without CR LF");
+      if (!(first ? check_request_line (check, line, cr - line) : check_field (check, line, cr - line)))
+        return FALSE;
+      first = FALSE;
+      line = cr + 2;
+    }
+  if (check->n_lengths > 0 && check->n_encodings > 0)
+    return refuse (check, 400, "both Content-Length and Transfer-Encoding are given");
+  return TRUE;
+}
+
+/**
+ * aip_head_find_end:
+ * @data: what came so far
+ * @length: of @data, in bytes
+ * @scanned: (inout): how much of it earlier calls have looked at; 0 at first
+ * @end: (out): the head's length with its empty line
+ *
+ * Looks for the empty line. A lone line feed is refused at once: its sender may take it for a
+ * line's end and would wait for an answer.
+ *
+ * Returns: whether the head is there
+ */
+AipHeadResult
+aip_head_find_end (const char *data, gsize length, gsize *scanned, gsize *end)
+{
+  gsize from = *scanned;
+  const char *lf;
+
+  while (from < length && (lf = memchr (data + from, '\n', length - from)) != NULL)
+    {
+      gsize at = lf - data;
+
+      if (at == 0 || data[at - 1] != '\r')
+        return AIP_HEAD_REFUSED;
+      if (at >= 3 && data[at - 2] == '\n')
+        {
+          *end = at + 1;
+          return *end > AIP_HEAD_MAX_SIZE ? AIP_HEAD_INCOMPLETE : AIP_HEAD_COMPLETE;
+        }
+      from = at + 1;
+    }
+  *scanned = length;
+  return AIP_HEAD_INCOMPLETE;
+}
+
+static gboolean
+set_target (AipHead *self, Check *check, const char *target)
+{
+  const char *path = target;
+  const char *question;
+
+  /* absolute-form (RFC 9112, 3.2.2): its authority counts instead of Host, and is checked like it. */
+  if (g_ascii_strncasecmp (target, "http://", 7) == 0 || g_ascii_strncasecmp (target, "https://", 8) == 0)
+    {
+      const char *authority = strstr (target, "//") + 2;
+      gsize length = strcspn (authority, "/?");
+      g_autofree char *host = g_strndup (authority, length);
+
+      soup_message_headers_replace (self->headers, "Host", host);
+      path = authority + length;
+      if (*path == '\0')
+        path = "/";
+    }
+  if (*path != '/' && !(g_str_equal (path, "*") && g_str_equal (self->method, "OPTIONS")))
+    return refuse (check, 400, "the request's target has to begin with a slash");
+  question = strchr (path, '?');
+  self->path = question != NULL ? g_strndup (path, question - path) : g_strdup (path);
+  self->query = question != NULL ? g_strdup (question + 1) : NULL;
+  return TRUE;
+}
+
+static gboolean
+set_connection (AipHead *self, Check *check)
+{
+  const char *connection = aip_head_get (self, "Connection");
+  const char *expect = aip_head_get (self, "Expect");
+
+  self->keep_alive = self->minor >= 1;
+  if (connection != NULL && soup_header_contains (connection, "close"))
+    self->keep_alive = FALSE;
+  else if (connection != NULL && self->minor == 0)
+    self->keep_alive = soup_header_contains (connection, "keep-alive");
+
+  if (expect != NULL && g_ascii_strcasecmp (expect, "100-continue") != 0)
+    return refuse (check, 417, "the only Expect served is 100-continue");
+  self->expect_continue = expect != NULL && self->minor >= 1;
+  return TRUE;
+}
+
+static gboolean
+set_framing (AipHead *self, Check *check)
+{
+  const char *length = aip_head_get (self, "Content-Length");
+
+  self->content_length = length != NULL ? g_ascii_strtoll (length, NULL, 10) : -1;
+  self->chunked = check->n_encodings > 0;
+  if (self->chunked && self->minor == 0)
+    return refuse (check, 400, "HTTP/1.0 knows no chunks");
+  return TRUE;
+}
+
+/**
+ * aip_head_parse:
+ * @data: one whole head with its empty line, as aip_head_find_end () found it
+ * @length: of @data, in bytes
+ * @status: (out): the HTTP status to refuse it with
+ * @message: (out) (transfer none): why, static text
+ *
+ * Returns: (transfer full) (nullable): the head, or NULL when it is refused; the connection has to be
+ *   closed then, since where the next request begins is not sure
+ */
+AipHead *
+aip_head_parse (const char *data, gsize length, guint *status, const char **message)
+{
+  Check check = { 0 };
+  g_autoptr (AipHead) self = g_new0 (AipHead, 1);
+  g_autofree char *target = NULL;
+  SoupHTTPVersion version = SOUP_HTTP_1_1;
+
+  g_return_val_if_fail (length >= 4 && status != NULL && message != NULL, NULL);
+
+  self->headers = soup_message_headers_new (SOUP_MESSAGE_HEADERS_REQUEST);
+  if (check_bytes (&check, data, length))
+    {
+      if (soup_headers_parse_request (data, (int) length, self->headers, &self->method, &target, &version) !=
+          SOUP_STATUS_OK)
+        refuse (&check, 400, "the head is malformed");
+      self->minor = version == SOUP_HTTP_1_0 ? 0 : 1;
+    }
+  if (check.status == 0 && set_target (self, &check, target) && set_connection (self, &check) &&
+      set_framing (self, &check))
+    {
+      self->host = aip_head_get (self, "Host");
+      if (self->host == NULL && self->minor >= 1)
+        refuse (&check, 400, "the Host header is missing");
+    }
+
+  *status = check.status;
+  *message = check.message;
+  return check.status == 0 ? g_steal_pointer (&self) : NULL;
+}
+
+/**
+ * aip_head_free:
+ * @self: (transfer full): a head
+ */
+void
+aip_head_free (AipHead *self)
+{
+  g_clear_pointer (&self->headers, soup_message_headers_unref);
+  g_free (self->method);
+  g_free (self->path);
+  g_free (self->query);
+  g_free (self);
+}
+
+/**
+ * aip_head_get:
+ * @self: a head
+ * @name: a header's name, in any case
+ *
+ * Returns: (nullable): its value, or its last one where several were sent
+ */
+const char *
+aip_head_get (const AipHead *self, const char *name)
+{
+  return soup_message_headers_get_one (self->headers, name);
+}
+
+/**
+ * aip_head_has_body:
+ * @self: a head
+ *
+ * Returns: whether bytes of a body follow it
+ */
+gboolean
+aip_head_has_body (const AipHead *self)
+{
+  return self->chunked || self->content_length > 0;
+}

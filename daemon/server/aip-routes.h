@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "wire/aip-protocol.h"
+
+G_BEGIN_DECLS
+
+typedef enum
+{
+  AIP_ROUTE_UNKNOWN,      /* 404 */
+  AIP_ROUTE_WRONG_METHOD, /* 405 */
+  AIP_ROUTE_CONTROL,      /* the control plane */
+  AIP_ROUTE_MODELS,       /* the list of models, answered here */
+  AIP_ROUTE_MODEL,        /* one model, answered here */
+  AIP_ROUTE_FORWARD,      /* to a provider */
+} AipRouteKind;
+
+/**
+ * AipRoute: what a path and a method ask for.
+ *
+ * @protocol: whose shape answers and errors take
+ * @endpoint: the path behind the version, as providers know it: "chat/completions"; for the control
+ *   plane the whole path without aliases: "/status". Points into the path or at static text.
+ * @json: the body has to be JSON
+ * @needs_model: the body has to name a model
+ * @implies_stream: `stream` is to be true
+ * @has_end_mark: a stream without its protocol's end mark was cut
+ */
+typedef struct
+{
+  AipRouteKind kind;
+  AipProtocol protocol;
+  const char *endpoint;
+  gboolean json;
+  gboolean needs_model;
+  gboolean implies_stream;
+  gboolean has_end_mark;
+} AipRoute;
+
+AipRoute aip_routes_find (const char *method, const char *path);
+
+G_END_DECLS

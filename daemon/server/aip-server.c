@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-server"
+
+#include "server/aip-server.h"
+
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+
+#include "base/aip-error.h"
+#include "server/aip-sockets.h"
+#include "server/aip-worker.h"
+
+#define MAX_DEFAULT_WORKERS 4
+#define DRAIN_CHECK_MS 10
+
+struct _AipServer
+{
+  GPtrArray *workers;
+  AipWorkerShared shared;
+  AipServerFunc models_wanted;
+  void *user_data;
+  GPtrArray *endpoints;         /* of char * */
+  GPtrArray *socket_files;      /* of char *: to be removed at the end */
+  GTlsCertificate *certificate; /* (nullable) */
+
+  guint drain_source;
+  gint64 drain_limit; /* monotonic µs */
+  AipServerFunc drained;
+  void *drained_data;
+};
+
+static gboolean
+models_wanted_cb (gpointer data)
+{
+  AipServer *self = data;
+
+  self->models_wanted (self->user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+post_models_wanted (void *user_data)
+{
+  g_idle_add (models_wanted_cb, user_data);
+}
+
+/**
+ * aip_server_new:
+ * @snapshot: (transfer none): what to serve by
+ * @models_wanted: called on the main thread when a client asks for models
+ * @user_data: for @models_wanted
+ *
+ * Returns: (transfer full): a server whose workers run, but that does not listen yet
+ */
+AipServer *
+aip_server_new (AipSnapshot *snapshot, AipServerFunc models_wanted, void *user_data)
+{
+  AipServer *self = g_new0 (AipServer, 1);
+  const AipServerConfig *config = &snapshot->config->server;
+  guint n = config->workers > 0 ? config->workers : MIN (g_get_num_processors (), MAX_DEFAULT_WORKERS);
+
+  self->models_wanted = models_wanted;
+  self->user_data = user_data;
+  self->endpoints = g_ptr_array_new_with_free_func (g_free);
+  self->socket_files = g_ptr_array_new_with_free_func (g_free);
+  self->workers = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_worker_join);
+  self->shared = (AipWorkerShared){
+    .counters = aip_counters_new (n),
+    .max_connections = (int) config->max_connections,
+    .models_wanted = post_models_wanted,
+    .user_data = self,
+  };
+  for (guint i = 0; i < n; i++)
+    g_ptr_array_add (self->workers, aip_worker_new (i, &self->shared, snapshot));
+  return self;
+}
+
+/**
+ * aip_server_free:
+ * @self: (transfer full): a server
+ *
+ * Ends all workers, whatever is under way.
+ */
+void
+aip_server_free (AipServer *self)
+{
+  g_ptr_array_unref (self->workers);
+  g_clear_handle_id (&self->drain_source, g_source_remove);
+  while (g_idle_remove_by_data (self))
+    ;
+  for (guint i = 0; i < self->socket_files->len; i++)
+    g_unlink (g_ptr_array_index (self->socket_files, i));
+  g_ptr_array_unref (self->socket_files);
+  g_ptr_array_unref (self->endpoints);
+  g_clear_object (&self->certificate);
+  aip_counters_free (self->shared.counters);
+  g_free (self);
+}
+
+/* --- listening --- */
+
+static gboolean
+load_certificate (AipServer *self, const AipServerConfig *config, GError **error)
+{
+  if (config->tls_certificate == NULL || self->certificate != NULL)
+    return TRUE;
+  self->certificate = g_tls_certificate_new_from_files (config->tls_certificate, config->tls_key, error);
+  if (self->certificate == NULL)
+    g_prefix_error (error, "cannot load tls-certificate and tls-key: ");
+  return self->certificate != NULL;
+}
+
+/* Gives one listening socket, and one beside it for each further worker, to the workers. */
+static gboolean
+spread (AipServer *self, int fd, GError **error)
+{
+  GTlsCertificate *certificate = aip_sockets_is_unix (fd) ? NULL : self->certificate;
+
+  g_ptr_array_add (self->endpoints, aip_sockets_describe (fd, certificate != NULL));
+  for (guint i = 1; i < self->workers->len; i++)
+    {
+      int beside = aip_sockets_listen_beside (fd, error);
+
+      if (beside < 0)
+        {
+          aip_worker_post_listen (self->workers->pdata[0], fd, certificate);
+          return FALSE;
+        }
+      aip_worker_post_listen (self->workers->pdata[i], beside, certificate);
+    }
+  aip_worker_post_listen (self->workers->pdata[0], fd, certificate);
+  return TRUE;
+}
+
+/**
+ * aip_server_listen:
+ * @self: a server
+ * @config: what to listen on
+ * @error: return location for an error
+ *
+ * Begins to serve. Of the default addresses it is enough that one can be had: many machines have no IPv6.
+ *
+ * Returns: whether it listens
+ */
+gboolean
+aip_server_listen (AipServer *self, const AipConfig *config, GError **error)
+{
+  if (!load_certificate (self, &config->server, error))
+    return FALSE;
+  for (gsize i = 0; config->server.listen[i] != NULL; i++)
+    {
+      const char *address = config->server.listen[i];
+      g_autoptr (GError) local = NULL;
+      int fd = aip_sockets_listen (address, &local);
+
+      if (fd < 0 && config->server.listen_is_default && i > 0)
+        g_warning ("%s", local->message);
+      else if (fd < 0)
+        {
+          g_propagate_error (error, g_steal_pointer (&local));
+          return FALSE;
+        }
+      else if (!spread (self, fd, error))
+        return FALSE;
+      if (fd >= 0 && g_str_has_prefix (address, "unix:"))
+        g_ptr_array_add (self->socket_files, g_strdup (address + strlen ("unix:")));
+    }
+  return TRUE;
+}
+
+/**
+ * aip_server_adopt_sockets:
+ * @self: a server
+ * @config: for its TLS settings
+ * @first: a listening socket; the others follow
+ * @n: how many
+ * @error: return location for an error
+ *
+ * Serves on sockets that the service manager made.
+ *
+ * Returns: whether it does
+ */
+gboolean
+aip_server_adopt_sockets (AipServer *self, const AipConfig *config, int first, guint n, GError **error)
+{
+  if (!load_certificate (self, &config->server, error))
+    return FALSE;
+  for (guint i = 0; i < n; i++)
+    {
+      int fd = first + (int) i;
+
+      fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK);
+      if (!spread (self, fd, error))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/**
+ * aip_server_get_endpoints:
+ * @self: a server
+ *
+ * Returns: (transfer full): where clients find it
+ */
+char **
+aip_server_get_endpoints (AipServer *self)
+{
+  GStrvBuilder *builder = g_strv_builder_new ();
+  char **endpoints;
+
+  for (guint i = 0; i < self->endpoints->len; i++)
+    g_strv_builder_add (builder, g_ptr_array_index (self->endpoints, i));
+  endpoints = g_strv_builder_end (builder);
+  g_strv_builder_unref (builder);
+  return endpoints;
+}
+
+/**
+ * aip_server_get_counters:
+ * @self: a server
+ *
+ * Returns: (transfer none): what it counts
+ */
+AipCounters *
+aip_server_get_counters (AipServer *self)
+{
+  return self->shared.counters;
+}
+
+/**
+ * aip_server_set_snapshot:
+ * @self: a server
+ * @snapshot: (transfer none): what new requests are served by from now on
+ */
+void
+aip_server_set_snapshot (AipServer *self, AipSnapshot *snapshot)
+{
+  g_atomic_int_set (&self->shared.max_connections, (int) snapshot->config->server.max_connections);
+  for (guint i = 0; i < self->workers->len; i++)
+    aip_worker_post_snapshot (g_ptr_array_index (self->workers, i), snapshot);
+}
+
+/* --- the end --- */
+
+static gboolean
+drain_check_cb (gpointer data)
+{
+  AipServer *self = data;
+  int left = g_atomic_int_get (&self->shared.n_connections);
+
+  if (left > 0 && g_get_monotonic_time () < self->drain_limit)
+    return G_SOURCE_CONTINUE;
+  if (left > 0)
+    g_message ("%d connections did not end in time: closing them", left);
+  self->drain_source = 0;
+  self->drained (self->drained_data);
+  return G_SOURCE_REMOVE;
+}
+
+/**
+ * aip_server_drain:
+ * @self: a server
+ * @limit_ms: how long requests under way may take, in milliseconds
+ * @drained: called when all is done, or the time is over
+ * @user_data: for @drained
+ *
+ * Takes no new connections and lets what is under way end.
+ */
+void
+aip_server_drain (AipServer *self, guint64 limit_ms, AipServerFunc drained, void *user_data)
+{
+  if (self->drain_source != 0)
+    return;
+  self->drained = drained;
+  self->drained_data = user_data;
+  self->drain_limit = g_get_monotonic_time () + (gint64) limit_ms * 1000;
+  for (guint i = 0; i < self->workers->len; i++)
+    aip_worker_post_drain (g_ptr_array_index (self->workers, i));
+  self->drain_source = g_timeout_add (DRAIN_CHECK_MS, drain_check_cb, self);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "record/aip-counters.h"
+#include "server/aip-snapshot.h"
+
+G_BEGIN_DECLS
+
+/**
+ * AipServer: all workers and what they listen on; on the main thread.
+ */
+typedef struct _AipServer AipServer;
+
+typedef void (*AipServerFunc) (void *user_data);
+
+AipServer *aip_server_new (AipSnapshot *snapshot, AipServerFunc models_wanted, void *user_data);
+void aip_server_free (AipServer *self);
+gboolean aip_server_listen (AipServer *self, const AipConfig *config, GError **error);
+gboolean
+aip_server_adopt_sockets (AipServer *self, const AipConfig *config, int first, guint n, GError **error);
+char **aip_server_get_endpoints (AipServer *self);
+void aip_server_set_snapshot (AipServer *self, AipSnapshot *snapshot);
+void aip_server_drain (AipServer *self, guint64 limit_ms, AipServerFunc drained, void *user_data);
+AipCounters *aip_server_get_counters (AipServer *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipServer, aip_server_free)
+
+G_END_DECLS

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "config/aip-config.h"
+#include "policy/aip-clients.h"
+#include "routing/aip-router.h"
+#include "server/aip-guard.h"
+
+G_BEGIN_DECLS
+
+/**
+ * AipSnapshot: all that decides over a request, as of one moment: immutable, reference counted, swapped
+ * whole in each worker between requests. A request keeps the one it began with.
+ *
+ * @models_complete: every provider that has to be asked for its models was asked
+ */
+typedef struct
+{
+  gatomicrefcount refs;
+  AipConfig *config;
+  AipClients *clients;
+  AipRouter *router;
+  AipGuard *guard;
+  gboolean models_complete;
+} AipSnapshot;
+
+AipSnapshot *
+aip_snapshot_new (AipConfig *config, AipClients *clients, AipRouter *router, gboolean models_complete);
+AipSnapshot *aip_snapshot_ref (AipSnapshot *self);
+void aip_snapshot_unref (AipSnapshot *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipSnapshot, aip_snapshot_unref)
+
+G_END_DECLS

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+int aip_sockets_listen (const char *address, GError **error);
+int aip_sockets_listen_beside (int fd, GError **error);
+char *aip_sockets_describe (int fd, gboolean tls);
+gboolean aip_sockets_is_unix (int fd);
+
+G_END_DECLS

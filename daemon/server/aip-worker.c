@@ -1,0 +1,448 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-worker"
+
+#include "server/aip-worker.h"
+
+#include <unistd.h>
+
+#include "server/aip-control.h"
+#include "server/aip-exchange.h"
+#include "server/aip-listener.h"
+#include "server/aip-reply.h"
+
+#define SCRATCH_SIZE (2 * AIP_HEAD_MAX_SIZE)
+
+typedef struct
+{
+  AipModelsFunc func;
+  void *user_data;
+} Wait;
+
+struct _AipWorker
+{
+  guint index;
+  AipWorkerShared *shared;
+  GThread *thread;
+  GMainContext *context;
+  GMainLoop *main_loop;
+  AipLoop *loop;
+  AipUpstream *upstream;
+  AipControl *control;
+  AipSnapshot *snapshot;
+  AipConnectionOwner owner;
+  GHashTable *connections; /* of AipConnection, not owned: they free themselves */
+  GPtrArray *listeners;
+  GArray *waits; /* of Wait */
+  GRand *random;
+};
+
+/* --- connections --- */
+
+static void
+request_cb (AipConnection *connection, const AipHead *head, void *user_data)
+{
+  aip_exchange_begin (user_data, connection, head);
+}
+
+static void
+refuse_cb (AipConnection *connection, guint status, const char *message, void *user_data)
+{
+  g_autoptr (GString) headers = g_string_new (NULL);
+  AipFailure failure = { .status = status, .code = "request_refused", .message = message };
+
+  aip_worker_count (user_data, AIP_COUNT_REQUESTS, 1);
+  aip_worker_count (user_data, AIP_COUNT_REFUSED, 1);
+  aip_reply_failure (connection, AIP_PROTOCOL_OPENAI, &failure, headers);
+}
+
+static void
+closed_cb (AipConnection *connection, void *user_data)
+{
+  AipWorker *self = user_data;
+
+  g_hash_table_remove (self->connections, connection);
+  g_atomic_int_add (&self->shared->n_connections, -1);
+  aip_worker_change (self, AIP_GAUGE_CONNECTIONS, -1);
+}
+
+static gboolean
+admit_cb (void *user_data)
+{
+  AipWorker *self = user_data;
+
+  if (g_atomic_int_add (&self->shared->n_connections, 1) < g_atomic_int_get (&self->shared->max_connections))
+    return TRUE;
+  g_atomic_int_add (&self->shared->n_connections, -1);
+  aip_worker_count (self, AIP_COUNT_CONNECTIONS_REFUSED, 1);
+  return FALSE;
+}
+
+static void
+accepted_cb (int fd, void *listener_data, void *user_data)
+{
+  AipWorker *self = user_data;
+
+  aip_worker_count (self, AIP_COUNT_CONNECTIONS, 1);
+  aip_worker_change (self, AIP_GAUGE_CONNECTIONS, 1);
+  g_hash_table_add (self->connections, aip_connection_new (&self->owner, fd, listener_data));
+}
+
+/* --- life --- */
+
+static void
+set_up (AipWorker *self)
+{
+  self->loop = aip_loop_new (self->context);
+  self->upstream = aip_upstream_new (self->loop);
+  self->control = aip_control_new (self);
+  self->owner = (AipConnectionOwner){
+    .loop = self->loop,
+    .scratch = g_malloc (SCRATCH_SIZE),
+    .scratch_size = SCRATCH_SIZE,
+    .request = request_cb,
+    .refuse = refuse_cb,
+    .closed = closed_cb,
+    .user_data = self,
+  };
+}
+
+static void
+close_all_connections (AipWorker *self)
+{
+  g_autoptr (GList) connections = g_hash_table_get_keys (self->connections);
+
+  for (GList *l = connections; l != NULL; l = l->next)
+    aip_connection_close (l->data);
+}
+
+static void
+tear_down (AipWorker *self)
+{
+  g_ptr_array_set_size (self->listeners, 0);
+  close_all_connections (self);
+  /* Connections free themselves at the end of a turn. */
+  while (g_main_context_iteration (self->context, FALSE))
+    ;
+  aip_control_free (self->control);
+  aip_upstream_free (self->upstream);
+  while (g_main_context_iteration (self->context, FALSE))
+    ;
+  aip_loop_free (self->loop);
+  g_free (self->owner.scratch);
+}
+
+static gpointer
+thread_main (gpointer data)
+{
+  AipWorker *self = data;
+
+  g_main_context_push_thread_default (self->context);
+  set_up (self);
+  g_main_loop_run (self->main_loop);
+  tear_down (self);
+  g_main_context_pop_thread_default (self->context);
+  return NULL;
+}
+
+/**
+ * aip_worker_new:
+ * @index: which of the workers it is, from 0
+ * @shared: what it shares with the others; outlives it
+ * @snapshot: (transfer none): what to serve by
+ *
+ * Returns: (transfer full): a worker whose thread runs; to be ended with aip_worker_join ()
+ */
+AipWorker *
+aip_worker_new (guint index, AipWorkerShared *shared, AipSnapshot *snapshot)
+{
+  AipWorker *self = g_new0 (AipWorker, 1);
+  g_autofree char *name = g_strdup_printf ("worker-%u", index);
+
+  self->index = index;
+  self->shared = shared;
+  self->snapshot = aip_snapshot_ref (snapshot);
+  self->context = g_main_context_new ();
+  self->main_loop = g_main_loop_new (self->context, FALSE);
+  self->connections = g_hash_table_new (NULL, NULL);
+  self->listeners = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_listener_free);
+  self->waits = g_array_new (FALSE, FALSE, sizeof (Wait));
+  self->random = g_rand_new ();
+  self->thread = g_thread_new (name, thread_main, self);
+  return self;
+}
+
+static gboolean
+quit_cb (gpointer data)
+{
+  AipWorker *self = data;
+
+  g_main_loop_quit (self->main_loop);
+  return G_SOURCE_REMOVE;
+}
+
+/**
+ * aip_worker_join:
+ * @self: (transfer full): a worker
+ *
+ * Ends it, whatever is under way, and waits for its thread. Called from the main thread.
+ */
+void
+aip_worker_join (AipWorker *self)
+{
+  g_main_context_invoke (self->context, quit_cb, self);
+  g_thread_join (self->thread);
+  g_rand_free (self->random);
+  g_array_unref (self->waits);
+  g_ptr_array_unref (self->listeners);
+  g_hash_table_unref (self->connections);
+  g_main_loop_unref (self->main_loop);
+  g_main_context_unref (self->context);
+  aip_snapshot_unref (self->snapshot);
+  g_free (self);
+}
+
+/* --- what the main thread sends --- */
+
+typedef struct
+{
+  AipWorker *worker;
+  int fd;
+  GTlsCertificate *certificate; /* (nullable) */
+  AipSnapshot *snapshot;        /* (owned) (nullable) */
+} Post;
+
+static void
+post (AipWorker *self, GSourceFunc func, Post message)
+{
+  Post *copy = g_memdup2 (&message, sizeof message);
+
+  copy->worker = self;
+  g_main_context_invoke_full (self->context, G_PRIORITY_HIGH, func, copy, g_free);
+}
+
+static gboolean
+listen_cb (gpointer data)
+{
+  Post *message = data;
+  AipWorker *self = message->worker;
+
+  if (self->owner.draining)
+    {
+      close (message->fd);
+      return G_SOURCE_REMOVE;
+    }
+  g_ptr_array_add (self->listeners, aip_listener_new (self->loop, message->fd, admit_cb, accepted_cb,
+                                                      message->certificate, self));
+  return G_SOURCE_REMOVE;
+}
+
+/**
+ * aip_worker_post_listen:
+ * @self: a worker
+ * @fd: (transfer full): a listening socket
+ * @certificate: (transfer none) (nullable): speak TLS with it; outlives the worker
+ *
+ * From any thread.
+ */
+void
+aip_worker_post_listen (AipWorker *self, int fd, GTlsCertificate *certificate)
+{
+  post (self, listen_cb, (Post){ .fd = fd, .certificate = certificate });
+}
+
+static void
+end_waits (AipWorker *self)
+{
+  g_autoptr (GArray) waits = g_steal_pointer (&self->waits);
+
+  self->waits = g_array_new (FALSE, FALSE, sizeof (Wait));
+  for (guint i = 0; i < waits->len; i++)
+    {
+      Wait *wait = &g_array_index (waits, Wait, i);
+
+      wait->func (wait->user_data);
+    }
+}
+
+static gboolean
+snapshot_cb (gpointer data)
+{
+  Post *message = data;
+  AipWorker *self = message->worker;
+
+  aip_snapshot_unref (self->snapshot);
+  self->snapshot = message->snapshot;
+  if (self->snapshot->models_complete)
+    end_waits (self);
+  return G_SOURCE_REMOVE;
+}
+
+/**
+ * aip_worker_post_snapshot:
+ * @self: a worker
+ * @snapshot: (transfer none): what new requests are served by from now on
+ *
+ * From any thread.
+ */
+void
+aip_worker_post_snapshot (AipWorker *self, AipSnapshot *snapshot)
+{
+  post (self, snapshot_cb, (Post){ .snapshot = aip_snapshot_ref (snapshot) });
+}
+
+static gboolean
+drain_cb (gpointer data)
+{
+  AipWorker *self = ((Post *) data)->worker;
+  g_autoptr (GList) connections = g_hash_table_get_keys (self->connections);
+
+  self->owner.draining = TRUE;
+  g_ptr_array_set_size (self->listeners, 0);
+  for (GList *l = connections; l != NULL; l = l->next)
+    if (aip_connection_is_idle (l->data))
+      aip_connection_close (l->data);
+  return G_SOURCE_REMOVE;
+}
+
+/**
+ * aip_worker_post_drain:
+ * @self: a worker
+ *
+ * Stops listening and closes each connection as soon as nothing is under way on it. From any thread.
+ */
+void
+aip_worker_post_drain (AipWorker *self)
+{
+  post (self, drain_cb, (Post){ 0 });
+}
+
+/* --- what its exchanges need --- */
+
+/**
+ * aip_worker_get_loop:
+ * @self: a worker
+ *
+ * Returns: (transfer none): its loop
+ */
+AipLoop *
+aip_worker_get_loop (AipWorker *self)
+{
+  return self->loop;
+}
+
+/**
+ * aip_worker_get_upstream:
+ * @self: a worker
+ *
+ * Returns: (transfer none): its way out
+ */
+AipUpstream *
+aip_worker_get_upstream (AipWorker *self)
+{
+  return self->upstream;
+}
+
+/**
+ * aip_worker_get_snapshot:
+ * @self: a worker
+ *
+ * Returns: (transfer none): what new requests are served by
+ */
+AipSnapshot *
+aip_worker_get_snapshot (AipWorker *self)
+{
+  return self->snapshot;
+}
+
+/**
+ * aip_worker_get_shared:
+ * @self: a worker
+ *
+ * Returns: (transfer none): what it shares with the others
+ */
+AipWorkerShared *
+aip_worker_get_shared (AipWorker *self)
+{
+  return self->shared;
+}
+
+/**
+ * aip_worker_count:
+ * @self: a worker
+ * @counter: what happened
+ * @amount: how often
+ */
+void
+aip_worker_count (AipWorker *self, AipCounter counter, guint64 amount)
+{
+  aip_counters_add (self->shared->counters, self->index, counter, amount);
+}
+
+/**
+ * aip_worker_change:
+ * @self: a worker
+ * @gauge: what has changed
+ * @amount: by how much
+ */
+void
+aip_worker_change (AipWorker *self, AipGauge gauge, int amount)
+{
+  aip_counters_change (self->shared->counters, self->index, gauge, amount);
+}
+
+/**
+ * aip_worker_make_request_id:
+ * @self: a worker
+ *
+ * Returns: (transfer full): an id that no other request is likely to have
+ */
+char *
+aip_worker_make_request_id (AipWorker *self)
+{
+  return g_strdup_printf ("req_%08x%08x%08x", g_rand_int (self->random), g_rand_int (self->random),
+                          g_rand_int (self->random));
+}
+
+/**
+ * aip_worker_hand_over:
+ * @self: a worker
+ * @stream: (transfer none): a client's stream with a vetted request for the control plane
+ */
+void
+aip_worker_hand_over (AipWorker *self, GIOStream *stream)
+{
+  aip_control_serve (self->control, stream);
+}
+
+/**
+ * aip_worker_wait_for_models:
+ * @self: a worker
+ * @func: called when all providers have told their models, or could not be asked
+ * @user_data: for @func, and what aip_worker_forget_wait () goes by
+ *
+ * Returns: FALSE when there is nothing to wait for, and @func is not going to be called
+ */
+gboolean
+aip_worker_wait_for_models (AipWorker *self, AipModelsFunc func, void *user_data)
+{
+  Wait wait = { func, user_data };
+
+  self->shared->models_wanted (self->shared->user_data);
+  if (self->snapshot->models_complete)
+    return FALSE;
+  g_array_append_val (self->waits, wait);
+  return TRUE;
+}
+
+/**
+ * aip_worker_forget_wait:
+ * @self: a worker
+ * @user_data: whose wait is over
+ */
+void
+aip_worker_forget_wait (AipWorker *self, void *user_data)
+{
+  for (guint i = self->waits->len; i > 0; i--)
+    if (g_array_index (self->waits, Wait, i - 1).user_data == user_data)
+      g_array_remove_index (self->waits, i - 1);
+}

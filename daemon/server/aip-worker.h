@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "record/aip-counters.h"
+#include "server/aip-connection.h"
+#include "server/aip-snapshot.h"
+#include "upstream/aip-upstream.h"
+
+G_BEGIN_DECLS
+
+/**
+ * AipWorker: one thread that serves: its loop, its sockets, its way out. What it owns it owns for life.
+ * But for aip_worker_new (), the functions with "post" in their name, and aip_worker_join (), all are for
+ * its own thread.
+ */
+typedef struct _AipWorker AipWorker;
+
+/**
+ * AipWorkerShared: what the workers of one server have in common.
+ * @n_connections: open ones of all workers; atomic
+ * @max_connections: more are answered 503; atomic
+ * @models_wanted: a client asked for models while their list was not complete; called on any thread
+ */
+typedef struct
+{
+  AipCounters *counters;
+  int n_connections;
+  int max_connections;
+  void (*models_wanted) (void *user_data);
+  void *user_data;
+} AipWorkerShared;
+
+AipWorker *aip_worker_new (guint index, AipWorkerShared *shared, AipSnapshot *snapshot);
+void aip_worker_post_listen (AipWorker *self, int fd, GTlsCertificate *certificate);
+void aip_worker_post_snapshot (AipWorker *self, AipSnapshot *snapshot);
+void aip_worker_post_drain (AipWorker *self);
+void aip_worker_join (AipWorker *self);
+
+AipLoop *aip_worker_get_loop (AipWorker *self);
+AipUpstream *aip_worker_get_upstream (AipWorker *self);
+AipSnapshot *aip_worker_get_snapshot (AipWorker *self);
+AipWorkerShared *aip_worker_get_shared (AipWorker *self);
+void aip_worker_count (AipWorker *self, AipCounter counter, guint64 amount);
+void aip_worker_change (AipWorker *self, AipGauge gauge, int amount);
+char *aip_worker_make_request_id (AipWorker *self);
+void aip_worker_hand_over (AipWorker *self, GIOStream *stream);
+
+typedef void (*AipModelsFunc) (void *user_data);
+gboolean aip_worker_wait_for_models (AipWorker *self, AipModelsFunc func, void *user_data);
+void aip_worker_forget_wait (AipWorker *self, void *user_data);
+
+G_END_DECLS
