@@ -109,8 +109,9 @@ def test_an_upgrade_of_a_foreign_origin_is_refused(daemon, upstream):
     assert daemon.request("GET", "/v1/realtime", headers).status == 403
 
 
-def test_two_origins_are_refused(daemon, upstream):
-    response = daemon.chat(headers=[("Origin", ORIGIN), ("Origin", "https://evil.example")])
+@pytest.mark.parametrize("origins", [(ORIGIN, "https://evil.example"), ("https://evil.example", ORIGIN)])
+def test_two_origins_are_refused(daemon, upstream, origins):
+    response = daemon.chat(headers=[("Origin", origin) for origin in origins])
     assert response.status in (400, 403)
     assert not upstream.requests
 
@@ -255,7 +256,7 @@ def test_json_may_have_parameters(daemon, upstream, kind):
     ],
 )
 def test_crooked_paths_are_refused(daemon, upstream, path):
-    expect_error(daemon.request("GET", path), 400)
+    expect_error(daemon.request("GET", path), (400, 404))
     assert not upstream.requests
 
 

@@ -264,7 +264,7 @@ def test_an_upstream_that_never_reads_costs_no_memory(start, upstream):
         settle(lambda: sent[0])
         assert 0 < sent[0] < 64 * MIB
         assert daemon.rss() - before < 24 * MIB
-        connection.sock.shutdown(socket.SHUT_RDWR)
+        connection.hang_up()
         writer.join()
 
 
@@ -290,7 +290,7 @@ def test_a_flood_of_pipelined_requests_costs_no_memory(daemon, upstream):
         writer.start()
         settle(lambda: sent[0])
         assert daemon.rss() - before < 16 * MIB, f"{sent[0]} bytes sent"
-        connection.sock.shutdown(socket.SHUT_RDWR)
+        connection.hang_up()
         writer.join()
     assert exchange.wait_for_peer_to_leave()
     exchange.close()

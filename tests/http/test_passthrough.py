@@ -132,6 +132,12 @@ def test_an_empty_post_has_a_length(daemon, upstream):
     assert upstream.request.header("Content-Length") == "0"
 
 
+@pytest.mark.parametrize("body", [b"", b"[1,2]", b'"text"', b"{broken", b'{"model":5}'], ids=repr)
+def test_json_of_other_paths_is_the_upstreams_affair(daemon, upstream, body):
+    assert daemon.request("POST", "/v1/brand/new", [JSON], body).status == 200
+    assert upstream.request.body == body
+
+
 def test_the_stream_path_implies_streaming(daemon, upstream):
     with daemon.connect() as connection:
         connection.send_request("POST", PATH + "/stream", json=CHAT)
@@ -363,8 +369,6 @@ def test_a_field_cannot_remove_the_key(daemon, upstream):
 @pytest.mark.parametrize(
     "name,value",
     [
-        ("OpenAI-Organization", "org-1"),
-        ("OpenAI-Project", "proj-1"),
         ("OpenAI-Beta", "assistants=v2"),
         ("Accept", "application/json"),
         ("Idempotency-Key", "idem-1"),

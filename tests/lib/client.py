@@ -188,6 +188,13 @@ class Connection:
         """Half-close: no more bytes will be sent."""
         self.sock.shutdown(socket.SHUT_WR)
 
+    def hang_up(self):
+        """Leaves while another thread may be sending or reading."""
+        try:
+            self.sock.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+
     def reset(self):
         """Leaves with RST."""
         wire.reset(self.sock)
