@@ -336,6 +336,9 @@ aip_loop_new (GMainContext *context)
   self->poll_fd.fd = self->epoll_fd;
   self->poll_fd.events = G_IO_IN;
   g_source_set_static_name (&self->source, "AipLoop");
+  /* Nothing here recurses. But GLib takes the descriptors of a source that may not recurse out of the
+   * context during each dispatch, and wakes the context up for it. */
+  g_source_set_can_recurse (&self->source, TRUE);
   g_source_add_poll (&self->source, &self->poll_fd);
   g_source_attach (&self->source, context);
   g_main_context_set_poll_func (context, loop_poll);

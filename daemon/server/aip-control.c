@@ -240,7 +240,9 @@ void
 aip_control_serve (AipControl *self, GIOStream *stream)
 {
   g_autoptr (GError) error = NULL;
+  /* SoupServer wants addresses; the client's, which may be a Unix socket's, is of no use to the handlers. */
+  g_autoptr (GSocketAddress) nowhere = g_inet_socket_address_new_from_string ("127.0.0.1", 0);
 
-  if (!soup_server_accept_iostream (self->server, stream, NULL, NULL, &error))
+  if (!soup_server_accept_iostream (self->server, stream, nowhere, nowhere, &error))
     g_warning ("the control plane does not take a connection: %s", error->message);
 }

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "config/aip-config-loader.h"
+#include "server/aip-snapshot.h"
+
+G_BEGIN_DECLS
+
+/**
+ * AipAssembly: makes the snapshots that the workers serve by, out of the configuration, the secrets, the
+ * first token and the providers' model lists; and again whenever one of them changes. On the main thread.
+ */
+typedef struct _AipAssembly AipAssembly;
+typedef void (*AipAssemblyFunc) (AipSnapshot *snapshot, void *user_data);
+
+/**
+ * AipAssemblySources: where all comes from.
+ * @paths: config files in rising precedence
+ * @must_exist: the last path has to be there
+ * @overrides: what the command line says
+ * @state_dir: the daemon's folder for state
+ * @demo_token: (nullable): one more token that is accepted
+ */
+typedef struct
+{
+  char **paths;
+  gboolean must_exist;
+  AipConfigOverrides overrides;
+  char *state_dir;
+  char *demo_token;
+} AipAssemblySources;
+
+AipAssembly *aip_assembly_new (const AipAssemblySources *sources, AipAssemblyFunc changed, void *user_data);
+void aip_assembly_free (AipAssembly *self);
+AipConfig *aip_assembly_read_config (const AipAssemblySources *sources, GPtrArray *problems);
+gboolean aip_assembly_load (AipAssembly *self, GError **error);
+AipSnapshot *aip_assembly_get_snapshot (AipAssembly *self);
+void aip_assembly_refresh_models (AipAssembly *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipAssembly, aip_assembly_free)
+
+G_END_DECLS

@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-daemon"
+
+#include "aip-daemon.h"
+
+#include <glib-unix.h>
+#include <stdio.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sysexits.h>
+
+#include "aip-assembly.h"
+#include "base/aip-error.h"
+#include "base/aip-systemd.h"
+#include "config/aip-config-watch.h"
+#include "policy/aip-first-token.h"
+#include "server/aip-server.h"
+#include "upstream/aip-upstream.h"
+
+struct _AipDaemon
+{
+  AipAssemblySources sources;
+  AipAssembly *assembly; /* (nullable) */
+  AipServer *server;     /* (nullable) */
+  AipConfigWatch *watch; /* (nullable) */
+  GMainLoop *loop;
+  GArray *signals; /* of guint: source ids */
+  guint watchdog;
+  gboolean draining;
+};
+
+/* --- reloading --- */
+
+static void
+snapshot_cb (AipSnapshot *snapshot, void *user_data)
+{
+  AipDaemon *self = user_data;
+
+  if (self->server != NULL)
+    aip_server_set_snapshot (self->server, snapshot);
+}
+
+static void
+models_wanted_cb (void *user_data)
+{
+  AipDaemon *self = user_data;
+
+  aip_assembly_refresh_models (self->assembly);
+}
+
+static void
+reload (AipDaemon *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  aip_systemd_notify ("RELOADING=1");
+  if (aip_assembly_load (self->assembly, &error))
+    g_message ("the configuration was read again");
+  else
+    g_warning ("%s; the last good configuration stays in use", error->message);
+  aip_assembly_refresh_models (self->assembly);
+  aip_systemd_notify ("READY=1");
+}
+
+static void
+files_changed_cb (void *user_data)
+{
+  reload (user_data);
+}
+
+static gboolean
+hangup_cb (gpointer user_data)
+{
+  reload (user_data);
+  return G_SOURCE_CONTINUE;
+}
+
+/* --- ending --- */
+
+static void
+drained_cb (void *user_data)
+{
+  AipDaemon *self = user_data;
+
+  g_main_loop_quit (self->loop);
+}
+
+static gboolean
+terminate_cb (gpointer user_data)
+{
+  AipDaemon *self = user_data;
+  const AipConfig *config = aip_assembly_get_snapshot (self->assembly)->config;
+
+  if (self->draining)
+    {
+      g_message ("told again to end: not waiting any longer");
+      g_main_loop_quit (self->loop);
+      return G_SOURCE_CONTINUE;
+    }
+  self->draining = TRUE;
+  aip_systemd_notify ("STOPPING=1");
+  aip_server_drain (self->server, config->server.shutdown_timeout, drained_cb, self);
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+watchdog_cb (gpointer user_data)
+{
+  aip_systemd_notify ("WATCHDOG=1");
+  return G_SOURCE_CONTINUE;
+}
+
+/* --- starting --- */
+
+static void
+add_signal (AipDaemon *self, int signal, GSourceFunc func)
+{
+  guint id = g_unix_signal_add (signal, func, self);
+
+  g_array_append_val (self->signals, id);
+}
+
+/* No core file may hold a key, and each client costs a descriptor or two. */
+static void
+set_limits (void)
+{
+  struct rlimit files;
+
+  prctl (PR_SET_DUMPABLE, 0, 0, 0, 0);
+  setrlimit (RLIMIT_CORE, &(struct rlimit){ 0, 0 });
+  if (getrlimit (RLIMIT_NOFILE, &files) == 0)
+    {
+      files.rlim_cur = files.rlim_max;
+      setrlimit (RLIMIT_NOFILE, &files);
+    }
+}
+
+static gboolean
+start (AipDaemon *self, GError **error)
+{
+  int first = -1;
+  guint n = aip_systemd_take_sockets (&first);
+  AipSnapshot *snapshot;
+
+  if (!aip_upstream_global_init (error))
+    return FALSE;
+  self->assembly = aip_assembly_new (&self->sources, snapshot_cb, self);
+  if (!aip_assembly_load (self->assembly, error))
+    return FALSE;
+  snapshot = aip_assembly_get_snapshot (self->assembly);
+  self->server = aip_server_new (snapshot, models_wanted_cb, self);
+  if (n > 0)
+    return aip_server_adopt_sockets (self->server, snapshot->config, first, n, error);
+  return aip_server_listen (self->server, snapshot->config, error);
+}
+
+static void
+tell_ready (AipDaemon *self)
+{
+  g_auto (GStrv) endpoints = aip_server_get_endpoints (self->server);
+  gint64 interval = aip_systemd_get_watchdog_interval ();
+
+  for (gsize i = 0; endpoints[i] != NULL; i++)
+    printf ("listening on %s\n", endpoints[i]);
+  if (self->sources.demo_token != NULL)
+    printf ("token: %s\n", self->sources.demo_token);
+  fflush (stdout);
+  aip_systemd_notify ("READY=1");
+  if (interval > 0)
+    self->watchdog = g_timeout_add ((guint) (interval / 1000), watchdog_cb, self);
+}
+
+static int
+exit_code_of (const GError *error)
+{
+  if (g_error_matches (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG))
+    return EX_CONFIG;
+  return g_error_matches (error, AIP_ERROR, AIP_ERROR_UNAVAILABLE) ? EX_UNAVAILABLE : EX_SOFTWARE;
+}
+
+/**
+ * aip_daemon_run:
+ * @self: a daemon
+ *
+ * Serves until it is told to end.
+ *
+ * Returns: what to exit with, from sysexits.h
+ */
+int
+aip_daemon_run (AipDaemon *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  set_limits ();
+  if (!start (self, &error))
+    {
+      g_critical ("%s", error->message);
+      return exit_code_of (error);
+    }
+  self->watch = aip_config_watch_new ((const char *const *) self->sources.paths, files_changed_cb, self);
+  add_signal (self, SIGHUP, hangup_cb);
+  add_signal (self, SIGTERM, terminate_cb);
+  add_signal (self, SIGINT, terminate_cb);
+  tell_ready (self);
+  aip_assembly_refresh_models (self->assembly);
+  g_main_loop_run (self->loop);
+  return EX_OK;
+}
+
+/**
+ * aip_daemon_check:
+ * @self: a daemon
+ *
+ * Prints every problem of the configuration.
+ *
+ * Returns: 0 when it can be used, else 1
+ */
+int
+aip_daemon_check (AipDaemon *self)
+{
+  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
+  g_autoptr (AipConfig) config = aip_assembly_read_config (&self->sources, problems);
+
+  for (guint i = 0; i < problems->len; i++)
+    {
+      g_autofree char *text = aip_config_problem_to_string (g_ptr_array_index (problems, i));
+
+      printf ("%s\n", text);
+    }
+  return config != NULL ? 0 : 1;
+}
+
+/* --- life --- */
+
+static char **
+dup_paths (const AipDaemonOptions *options)
+{
+  const char *one[] = { options->config, NULL };
+
+  return options->config != NULL ? g_strdupv ((char **) one) : aip_config_dup_default_paths ();
+}
+
+/**
+ * aip_daemon_new:
+ * @options: the command line; outlives the daemon
+ *
+ * Returns: (transfer full): a daemon that does nothing yet
+ */
+AipDaemon *
+aip_daemon_new (const AipDaemonOptions *options)
+{
+  AipDaemon *self = g_new0 (AipDaemon, 1);
+  const char *state = g_getenv ("STATE_DIRECTORY");
+
+  self->sources.paths = dup_paths (options);
+  self->sources.must_exist = options->config != NULL;
+  self->sources.overrides = (AipConfigOverrides){
+    .listen = (const char *const *) options->listen,
+    .demo = options->demo,
+    .plain_names = options->plain_names,
+  };
+  self->sources.state_dir =
+      state != NULL ? g_strdup (state) : g_build_filename (g_get_user_state_dir (), "aiproxy", NULL);
+  self->sources.demo_token = options->demo ? aip_first_token_make () : NULL;
+  self->loop = g_main_loop_new (NULL, FALSE);
+  self->signals = g_array_new (FALSE, FALSE, sizeof (guint));
+  return self;
+}
+
+/**
+ * aip_daemon_free:
+ * @self: (transfer full): a daemon
+ */
+void
+aip_daemon_free (AipDaemon *self)
+{
+  g_clear_pointer (&self->watch, aip_config_watch_free);
+  g_clear_handle_id (&self->watchdog, g_source_remove);
+  for (guint i = 0; i < self->signals->len; i++)
+    g_source_remove (g_array_index (self->signals, guint, i));
+  g_array_unref (self->signals);
+  g_clear_pointer (&self->server, aip_server_free);
+  g_clear_pointer (&self->assembly, aip_assembly_free);
+  g_main_loop_unref (self->loop);
+  g_strfreev (self->sources.paths);
+  g_free (self->sources.state_dir);
+  g_free (self->sources.demo_token);
+  g_free (self);
+}

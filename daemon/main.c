@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aiproxyd"
+
+#include <gio/gio.h>
+#include <locale.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+#include "aip-build.h"
+#include "aip-daemon.h"
+#include "base/aip-log.h"
+
+static void
+options_clear (AipDaemonOptions *options)
+{
+  g_free (options->config);
+  g_strfreev (options->listen);
+  g_free (options->key_store);
+  g_free (options->bus);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (AipDaemonOptions, options_clear)
+
+static gboolean
+is_one_of (const char *option, const char *value, const char *const *values)
+{
+  g_autofree char *all = g_strjoinv (", ", (char **) values);
+
+  if (value == NULL || g_strv_contains (values, value))
+    return TRUE;
+  fprintf (stderr, "aiproxyd: %s takes one of %s, not \"%s\"\n", option, all, value);
+  return FALSE;
+}
+
+static gboolean
+check_options (const AipDaemonOptions *options)
+{
+  static const char *const stores[] = { "auto", "credentials", "environment", "memory", NULL };
+  static const char *const buses[] = { "none", NULL };
+
+  return is_one_of ("--key-store", options->key_store, stores) && is_one_of ("--bus", options->bus, buses);
+}
+
+static gboolean
+parse (AipDaemonOptions *options, gboolean *version, int *argc, char ***argv)
+{
+  const GOptionEntry entries[] = {
+    { "config", 'c', 0, G_OPTION_ARG_FILENAME, &options->config, "Read this file alone", "FILE" },
+    { "listen", 'l', 0, G_OPTION_ARG_STRING_ARRAY, &options->listen,
+      "Listen here instead of where the file says; may be given several times; port 0: a free one",
+      "ADDR:PORT" },
+    { "key-store", 0, 0, G_OPTION_ARG_STRING, &options->key_store, "Where secret=keyring is looked up",
+      "auto|credentials|environment|memory" },
+    { "bus", 0, 0, G_OPTION_ARG_STRING, &options->bus, "Which D-Bus to be on", "none" },
+    { "env", 0, 0, G_OPTION_ARG_NONE, &options->plain_names,
+      "Also read UPSTREAM_URL, OPENAI_API_KEY and the like from the environment", NULL },
+    { "demo", 0, 0, G_OPTION_ARG_NONE, &options->demo,
+      "Add a model of our own that needs no key and no network", NULL },
+    { "check", 0, 0, G_OPTION_ARG_NONE, &options->check,
+      "Check the configuration, print its problems, and exit", NULL },
+    { "verbose", 'v', 0, G_OPTION_ARG_NONE, &options->verbose, "Log more", NULL },
+    { "version", 0, 0, G_OPTION_ARG_NONE, version, "Print the version and exit", NULL },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_autoptr (GOptionContext) context = g_option_context_new ("- the AI gateway of this machine");
+  g_autoptr (GError) error = NULL;
+
+  g_option_context_add_main_entries (context, entries, NULL);
+  if (g_option_context_parse (context, argc, argv, &error) && *argc == 1)
+    return TRUE;
+  fprintf (stderr, "aiproxyd: %s\nTry: aiproxyd --help\n",
+           error != NULL ? error->message : "there are no arguments without a dash");
+  return FALSE;
+}
+
+int
+main (int argc, char **argv)
+{
+  g_auto (AipDaemonOptions) options = { 0 };
+  g_autoptr (AipDaemon) daemon = NULL;
+  gboolean version = FALSE;
+
+  setlocale (LC_ALL, "");
+  if (!parse (&options, &version, &argc, &argv) || !check_options (&options))
+    return EX_USAGE;
+  if (version)
+    {
+      printf ("aiproxyd %s\n", AIP_VERSION);
+      return EX_OK;
+    }
+  aip_log_init (options.verbose ? G_LOG_LEVEL_DEBUG : G_LOG_LEVEL_MESSAGE);
+  daemon = aip_daemon_new (&options);
+  return options.check ? aip_daemon_check (daemon) : aip_daemon_run (daemon);
+}
