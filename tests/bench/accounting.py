@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: MIT
+"""What the kernel says of a process: memory and descriptors."""
+
+import contextlib
+import os
+import threading
+
+
+def memory(pid):
+    """{"rss", "private"} in KiB; private is what only this process has (clean and dirty)."""
+    values = {}
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
+        for line in file:
+            name, _, rest = line.partition(":")
+            if rest.endswith("kB\n"):
+                values[name] = int(rest.split()[0])
+    return {"rss": values["Rss"], "private": values["Private_Clean"] + values["Private_Dirty"]}
+
+
+def descriptors(pid):
+    """How many it has open."""
+    return len(os.listdir(f"/proc/{pid}/fd"))
+
+
+@contextlib.contextmanager
+def peak_memory(pid, interval=0.05):
+    """Fills the dict it gives with the highest figures seen while inside."""
+    peak = memory(pid)
+    done = threading.Event()
+
+    def sample():
+        while not done.wait(interval):
+            for name, value in memory(pid).items():
+                peak[name] = max(peak[name], value)
+
+    thread = threading.Thread(target=sample)
+    thread.start()
+    try:
+        yield peak
+    finally:
+        done.set()
+        thread.join()
