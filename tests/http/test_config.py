@@ -62,8 +62,9 @@ def test_sighup_without_a_change_changes_nothing(own, upstream):
 )
 def test_a_broken_file_keeps_the_old_settings(own, upstream, extra, line):
     text = config(upstream, MAPPING)
-    own.config_path.write_text(text + extra)
-    number = text.count("\n") + line
+    broken = config(upstream, MAPPING + extra)
+    own.config_path.write_text(broken)
+    number = broken[: broken.index(extra)].count("\n") + line
     own.wait_for_log(rf"{re.escape(str(own.config_path))}:{number}: ")
     assert own.chat().status == 200
     expect_error(own.chat(model="fresh"), 404)
@@ -143,10 +144,10 @@ def test_check_is_content_with_a_good_file(tmp_path, upstream):
     ],
 )
 def test_check_tells_each_problem_and_its_place(tmp_path, upstream, extra, group, key):
-    text = config(upstream)
-    code, output, path = check(tmp_path, text + extra)
+    text = config(upstream, extra)
+    code, output, path = check(tmp_path, text)
     assert code == 1, output
-    number = text.count("\n") + extra[: extra.index(key + "=")].count("\n") + 1
+    number = text[: text.index(extra)].count("\n") + extra[: extra.index(key + "=")].count("\n") + 1
     assert re.search(
         rf"^.*{re.escape(str(path))}:{number}: \[{re.escape(group)}\] {key}: .+; .+", output, re.MULTILINE
     ), output
@@ -154,11 +155,10 @@ def test_check_tells_each_problem_and_its_place(tmp_path, upstream, extra, group
 
 
 def test_check_tells_all_problems_at_once(tmp_path, upstream):
-    code, output, path = check(
-        tmp_path, config(upstream) + "[server]\nmax-body=x\nworkers=y\n[routing]\nsticky=z\n"
-    )
+    extra = "[server]\nmax-body=x\nworkers=y\n[routing]\nsticky=z\n"
+    code, output, path = check(tmp_path, config(upstream, extra))
     assert code == 1
-    assert output.count(f"{path}:") >= 3, output
+    assert output.count(f"{path}:") == 3, output
 
 
 def test_check_warns_of_plain_http(tmp_path, upstream):
@@ -233,14 +233,15 @@ def test_the_environment_overrides_the_file(start, upstream):
 
 def test_a_bad_value_in_the_environment_is_told(tmp_path, upstream):
     code, output, _ = check(tmp_path, config(upstream), env={"AIPROXY_SERVER_MAX_BODY": "heaps"})
-    assert code == 1 and "environment" in output and "heaps" in output or "AIPROXY_SERVER_MAX_BODY" in output
+    assert code == 1
+    assert "environment" in output and "max-body" in output
 
 
 def test_the_plain_names_of_containers_are_read(start, upstream):
     daemon = start(
         "[server]\nrequire-token=false\n",
         args=("--env",),
-        env={"UPSTREAM_URL": upstream.base_url, "OPENAI_API_KEY": "sk-fake-from-the-environment-0001"},
+        env={"OPENAI_BASE_URL": upstream.base_url, "OPENAI_API_KEY": "sk-fake-from-the-environment-0001"},
         secrets=["sk-fake-from-the-environment-0001"],
     )
     response = daemon.chat(model="gpt-4o-mini")

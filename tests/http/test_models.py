@@ -62,7 +62,7 @@ def test_unknown_models_are_refused_without_a_list_too(start, upstream):
 
 @pytest.fixture(name="allowing")
 def allowing_fixture(start, upstream):
-    return start(config(upstream, "[routing]\nallow-unknown-models=true\n"))
+    return start(config(upstream, "[routing]\nallow-unknown-models=true\ndefault-provider=fake\n"))
 
 
 def test_unknown_models_pass_when_allowed(allowing, upstream):
@@ -71,7 +71,7 @@ def test_unknown_models_pass_when_allowed(allowing, upstream):
 
 
 def test_unknown_models_pass_when_not_validated(start, upstream):
-    daemon = start(config(upstream, "[routing]\nvalidate-models=false\n"))
+    daemon = start(config(upstream, "[routing]\nvalidate-models=false\n", models=None))
     assert daemon.chat(model="brand-new-model").status == 200
 
 
@@ -126,12 +126,12 @@ def test_a_bad_model_list_does_no_harm(start, handler):
     upstream.close()
 
 
-def test_well_known_models_are_there_before_discovery(start):
-    """The list does not wait for an upstream that does not answer."""
+@pytest.mark.slow
+def test_an_upstream_that_does_not_tell_its_models_holds_nothing_up(start):
     upstream = FakeUpstream()
     upstream.answer_with(answers.stall)
-    daemon = start(config(upstream, models=None))
-    assert any(name.startswith("gpt-") for name in ids(daemon))
+    daemon = start(config(upstream, CONFIG, models=None))
+    assert "gpt-4" in ids(daemon)
     upstream.close()
     daemon.stop()
 
@@ -139,6 +139,13 @@ def test_well_known_models_are_there_before_discovery(start):
 def test_a_key_without_a_secret_is_told(start, upstream):
     daemon = start(config(upstream, key="secret=env:NOT_SET_ANYWHERE"))
     expect_error(daemon.chat(), 503, "k1")
+    assert not upstream.requests
+
+
+def test_unknown_models_do_not_pass_a_closed_list(start, upstream):
+    """A provider whose `models` are given gets no others, unless it is the default."""
+    daemon = start(config(upstream, "[routing]\nallow-unknown-models=true\n"))
+    expect_error(daemon.chat(model="brand-new-model"), 404)
     assert not upstream.requests
 
 

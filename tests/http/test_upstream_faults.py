@@ -40,7 +40,7 @@ def test_a_name_without_an_address_is_502(start):
 
 def test_no_first_byte_is_504(daemon, upstream):
     upstream.answer_with(answers.stall)
-    expect_error(daemon.chat(), 504, "first")
+    expect_error(daemon.chat(), 504, "fake")
     expect_error(daemon.chat(stream=True), 504)
 
 

@@ -65,7 +65,7 @@ def automatic(exchange):
     request = exchange.request
     if request.method == "GET" and request.target.split("?")[0].endswith("/models"):
         models(["fake-model"])(exchange)
-    elif b'"stream":true' in request.body.replace(b" ", b""):
+    elif b'"stream":true' in request.body[:100000].replace(b" ", b""):
         stream(3)(exchange)
     elif request.method == "HEAD":
         exchange.send(whole()[: -len(CHAT)])

@@ -30,6 +30,7 @@ DAMAGE = [
     "runtime error:",
     "LeakSanitizer",
     "CRITICAL",
+    "assertion '",
     "WARNING: ThreadSanitizer",
     "ERROR: ThreadSanitizer",
     "AddressSanitizer:DEADLYSIGNAL",
@@ -252,7 +253,7 @@ class Daemon:
             log = self.stderr()
             self.kill()
             raise AssertionError(f"still there {timeout} s after SIGTERM:\n{log}") from None
-        log = self._clean_up()
+        log = self._clean_up(DAMAGE + [" critical "])
         assert code == 0, f"exit code {code}:\n{log}"
         return log
 
@@ -263,17 +264,17 @@ class Daemon:
         except subprocess.TimeoutExpired:
             self.kill()
             raise AssertionError(f"still running:\n{self.stderr()}") from None
-        return code, self._clean_up()
+        return code, self._clean_up(DAMAGE)
 
     def kill(self):
         """Ends it at once."""
         self.process.kill()
         self.process.wait()
 
-    def _clean_up(self):
+    def _clean_up(self, signs):
         log = self.stderr()
         shutil.rmtree(self.home, ignore_errors=True)
-        for sign in DAMAGE:
+        for sign in signs:
             assert sign not in log, f"{sign} in the log:\n{log}"
         for secret in self.secrets:
             assert secret not in log, f"a secret is in the log:\n{log}"

@@ -29,8 +29,13 @@ class Request:
         self.version = version
         self.headers = headers
         self.connection_number = number
-        self.body = b""
+        self.pieces = []
         self.complete = False
+
+    @property
+    def body(self):
+        """What came of the body so far."""
+        return b"".join(self.pieces)
 
     def header(self, name):
         """The one value of a header field, or None."""
@@ -69,7 +74,7 @@ class Exchange:
         elif framing == "chunked":
             pieces = wire.iter_chunked(self.stream, wire.Headers())
         for piece in pieces:
-            self.request.body += piece
+            self.request.pieces.append(piece)
             yield piece
         self.request.complete = True
 
@@ -248,9 +253,10 @@ class FakeUpstream:
             if not stopping.is_set():
                 self.errors.append(traceback.format_exc())
         finally:
-            with self.lock:
-                self.sockets.discard(plain)
             sock.close()
+            with self.changed:
+                self.sockets.discard(plain)
+                self.changed.notify_all()
 
     def _serve_one(self, sock, stream, number, stopping):
         if not stream.buffer and not stream.fill():
