@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Limits on the way in: head, body, connections, descriptors, time, memory."""
 
+import os
 import socket
 import threading
 
@@ -128,7 +129,8 @@ def test_a_body_just_at_the_limit_passes(daemon, upstream):
 
 
 def test_a_100_mb_upload_and_answer_pass_when_allowed(start, upstream):
-    daemon = start(config(upstream, "[server]\nmax-body=200MiB\n"))
+    asan = os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"
+    daemon = start(config(upstream, "[server]\nmax-body=200MiB\n"), env={"ASAN_OPTIONS": asan})
     before = daemon.rss()
     size = 100 * MIB
     upstream.answer_with(answers.big(size))

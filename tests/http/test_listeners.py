@@ -5,6 +5,7 @@ import socket
 import ssl
 import stat
 import subprocess
+import warnings
 
 import pytest
 
@@ -132,9 +133,11 @@ def test_plain_http_to_the_tls_port_does_no_harm(tls_daemon, trusting, upstream)
 
 def test_old_tls_is_refused(tls_daemon, certificate):
     context = ssl.create_default_context(cafile=certificate[0])
-    context.minimum_version = ssl.TLSVersion.TLSv1
-    context.maximum_version = ssl.TLSVersion.TLSv1_1
     context.set_ciphers("ALL:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.minimum_version = ssl.TLSVersion.TLSv1
+        context.maximum_version = ssl.TLSVersion.TLSv1_1
     with pytest.raises((ssl.SSLError, ConnectionError)):
         tls_daemon.connect(tls=context)
 

@@ -103,8 +103,9 @@ def test_a_truncated_chunk_is_no_clean_end(daemon, upstream):
         expect_broken_stream(connection, connection.read_head())
 
 
-def test_a_stale_pooled_connection_is_not_the_clients_affair(daemon, upstream):
+def test_a_stale_pooled_connection_is_not_the_clients_affair(start, upstream):
     """The upstream closes each connection behind its answer without saying so."""
+    daemon = start(config(upstream, "[server]\nworkers=1\n"))
     upstream.answer_with(answers.raw(answers.whole()))
     for _ in range(10):
         assert daemon.chat().status == 200

@@ -11,7 +11,7 @@ from lib.upstream import FakeUpstream
 PATH = "/v1/chat/completions"
 CHAT = {"model": "fake-model", "messages": []}
 STREAM = CHAT | {"stream": True}
-CONFIG = "[timeouts]\nconnect=2s\nfirst-byte=1s\nidle=1s\n"
+CONFIG = "[server]\nworkers=1\n[timeouts]\nconnect=2s\nfirst-byte=1s\nidle=1s\n"
 
 
 def expect_502_or_cut(daemon, **members):
