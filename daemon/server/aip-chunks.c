@@ -101,7 +101,7 @@ step (AipChunks *self, char c)
  * @piece: (out): where a piece of the body lies in @data, with AIP_CHUNKS_DATA
  * @piece_length: (out): its length in bytes
  *
- * To be called again until it returns something else than AIP_CHUNKS_DATA.
+ * To be called again until it returns something else than AIP_CHUNKS_BEGIN or AIP_CHUNKS_DATA.
  */
 AipChunksResult
 aip_chunks_next (AipChunks *self, const char **data, gsize *length, const char **piece, gsize *piece_length)
@@ -124,6 +124,8 @@ aip_chunks_next (AipChunks *self, const char **data, gsize *length, const char *
       self->state = step (self, **data);
       (*data)++;
       (*length)--;
+      if (self->state == DATA)
+        return AIP_CHUNKS_BEGIN;
     }
   if (self->state == BROKEN)
     return AIP_CHUNKS_BROKEN;

@@ -7,7 +7,8 @@ G_BEGIN_DECLS
 
 /**
  * AipChunks: takes a chunked body apart (RFC 9112, 7.1), strictly: lines end in CR LF, sizes are hex digits
- * alone, extensions and trailers are bounded and dropped. Embed it; all fields are private.
+ * alone, extensions and trailers are bounded and dropped. Embed it; all fields but `left`, which is of this
+ * chunk in bytes, are private.
  */
 typedef struct
 {
@@ -20,6 +21,7 @@ typedef struct
 typedef enum
 {
   AIP_CHUNKS_MORE,   /* all was used up, the body goes on */
+  AIP_CHUNKS_BEGIN,  /* a chunk begins; its size is what `left` says */
   AIP_CHUNKS_DATA,   /* a piece of the body was found */
   AIP_CHUNKS_END,    /* the body is over; what is left belongs to the next request */
   AIP_CHUNKS_BROKEN, /* refuse and close */

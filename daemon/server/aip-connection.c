@@ -35,6 +35,7 @@ typedef enum
 #define BODY_STALL_TIMEOUT SECONDS (30)
 #define WRITE_STALL_TIMEOUT SECONDS (60)
 #define LINGER_TIMEOUT SECONDS (5)
+#define LINGER_BYTES (1024 * 1024)
 #define READS_PER_TURN 8
 
 struct _AipConnection
@@ -62,6 +63,7 @@ struct _AipConnection
   gboolean was_full;
   gboolean keep_alive;
   gboolean consuming; /* on the stack: consume () */
+  gsize lingered;     /* bytes thrown away */
 
   const AipConnectionFuncs *funcs; /* (nullable) */
   void *funcs_data;
@@ -80,6 +82,8 @@ update_wanted (AipConnection *self)
     return;
   /* Bytes nobody can take now stay in the kernel, but the client's leaving is noticed. */
   if (self->state == BODY && self->body_paused)
+    wanted = AIP_IO_HUP;
+  else if (self->state == LINGERING && self->lingered > LINGER_BYTES)
     wanted = AIP_IO_HUP;
   else if (self->state == ANSWERING && self->pending != NULL && self->pending->len > 0)
     wanted = AIP_IO_HUP;
@@ -430,6 +434,10 @@ consume_chunk (AipConnection *self, const char *data, gsize length)
 
   switch (aip_chunks_next (&self->chunks, &rest, &left, &piece, &piece_length))
     {
+    case AIP_CHUNKS_BEGIN:
+      if (self->funcs != NULL && self->funcs->announce != NULL)
+        self->funcs->announce (self, self->chunks.left, self->funcs_data);
+      break;
     case AIP_CHUNKS_DATA:
       deliver (self, piece, piece_length);
       break;
@@ -513,7 +521,9 @@ read_some (AipConnection *self)
     }
   if (had > 0)
     g_clear_pointer (&self->pending, g_byte_array_unref);
-  if (self->state != LINGERING)
+  if (self->state == LINGERING)
+    self->lingered += n;
+  else
     consume (self, scratch, had + n);
   return self->state != CLOSED && (gsize) n == room;
 }

@@ -42,6 +42,7 @@ typedef struct
 /**
  * AipConnectionFuncs: what the one who answers a request hears.
  *
+ * @announce: a chunk of so many bytes begins; for bodies whose length is not told by the head
  * @body: a piece of the request's body; FALSE: no more until aip_connection_resume_body ()
  * @body_end: all of it has come; also called when there is none
  * @writable: much was queued, now there is room again
@@ -50,6 +51,7 @@ typedef struct
  */
 typedef struct
 {
+  void (*announce) (AipConnection *connection, guint64 length, void *user_data);
   gboolean (*body) (AipConnection *connection, const char *data, gsize length, void *user_data);
   void (*body_end) (AipConnection *connection, void *user_data);
   void (*writable) (AipConnection *connection, void *user_data);

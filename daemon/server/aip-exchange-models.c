@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #define G_LOG_DOMAIN "aip-exchange"
 
+#include "routing/aip-near-names.h"
 #include "server/aip-exchange-private.h"
 #include "server/aip-reply.h"
 #include "wire/aip-models-json.h"
+
+#define MAX_NEAR_NAMES 5
 
 /* How long a client waits for providers that were not asked for their models yet. */
 #define LIST_TIMEOUT (5 * G_TIME_SPAN_SECOND)
@@ -48,11 +51,34 @@ answer_list (AipExchange *self)
 }
 
 static AipOutcome
+refuse_unknown (AipExchange *self, const GPtrArray *models, const char *id)
+{
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  g_autoptr (GPtrArray) near = NULL;
+  g_autoptr (GString) message = g_string_new (NULL);
+
+  for (guint i = 0; i < models->len; i++)
+    {
+      const AipModelInfo *model = g_ptr_array_index (models, i);
+
+      if (aip_client_may_use_model (self->client, model->id))
+        g_ptr_array_add (names, (char *) model->id);
+    }
+  near = aip_near_names_find (names, id, MAX_NEAR_NAMES);
+  g_string_append_printf (message, "The model `%s` does not exist here.", id);
+  for (guint i = 0; i < near->len; i++)
+    g_string_append_printf (message, "%s%s", i > 0 ? ", " : " Near: ", (const char *) near->pdata[i]);
+  g_string_append (message, near->len > 0 ? ". See GET /v1/models" : " See GET /v1/models");
+  return aip_exchange_refuse (
+      self,
+      &(AipFailure){ .status = 404, .code = "model_not_found", .param = "model", .message = message->str });
+}
+
+static AipOutcome
 answer_one (AipExchange *self)
 {
   g_autoptr (GPtrArray) models = aip_router_list_models (self->snapshot->router);
   g_autofree char *id = g_uri_unescape_string (self->route.endpoint, NULL);
-  g_autofree char *message = NULL;
 
   for (guint i = 0; id != NULL && i < models->len; i++)
     {
@@ -66,9 +92,7 @@ answer_one (AipExchange *self)
           return AIP_OUTCOME_ANSWER;
         }
     }
-  message = g_strdup_printf ("The model `%s` does not exist here: see GET /v1/models", id != NULL ? id : "?");
-  return aip_exchange_refuse (
-      self, &(AipFailure){ .status = 404, .code = "model_not_found", .param = "model", .message = message });
+  return refuse_unknown (self, models, id != NULL ? id : self->route.endpoint);
 }
 
 static void

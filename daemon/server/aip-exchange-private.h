@@ -3,6 +3,7 @@
 
 #include "policy/aip-clients.h"
 #include "routing/aip-router.h"
+#include "server/aip-answer.h"
 #include "server/aip-call.h"
 #include "server/aip-exchange.h"
 #include "server/aip-routes.h"
@@ -64,9 +65,10 @@ typedef struct
   guint status; /* of the answer; 0: none yet */
   gboolean answered_here;
   gboolean event_stream;
-  gboolean relayed;
+  gboolean unusable; /* the upstream's answer is none */
   gboolean waits_for_models;
   AipTimer models_timer;
+  AipAnswer answer;
   AipUsageScan scan;
 } AipExchange;
 

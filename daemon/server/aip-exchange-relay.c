@@ -61,27 +61,50 @@ length_of (const AipHeaderView *length)
   return n;
 }
 
+static gboolean
+is_json (const AipHeaderView *type)
+{
+  static const char name[] = "application/json";
+
+  return type != NULL && type->value_length >= sizeof name - 1 &&
+         g_ascii_strncasecmp (type->value, name, sizeof name - 1) == 0;
+}
+
+/* A page of some server in between, or nothing at all, is no answer of a model, whatever its status says. */
+static gboolean
+is_unusable (const AipExchange *self, guint status, const AipHeaderView *type)
+{
+  if (!self->route.answers_json || !self->route.json || (status >= 300 && status != 304))
+    return FALSE;
+  return status == 204 || status == 304 || (!self->event_stream && !is_json (type));
+}
+
+static AipAnswerKind
+kind_of_answer (const AipExchange *self, guint status)
+{
+  if (self->event_stream)
+    return AIP_ANSWER_EVENTS;
+  return self->route.answers_json && self->route.json && status == 200 ? AIP_ANSWER_JSON : AIP_ANSWER_BYTES;
+}
+
 static void
 head_cb (AipTransfer *transfer, guint status, const AipHeaderView *headers, gsize n_headers, void *user_data)
 {
   AipExchange *self = user_data;
+  const AipHeaderView *type = aip_header_views_find (headers, n_headers, "Content-Type");
   GString *out = aip_exchange_start_headers (self);
   gint64 now = g_get_monotonic_time ();
-  gint64 length = length_of (aip_header_views_find (headers, n_headers, "Content-Length"));
 
   self->status = status;
-  self->event_stream = is_event_stream (aip_header_views_find (headers, n_headers, "Content-Type"));
-  self->relayed = TRUE;
-  self->step = AIP_STEP_RELAY;
-  if (self->event_stream)
-    aip_worker_count (self->worker, AIP_COUNT_STREAMS, 1);
+  self->event_stream = is_event_stream (type);
+  self->unusable = is_unusable (self, status, type);
   aip_usage_scan_init (&self->scan, self->route.protocol, self->event_stream);
 
   aip_forward_headers_back (out, headers, n_headers, self->request_id);
   add_proxy_headers (self, out);
   add_number (out, "X-Proxy-Overhead-Us", self->sent - self->begun + g_get_monotonic_time () - now);
-  aip_connection_send_head (self->connection, status, out, self->event_stream ? -1 : length);
-  g_string_free (out, TRUE);
+  aip_answer_begin (&self->answer, self->connection, kind_of_answer (self, status), status, out,
+                    length_of (aip_header_views_find (headers, n_headers, "Content-Length")));
 }
 
 static gboolean
@@ -89,12 +112,13 @@ body_cb (AipTransfer *transfer, const char *data, gsize length, void *user_data)
 {
   AipExchange *self = user_data;
 
-  if (!aip_connection_has_room (self->connection))
+  if (self->unusable)
+    return TRUE;
+  if (!aip_answer_add (&self->answer, data, length))
     return FALSE;
   if (self->status == 200)
     aip_usage_scan_feed (&self->scan, data, length);
   aip_worker_count (self->worker, AIP_COUNT_BYTES_OUT, length);
-  aip_connection_send_body (self->connection, data, length);
   return TRUE;
 }
 
@@ -136,71 +160,68 @@ may_try_next (const AipExchange *self, AipFault fault)
   return unsent && !self->streams_up && self->attempt + 1 < self->plan->len;
 }
 
-static AipFailure
-failure_of (const AipTransferResult *result, const char *message)
-{
-  return (AipFailure){
-    .status = status_of_fault (result->fault),
-    .code = aip_fault_to_string (result->fault),
-    .message = message,
-  };
-}
-
 static void
-finish_refused (AipExchange *self, const AipTransferResult *result)
+refuse (AipExchange *self, guint status, const char *code, const char *reason)
 {
   g_autofree char *message =
-      g_strdup_printf ("Provider `%s` failed: %s", current (self)->provider->name, result->message);
-  AipFailure failure = failure_of (result, message);
+      g_strdup_printf ("Provider `%s` failed: %s", current (self)->provider->name, reason);
 
-  aip_exchange_refuse (self, &failure);
+  aip_exchange_refuse (self, &(AipFailure){ .status = status, .code = code, .message = message });
 }
 
 /* A stream that breaks off says so in the client's own protocol; all else breaks the transfer. */
 static void
-finish_cut (AipExchange *self, const AipTransferResult *result)
+break_off (AipExchange *self, AipFault fault, const char *reason)
 {
-  g_autofree char *message = g_strdup_printf ("The answer of provider `%s` broke off: %s",
-                                              current (self)->provider->name, result->message);
-  AipFailure failure = failure_of (result, message);
+  g_autofree char *message =
+      g_strdup_printf ("The answer of provider `%s` broke off: %s", current (self)->provider->name, reason);
+  AipFailure failure = { .status = status_of_fault (fault),
+                         .code = aip_fault_to_string (fault),
+                         .message = message };
+  g_autofree char *event = aip_protocol_format_stream_error (self->route.protocol, &failure);
 
   aip_worker_count (self->worker, AIP_COUNT_TRUNCATED, 1);
   self->status = failure.status;
-  if (self->event_stream)
-    {
-      g_autofree char *event = aip_protocol_format_stream_error (self->route.protocol, &failure);
+  aip_answer_break (&self->answer, event);
+}
 
-      aip_connection_send_body (self->connection, event, strlen (event));
-    }
-  aip_connection_end (self->connection, self->event_stream);
+static void
+end_well (AipExchange *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (self->unusable)
+    refuse (self, 502, "unusable_answer",
+            "it answered with something that is not JSON: check its `base-url`");
+  else if (self->event_stream && self->status == 200 && self->route.has_end_mark &&
+           aip_answer_has_begun (&self->answer) && !aip_usage_scan_saw_end (&self->scan))
+    break_off (self, AIP_FAULT_CUT, "the stream ended without its end mark");
+  else if (!aip_answer_end (&self->answer, &error))
+    refuse (self, 502, "unusable_answer", error->message);
 }
 
 static void
 done_cb (AipTransfer *transfer, const AipTransferResult *result, void *user_data)
 {
   AipExchange *self = user_data;
-  AipTransferResult cut = *result;
+  gboolean begun = aip_answer_has_begun (&self->answer);
 
   self->transfer = NULL;
-  if (result->fault == AIP_FAULT_NONE && self->event_stream && self->status == 200 &&
-      self->route.has_end_mark && !aip_usage_scan_saw_end (&self->scan))
+  if (!begun && may_try_next (self, result->fault))
     {
-      cut.fault = AIP_FAULT_CUT;
-      cut.message = "the stream ended without its end mark";
-    }
-
-  if (!self->relayed && may_try_next (self, result->fault))
-    {
+      aip_answer_clear (&self->answer);
       self->attempt++;
       aip_exchange_attempt (self);
       return;
     }
-  if (!self->relayed)
-    finish_refused (self, result);
-  else if (cut.fault != AIP_FAULT_NONE)
-    finish_cut (self, &cut);
+  if (self->event_stream)
+    aip_worker_count (self->worker, AIP_COUNT_STREAMS, 1);
+  if (result->fault == AIP_FAULT_NONE)
+    end_well (self);
+  else if (begun)
+    break_off (self, result->fault, result->message);
   else
-    aip_connection_end (self->connection, TRUE);
+    refuse (self, status_of_fault (result->fault), aip_fault_to_string (result->fault), result->message);
   self->step = AIP_STEP_RELAY;
   aip_exchange_advance (self);
 }

@@ -52,6 +52,7 @@ exchange_free (AipExchange *self)
   aip_worker_change (self->worker, AIP_GAUGE_ACTIVE_REQUESTS, -1);
   aip_call_clear (&self->call);
   aip_upload_clear (&self->upload);
+  aip_answer_clear (&self->answer);
   g_clear_pointer (&self->gathered, g_byte_array_unref);
   g_clear_pointer (&self->plan, g_array_unref);
   aip_snapshot_unref (self->snapshot);
@@ -121,6 +122,8 @@ aip_exchange_refuse (AipExchange *self, const AipFailure *failure)
   self->status = failure->status;
   self->answered_here = TRUE;
   aip_reply_add_header (headers, "X-Request-Id", self->request_id);
+  if (failure->status == 405)
+    aip_reply_add_header (headers, "Allow", self->route.methods);
   aip_reply_failure (self->connection, self->route.protocol, failure, headers);
   g_string_free (headers, TRUE);
   return AIP_OUTCOME_ANSWER;
@@ -159,7 +162,7 @@ refuse_route (AipExchange *self)
     {
       failure = (AipFailure){ .status = 405, .code = "method_not_allowed" };
       message =
-          g_strdup_printf ("%s is not served for this path; most are asked with POST", self->head->method);
+          g_strdup_printf ("%s is not served for this path, but %s", self->head->method, self->route.methods);
     }
   else
     message = g_strdup ("Unknown path. The OpenAI API is below /v1, such as /v1/chat/completions");
@@ -193,7 +196,7 @@ token_of (const AipHead *head)
   const char *token = NULL;
 
   if (authorization != NULL && g_ascii_strncasecmp (authorization, "Bearer ", 7) == 0)
-    token = authorization + 7;
+    token = authorization + 7 + strspn (authorization + 7, " ");
   if (token == NULL)
     token = aip_head_get (head, "x-api-key");
   if (token == NULL)
@@ -323,13 +326,22 @@ step_settle (AipExchange *self)
 static void
 refuse_late (AipExchange *self)
 {
-  if (self->relayed)
+  if (aip_answer_has_begun (&self->answer))
     aip_connection_close (self->connection);
   else
     {
       go_on (self, refuse_size (self));
       exchange_free (self);
     }
+}
+
+static void
+announce_cb (AipConnection *connection, guint64 length, void *user_data)
+{
+  AipExchange *self = user_data;
+
+  if (self->received + length > self->snapshot->config->server.max_body)
+    refuse_late (self);
 }
 
 static gboolean
@@ -339,11 +351,6 @@ body_cb (AipConnection *connection, const char *data, gsize length, void *user_d
 
   self->received += length;
   aip_worker_count (self->worker, AIP_COUNT_BYTES_IN, length);
-  if (self->received > self->snapshot->config->server.max_body)
-    {
-      refuse_late (self);
-      return TRUE;
-    }
   if (self->streams_up)
     {
       gboolean room = aip_upload_push (&self->upload, data, length);
@@ -389,6 +396,7 @@ gone_cb (AipConnection *connection, void *user_data)
 }
 
 static const AipConnectionFuncs connection_funcs = {
+  .announce = announce_cb,
   .body = body_cb,
   .body_end = body_end_cb,
   .writable = writable_cb,

@@ -200,6 +200,19 @@ aip_header_views_find (const AipHeaderView *headers, gsize n_headers, const char
   return NULL;
 }
 
+/* What libcurl lets pass is not what every client does. */
+static gboolean
+is_clean (const AipHeaderView *header)
+{
+  for (gsize i = 0; i < header->value_length; i++)
+    if (((guchar) header->value[i] < 0x20 && header->value[i] != '\t') || header->value[i] == 0x7f)
+      return FALSE;
+  for (gsize i = 0; i < header->name_length; i++)
+    if ((guchar) header->name[i] <= 0x20 || (guchar) header->name[i] >= 0x7f)
+      return FALSE;
+  return TRUE;
+}
+
 /**
  * aip_forward_headers_back:
  * @out: lines of headers for the client, added to
@@ -218,7 +231,7 @@ aip_forward_headers_back (GString *out, const AipHeaderView *headers, gsize n_he
     {
       const AipHeaderView *header = &headers[i];
 
-      if (header->name_length == 0 ||
+      if (header->name_length == 0 || !is_clean (header) ||
           is_listed (header->name, header->name_length, dropped, G_N_ELEMENTS (dropped)) ||
           has_listed_prefix (header->name, header->name_length, dropped_prefixes,
                              G_N_ELEMENTS (dropped_prefixes)))

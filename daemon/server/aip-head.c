@@ -18,6 +18,8 @@ typedef struct
   guint n_hosts;
   guint n_lengths;
   guint n_encodings;
+  guint n_origins;
+  guint n_authorizations;
 } Check;
 
 static gboolean
@@ -99,6 +101,10 @@ check_field (Check *check, const char *line, gsize length)
     return check_transfer_encoding (check, value, value_length);
   if (name_is (line, name_length, "host") && check->n_hosts++ > 0)
     return refuse (check, 400, "more than one Host");
+  if (name_is (line, name_length, "origin") && check->n_origins++ > 0)
+    return refuse (check, 400, "more than one Origin");
+  if (name_is (line, name_length, "authorization") && check->n_authorizations++ > 0)
+    return refuse (check, 400, "more than one Authorization");
   return TRUE;
 }
 
@@ -206,6 +212,8 @@ set_target (AipHead *self, Check *check, const char *target)
       gsize length = strcspn (authority, "/?");
       g_autofree char *host = g_strndup (authority, length);
 
+      if (length == 0 || strchr (host, '@') != NULL)
+        return refuse (check, 400, "the authority in the request's target is malformed");
       soup_message_headers_replace (self->headers, "Host", host);
       path = authority + length;
       if (*path == '\0')
@@ -272,8 +280,12 @@ aip_head_parse (const char *data, gsize length, guint *status, const char **mess
   self->headers = soup_message_headers_new (SOUP_MESSAGE_HEADERS_REQUEST);
   if (check_bytes (&check, data, length))
     {
-      if (soup_headers_parse_request (data, (int) length, self->headers, &self->method, &target, &version) !=
-          SOUP_STATUS_OK)
+      guint parsed =
+          soup_headers_parse_request (data, (int) length, self->headers, &self->method, &target, &version);
+
+      if (parsed == SOUP_STATUS_EXPECTATION_FAILED)
+        refuse (&check, 417, "the only Expect served is 100-continue");
+      else if (parsed != SOUP_STATUS_OK)
         refuse (&check, 400, "the head is malformed");
       self->minor = version == SOUP_HTTP_1_0 ? 0 : 1;
     }

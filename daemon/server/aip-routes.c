@@ -23,14 +23,15 @@ static const struct
   const char *endpoint;
   AipRoute route;
 } json_routes[] = {
-  { "chat/completions", { .needs_model = TRUE, .has_end_mark = TRUE } },
-  { "completions", { .needs_model = TRUE, .has_end_mark = TRUE } },
-  { "embeddings", { .needs_model = TRUE } },
-  { "responses", { .needs_model = FALSE } },
-  { "moderations", { .needs_model = FALSE } },
-  { "images/generations", { .needs_model = FALSE } },
+  { "chat/completions", { .answers_json = TRUE, .needs_model = TRUE, .has_end_mark = TRUE } },
+  { "completions", { .answers_json = TRUE, .needs_model = TRUE, .has_end_mark = TRUE } },
+  { "embeddings", { .answers_json = TRUE, .needs_model = TRUE } },
+  { "responses", { .answers_json = TRUE, .needs_model = FALSE } },
+  { "moderations", { .answers_json = TRUE, .needs_model = FALSE } },
+  { "images/generations", { .answers_json = TRUE, .needs_model = FALSE } },
   { "audio/speech", { .needs_model = TRUE } },
-  { "messages", { .protocol = AIP_PROTOCOL_ANTHROPIC, .needs_model = TRUE, .has_end_mark = TRUE } },
+  { "messages",
+    { .protocol = AIP_PROTOCOL_ANTHROPIC, .answers_json = TRUE, .needs_model = TRUE, .has_end_mark = TRUE } },
   { "messages/count_tokens", { .protocol = AIP_PROTOCOL_ANTHROPIC, .needs_model = TRUE } },
 };
 
@@ -92,6 +93,7 @@ find_control (const char *method, const char *path)
 
         route.kind = reads ? AIP_ROUTE_CONTROL : AIP_ROUTE_WRONG_METHOD;
         route.endpoint = control_paths[i];
+        route.methods = "GET, HEAD";
       }
   return route;
 }
@@ -116,6 +118,7 @@ find_json (const char *method, const char *endpoint)
                              g_str_equal (method, "HEAD")
                          ? AIP_ROUTE_FORWARD
                          : AIP_ROUTE_WRONG_METHOD;
+        route.methods = "POST";
       }
   route.implies_stream = implies_stream;
   return route;
@@ -142,7 +145,9 @@ aip_routes_find (const char *method, const char *path)
   if (endpoint == NULL)
     return (AipRoute){ .kind = AIP_ROUTE_UNKNOWN, .protocol = protocol_of_foreign (path) };
   if (!g_strv_contains (methods, method))
-    return (AipRoute){ .kind = AIP_ROUTE_WRONG_METHOD, .endpoint = endpoint };
+    return (AipRoute){ .kind = AIP_ROUTE_WRONG_METHOD,
+                       .endpoint = endpoint,
+                       .methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" };
   if (g_str_equal (endpoint, "models") && reads)
     return (AipRoute){ .kind = AIP_ROUTE_MODELS, .endpoint = endpoint };
   if (g_str_has_prefix (endpoint, "models/") && reads)

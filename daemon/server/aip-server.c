@@ -103,11 +103,14 @@ aip_server_free (AipServer *self)
 static gboolean
 load_certificate (AipServer *self, const AipServerConfig *config, GError **error)
 {
+  g_autoptr (GError) local = NULL;
+
   if (config->tls_certificate == NULL || self->certificate != NULL)
     return TRUE;
-  self->certificate = g_tls_certificate_new_from_files (config->tls_certificate, config->tls_key, error);
+  self->certificate = g_tls_certificate_new_from_files (config->tls_certificate, config->tls_key, &local);
   if (self->certificate == NULL)
-    g_prefix_error (error, "cannot load tls-certificate and tls-key: ");
+    g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG, "cannot load tls-certificate and tls-key: %s",
+                 local->message);
   return self->certificate != NULL;
 }
 

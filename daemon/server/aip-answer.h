@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "server/aip-connection.h"
+
+G_BEGIN_DECLS
+
+/**
+ * AipAnswerKind: how much of an upstream's answer has to be seen before the client sees any of it.
+ */
+typedef enum
+{
+  AIP_ANSWER_BYTES,  /* the first byte */
+  AIP_ANSWER_EVENTS, /* the first whole event; and only whole events are passed on */
+  AIP_ANSWER_JSON,   /* all of it, up to a limit, since only then it is known to be JSON */
+} AipAnswerKind;
+
+/**
+ * AipAnswer: an upstream's answer on its way to the client. It is held back until it is known to be one, so
+ * that what goes wrong before can be mended unseen. Embed it, zeroed; all fields are private.
+ */
+typedef struct
+{
+  AipConnection *connection; /* (not owned) */
+  AipAnswerKind kind;
+  guint status;
+  GString *head;    /* (nullable): not sent yet */
+  gint64 length;    /* as announced; -1: unknown */
+  GByteArray *held; /* (nullable) */
+  gboolean begun;   /* the client has seen of it */
+} AipAnswer;
+
+void aip_answer_begin (AipAnswer *self,
+                       AipConnection *connection,
+                       AipAnswerKind kind,
+                       guint status,
+                       GString *head,
+                       gint64 length);
+gboolean aip_answer_add (AipAnswer *self, const char *data, gsize length);
+gboolean aip_answer_end (AipAnswer *self, GError **error);
+void aip_answer_break (AipAnswer *self, const char *event);
+gboolean aip_answer_has_begun (const AipAnswer *self);
+void aip_answer_clear (AipAnswer *self);
+
+G_END_DECLS

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+gsize aip_event_stream_whole_length (const char *data, gsize length);
+
+G_END_DECLS
