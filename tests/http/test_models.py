@@ -131,7 +131,7 @@ def test_an_upstream_that_does_not_tell_its_models_holds_nothing_up(start):
     upstream = FakeUpstream()
     upstream.answer_with(answers.stall)
     daemon = start(config(upstream, CONFIG, models=None))
-    assert "gpt-4" in ids(daemon)
+    assert "only-here" in ids(daemon)
     upstream.close()
     daemon.stop()
 

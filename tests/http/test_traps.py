@@ -3,8 +3,6 @@
 
 import threading
 
-import pytest
-
 from lib import answers
 from lib.checks import expect_broken_stream, wait_until
 from lib.daemon import config
@@ -145,25 +143,3 @@ def test_load_with_clients_that_come_and_go(daemon, upstream):
     assert not failures
     upstream.answer_with(answers.automatic)
     assert daemon.chat().status == 200
-
-
-@pytest.mark.slow
-def test_no_hidden_timeout_cuts_a_quiet_wait(start, upstream):
-    """A request and a stream that are quiet for more than a minute, side by side."""
-    daemon = start(config(upstream, "[timeouts]\nfirst-byte=5m\nidle=5m\n"))
-    held = upstream.hold()
-    with daemon.connect(timeout=90) as waiting, daemon.connect(timeout=90) as quiet:
-        waiting.send_request("POST", PATH, json=CHAT)
-        first = held.take()
-        quiet.send_request("POST", PATH, json=STREAM)
-        second = held.take()
-        second.send(answers.stream_head() + answers.chunk(answers.delta("a")))
-        events = quiet.iter_events(quiet.read_head())
-        assert next(events)
-        threading.Event().wait(65)
-        first.send(answers.whole())
-        first.release()
-        second.send(answers.chunk(answers.finish()) + b"0\r\n\r\n")
-        second.release()
-        assert waiting.read_response().body == answers.CHAT
-        assert list(events)[-1] == b"data: [DONE]"
