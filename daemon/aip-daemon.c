@@ -135,6 +135,13 @@ set_limits (void)
     }
 }
 
+/* GnuTLS's default still takes TLS 1.0; GIO has no other way to say so (RFC 8996). */
+static void
+refuse_old_tls (void)
+{
+  g_setenv ("G_TLS_GNUTLS_PRIORITY", "NORMAL:%COMPAT:-VERS-TLS1.1:-VERS-TLS1.0", FALSE);
+}
+
 static gboolean
 start (AipDaemon *self, GError **error)
 {
@@ -192,6 +199,7 @@ aip_daemon_run (AipDaemon *self)
   g_autoptr (GError) error = NULL;
 
   set_limits ();
+  refuse_old_tls ();
   if (!start (self, &error))
     {
       g_critical ("%s", error->message);

@@ -163,7 +163,7 @@ aip_transport_init (AipTransport *self,
 }
 
 static gssize
-result_of_stream (gssize n, GError *error)
+result_of_stream (gssize n, const GError *error)
 {
   if (n >= 0)
     return n;
@@ -192,15 +192,15 @@ aip_transport_read (AipTransport *self, char *buffer, gsize size)
 {
   g_autoptr (GError) error = NULL;
   GInputStream *stream;
+  gssize n;
 
   if (self->tls == NULL)
     return result_of_call (recv (self->fd, buffer, size, MSG_DONTWAIT));
   if (self->shaking_hands)
     return AIP_TRANSPORT_AGAIN;
   stream = g_io_stream_get_input_stream (self->tls);
-  return result_of_stream (
-      g_pollable_input_stream_read_nonblocking (G_POLLABLE_INPUT_STREAM (stream), buffer, size, NULL, &error),
-      error);
+  n = g_pollable_input_stream_read_nonblocking (G_POLLABLE_INPUT_STREAM (stream), buffer, size, NULL, &error);
+  return result_of_stream (n, error);
 }
 
 /**
@@ -216,15 +216,16 @@ aip_transport_write (AipTransport *self, const char *data, gsize length)
 {
   g_autoptr (GError) error = NULL;
   GOutputStream *stream;
+  gssize n;
 
   if (self->tls == NULL)
     return result_of_call (send (self->fd, data, length, MSG_DONTWAIT | MSG_NOSIGNAL));
   if (self->shaking_hands)
     return AIP_TRANSPORT_AGAIN;
   stream = g_io_stream_get_output_stream (self->tls);
-  return result_of_stream (g_pollable_output_stream_write_nonblocking (G_POLLABLE_OUTPUT_STREAM (stream),
-                                                                       data, length, NULL, &error),
-                           error);
+  n = g_pollable_output_stream_write_nonblocking (G_POLLABLE_OUTPUT_STREAM (stream), data, length, NULL,
+                                                  &error);
+  return result_of_stream (n, error);
 }
 
 /**

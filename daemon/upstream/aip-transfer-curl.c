@@ -203,6 +203,20 @@ aip_transfer_curl_finish (AipTransfer *transfer, CURLcode code)
   finish (self, fault, detail);
 }
 
+/*
+ * aip_transfer_curl_is_held_up:
+ * @transfer: (nullable): a transfer
+ *
+ * Returns: whether it rests since its reader or its writer does, so that its answer is not over
+ */
+gboolean
+aip_transfer_curl_is_held_up (AipTransfer *transfer)
+{
+  AipTransferCurl *self = (AipTransferCurl *) transfer;
+
+  return self != NULL && (self->receive_paused || self->send_paused);
+}
+
 /**
  * aip_transfer_curl_free:
  * @transfer: (transfer full): a cancelled transfer, while libcurl is not on the stack

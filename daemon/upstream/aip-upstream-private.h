@@ -42,6 +42,7 @@ AipTransfer *aip_transfer_curl_new (AipUpstream *upstream,
                                     void *user_data);
 void aip_transfer_curl_finish (AipTransfer *transfer, CURLcode code);
 void aip_transfer_curl_free (AipTransfer *transfer);
+gboolean aip_transfer_curl_is_held_up (AipTransfer *transfer);
 
 /* in aip-transfer-builtin.c */
 AipTransfer *aip_transfer_builtin_new (AipUpstream *upstream,

@@ -30,6 +30,7 @@ typedef struct
   ino_t inode;
   gboolean foreign;
   gboolean connected; /* something was to be read from it */
+  gboolean idle;      /* kept for the next request, and nothing may come before that */
 } AipSocket;
 
 static ino_t
@@ -50,12 +51,36 @@ socket_free (AipSocket *self)
   g_free (self);
 }
 
+/*
+ * What an HTTP/1 server says between two requests, such as "408" before it closes, would be taken for the
+ * answer to the next one. Libcurl sees that a connection has ended, but not that something came unasked.
+ */
+static void
+end_idle_connection (AipSocket *socket)
+{
+  char unasked[4096];
+
+  aip_watch_set (&socket->watch, AIP_IO_NONE);
+  if (recv (socket->watch.fd, unasked, sizeof unasked, MSG_DONTWAIT) <= 0)
+    return;
+  shutdown (socket->watch.fd, SHUT_RDWR);
+  while (recv (socket->watch.fd, unasked, sizeof unasked, MSG_DONTWAIT) > 0)
+    ;
+}
+
 static void
 socket_ready_cb (AipWatch *watch, AipIo ready, void *user_data)
 {
-  AipUpstream *self = user_data;
+  AipSocket *socket = user_data;
+  AipUpstream *self = socket->upstream;
   int mask = 0;
   int running;
+
+  if (socket->idle)
+    {
+      end_idle_connection (socket);
+      return;
+    }
 
   if (ready & AIP_IO_IN)
     mask |= CURL_CSELECT_IN;
@@ -77,7 +102,7 @@ add_socket (AipUpstream *self, int fd, gboolean foreign)
   socket->upstream = self;
   socket->foreign = foreign;
   socket->inode = inode_of (fd);
-  aip_watch_init (&socket->watch, self->loop, fd, socket_ready_cb, self);
+  aip_watch_init (&socket->watch, self->loop, fd, socket_ready_cb, socket);
   g_hash_table_insert (self->sockets, GINT_TO_POINTER (fd), socket);
   return socket;
 }
@@ -118,6 +143,17 @@ aip_upstream_close_socket_cb (void *user_data, curl_socket_t fd)
   return close (fd);
 }
 
+/* Within TLS, and between the streams of HTTP/2, there is talk at any time. */
+static gboolean
+is_between_requests (AipSocket *socket, CURL *handle)
+{
+  const char *scheme = NULL;
+
+  curl_easy_getinfo (handle, CURLINFO_SCHEME, &scheme);
+  return socket->connected && g_strcmp0 (scheme, "HTTP") == 0 &&
+         !aip_transfer_curl_is_held_up (aip_easy_from_handle (handle)->transfer);
+}
+
 static int
 socket_cb (CURL *handle, curl_socket_t fd, int what, void *user_data, void *socket_data)
 {
@@ -130,7 +166,10 @@ socket_cb (CURL *handle, curl_socket_t fd, int what, void *user_data, void *sock
       if (socket != NULL && (socket->foreign || (!socket->connected && inode_of (fd) != socket->inode)))
         g_hash_table_remove (self->sockets, GINT_TO_POINTER (fd));
       else if (socket != NULL)
-        aip_watch_set (&socket->watch, AIP_IO_NONE);
+        {
+          socket->idle = is_between_requests (socket, handle);
+          aip_watch_set (&socket->watch, socket->idle ? AIP_IO_IN : AIP_IO_NONE);
+        }
       return 0;
     }
 
@@ -140,6 +179,7 @@ socket_cb (CURL *handle, curl_socket_t fd, int what, void *user_data, void *sock
     wanted |= AIP_IO_OUT;
   if (socket == NULL)
     socket = add_socket (self, fd, TRUE);
+  socket->idle = FALSE;
   socket->connected = socket->connected || (wanted & AIP_IO_IN);
   aip_watch_set (&socket->watch, wanted);
   return 0;
