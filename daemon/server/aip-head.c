@@ -230,8 +230,8 @@ set_target (AipHead *self, Check *check, const char *target)
 static gboolean
 set_connection (AipHead *self, Check *check)
 {
-  const char *connection = aip_head_get (self, "Connection");
-  const char *expect = aip_head_get (self, "Expect");
+  const char *connection = soup_message_headers_get_list (self->headers, "Connection");
+  const char *expect = soup_message_headers_get_list (self->headers, "Expect");
 
   self->keep_alive = self->minor >= 1;
   if (connection != NULL && soup_header_contains (connection, "close"))
@@ -252,6 +252,11 @@ set_framing (AipHead *self, Check *check)
 
   self->content_length = length != NULL ? g_ascii_strtoll (length, NULL, 10) : -1;
   self->chunked = check->n_encodings > 0;
+  /* libsoup takes what Connection names out of a head of HTTP/1.0. */
+  if ((check->n_lengths > 0 && length == NULL) ||
+      (check->n_hosts > 0 && aip_head_get (self, "Host") == NULL) ||
+      (check->n_origins > 0 && aip_head_get (self, "Origin") == NULL))
+    return refuse (check, 400, "Connection names a header that is not about the connection");
   if (self->chunked && self->minor == 0)
     return refuse (check, 400, "HTTP/1.0 knows no chunks");
   return TRUE;
