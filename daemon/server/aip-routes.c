@@ -62,7 +62,7 @@ endpoint_of (const char *path)
   const char *rest = behind (path, "/api/v1/proxy");
 
   if (rest != NULL)
-    return rest;
+    return *rest != '\0' ? rest : NULL;
   rest = behind (path, "/proxy");
   if (rest != NULL)
     path = rest - 1;
