@@ -38,7 +38,7 @@ typedef struct
   AipJsonMember *members;
   gsize n_members;
   AipJsonMember *wanted; /* the member whose value is being read, if somebody wants it */
-  Name *names;           /* of the top-level members */
+  Name *names; /* of the top-level members; NULL: the document may be any value, its names do not count */
   guint n_names;
 } Peek;
 
@@ -295,7 +295,7 @@ read_name (Peek *self)
   if (!read_string (self, &escaped))
     return FALSE;
 
-  if (self->depth == 1 && !note_name (self, start, self->pos - 1, escaped))
+  if (self->depth == 1 && self->names != NULL && !note_name (self, start, self->pos - 1, escaped))
     return FALSE;
 
   skip_blanks (self);
@@ -363,10 +363,12 @@ read_document (Peek *self)
   if (self->pos == self->end)
     return fail (self, "the document is empty; an object is expected");
 
-  if (*self->pos != '{')
+  if (*self->pos != '{' && self->names != NULL)
     return fail (self, "expected an object");
 
-  open_container (self, TRUE);
+  self->state = STATE_VALUE;
+  if (!read_value (self))
+    return FALSE;
   while (self->depth > 0)
     {
       skip_blanks (self);
@@ -417,6 +419,14 @@ forget_members (AipJsonMember *members, gsize n_members)
     }
 }
 
+static gboolean
+set_error (const Peek *self, GError **error)
+{
+  g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT, "invalid JSON at byte %" G_GSIZE_FORMAT ": %s",
+               (gsize) (self->pos - self->text), self->fault);
+  return FALSE;
+}
+
 /**
  * aip_json_peek:
  * @text: (nullable): a JSON document of any origin; need not end with NUL
@@ -465,9 +475,32 @@ aip_json_peek (const char *text, gsize length, AipJsonMember *members, gsize n_m
     return TRUE;
 
   forget_members (members, n_members);
-  g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT, "invalid JSON at byte %" G_GSIZE_FORMAT ": %s",
-               (gsize) (self.pos - self.text), self.fault);
-  return FALSE;
+  return set_error (&self, error);
+}
+
+/**
+ * aip_json_check:
+ * @text: (nullable): a JSON document of any origin; need not end with NUL
+ * @length: its length in bytes
+ * @error: where to put an error
+ *
+ * Checks a whole document like aip_json_peek (), but it may be any value, and its names may stand there
+ * twice.
+ *
+ * Returns: %TRUE if the document is valid; else %FALSE with AIP_ERROR_INVALID_ARGUMENT
+ */
+gboolean
+aip_json_check (const char *text, gsize length, GError **error)
+{
+  static const guchar nothing[1];
+  const guchar *start = text != NULL ? (const guchar *) text : nothing;
+  Peek self = { .text = start, .end = start + length, .pos = start };
+
+  g_return_val_if_fail (text != NULL || length == 0, FALSE);
+
+  if (read_document (&self))
+    return TRUE;
+  return set_error (&self, error);
 }
 
 /**

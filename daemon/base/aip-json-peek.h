@@ -37,6 +37,7 @@ typedef struct
 
 gboolean
 aip_json_peek (const char *text, gsize length, AipJsonMember *members, gsize n_members, GError **error);
+gboolean aip_json_check (const char *text, gsize length, GError **error);
 char *aip_json_member_dup_string (const char *text, const AipJsonMember *member);
 GBytes *aip_json_replace_string (GBytes *document, const AipJsonMember *member, const char *value);
 void aip_json_append_string (GString *out, const char *value, gssize length);

@@ -148,7 +148,7 @@ is_usable (AipAnswer *self, GError **error)
       g_set_error (error, AIP_ERROR, AIP_ERROR_PROTOCOL, "it answered with an empty body");
       return FALSE;
     }
-  if (aip_json_peek ((const char *) self->held->data, self->held->len, NULL, 0, &local))
+  if (aip_json_check ((const char *) self->held->data, self->held->len, &local))
     return TRUE;
   g_set_error (error, AIP_ERROR, AIP_ERROR_PROTOCOL, "it answered with something that is not JSON: %s",
                local->message);

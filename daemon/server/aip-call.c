@@ -58,6 +58,17 @@ take_stream (AipCall *self, const AipRoute *route, GError **error)
     }
 }
 
+/* Endpoints that we know nothing of may want another JSON value than an object. */
+static gboolean
+is_object (const char *text, gsize length)
+{
+  gsize blanks = 0;
+
+  while (blanks < length && strchr (" \t\r\n", text[blanks]) != NULL)
+    blanks++;
+  return blanks < length && text[blanks] == '{';
+}
+
 /**
  * aip_call_parse:
  * @self: zeroed memory of the caller's
@@ -75,9 +86,11 @@ aip_call_parse (AipCall *self, GBytes *body, const AipRoute *route, GError **err
   const char *text = g_bytes_get_data (body, &length);
   AipJsonMember members[] = { { .name = "model" }, { .name = "stream" } };
 
-  if (!aip_json_peek (text != NULL ? text : "", length, members, G_N_ELEMENTS (members), error))
-    return FALSE;
   self->body = g_bytes_ref (body);
+  if (!route->json && !is_object (text, length))
+    return length == 0 || aip_json_check (text, length, error);
+  if (!aip_json_peek (text, length, members, G_N_ELEMENTS (members), error))
+    return FALSE;
   self->model_member = members[0];
   self->stream_member = members[1];
   return take_model (self, text, route, error) && take_stream (self, route, error);
