@@ -65,8 +65,7 @@ def test_a_mapping_changes_the_model_alone(daemon, upstream, alias, target):
         answers.CHAT,
         b' { "odd":1.0e+2 , "k":1,"k":2 }\r\n',
         b'{"u":"\\u00e9\xc3\xa9"}',
-        b"[]",
-        b'"text"',
+        b'{"id":"a","id":"a","nested":{"k":1,"k":2}}',
     ],
     ids=lambda body: repr(body[:20]),
 )
@@ -136,6 +135,13 @@ def test_an_empty_post_has_a_length(daemon, upstream):
 def test_json_of_other_paths_is_the_upstreams_affair(daemon, upstream, body):
     assert daemon.request("POST", "/v1/brand/new", [JSON], body).status == 200
     assert upstream.request.body == body
+
+
+@pytest.mark.parametrize("body", [b"[]", b'"text"', b"no json", b"", b"\x00\xff"], ids=repr)
+def test_answers_of_other_paths_are_the_upstreams_affair(daemon, upstream, body):
+    upstream.answer_with(answers.plain(body))
+    response = daemon.request("GET", "/v1/files/file-1/content")
+    assert response.status == 200 and response.body == body
 
 
 def test_the_stream_path_implies_streaming(daemon, upstream):
@@ -482,6 +488,6 @@ def test_many_bodies_of_many_sizes(daemon, upstream):
 def test_many_answers_of_many_sizes(daemon, upstream):
     with daemon.connect() as connection:
         for size in (1, 100, 4095, 4096, 16383, 16384, 16385, 65536, 1000000, 5000000):
-            body = b'"' + b"a" * size + b'"'
+            body = b'{"a":"' + b"a" * size + b'"}'
             upstream.answer_with(answers.plain(body))
             assert connection.request("POST", PATH, json=CHAT).body == body

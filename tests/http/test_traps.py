@@ -109,6 +109,29 @@ def test_a_stale_pooled_connection_is_not_the_clients_affair(start, upstream):
         assert daemon.chat().status == 200
 
 
+def test_dead_upstream_connections_do_not_pile_up(daemon, upstream):
+    before = len(daemon.fds())
+    for _ in range(5):
+        held = upstream.hold()
+        connections = [daemon.connect() for _ in range(20)]
+        for connection in connections:
+            connection.send_request("POST", PATH, json=CHAT)
+        for exchange in [held.take() for _ in connections]:
+            exchange.send(answers.whole())
+            exchange.release()
+        for connection in connections:
+            assert connection.read_response().status == 200
+            connection.close()
+        upstream.close_connections()
+    upstream.answer_with(answers.automatic)
+
+    def pruned():
+        daemon.chat()
+        return len(daemon.fds()) <= before + 4
+
+    assert wait_until(pruned, 10, 0.2), daemon.fds()
+
+
 def test_an_upstream_that_closes_at_the_next_request_is_tried_anew(daemon, upstream):
     """No byte of an answer came on a reused connection: a fresh one is tried, once."""
     upstream.answer_with(answers.automatic, answers.nothing, answers.automatic)

@@ -119,6 +119,7 @@ class Daemon:
         self.address = None
         self.host = None
         self.stdout = []
+        self.pooled = set()
         self.lines = queue.Queue()
         self.process = self._start(args, listen, demo, env or {}, nofile, inherit)
         threading.Thread(target=self._read_stdout, daemon=True).start()
@@ -230,8 +231,11 @@ class Daemon:
         return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
 
     def fds(self, but_ports=()):
-        """What its open descriptors are, without connections to the ports `but_ports` (pooled upstreams)."""
-        pooled = _inodes_to_ports(self.pid, set(but_ports))
+        """What its open descriptors are, without connections to the ports `but_ports` (pooled upstreams).
+
+        Once an upstream connection, always one: a dead one is in no table of the kernel's any more.
+        """
+        self.pooled |= _inodes_to_ports(self.pid, set(but_ports))
         found = []
         folder = f"/proc/{self.pid}/fd"
         for name in os.listdir(folder):
@@ -239,7 +243,7 @@ class Daemon:
                 target = os.readlink(f"{folder}/{name}")
             except FileNotFoundError:
                 continue
-            if target not in pooled:
+            if target not in self.pooled:
                 found.append(f"{name}: {target}")
         return found
 

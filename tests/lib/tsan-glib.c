@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Preloaded under ThreadSanitizer. GLib is not built with it, so the order that its locks, reference counts
+ * and main contexts give is invisible to it, and each thing that they guard would look like a race. These
+ * stand before the functions that the daemon uses for that, and tell of the order.
+ */
+#define G_LOG_DOMAIN "aip-tsan"
+
+#include <dlfcn.h>
+#include <glib.h>
+
+/* Of libtsan; its interface header comes with clang alone. */
+void __tsan_acquire (void *address);
+void __tsan_release (void *address);
+
+#define NEXT(name) ((__typeof__ (&(name))) dlsym (RTLD_NEXT, #name))
+
+void
+g_mutex_lock (GMutex *mutex)
+{
+  NEXT (g_mutex_lock) (mutex);
+  __tsan_acquire (mutex);
+}
+
+gboolean
+g_mutex_trylock (GMutex *mutex)
+{
+  gboolean locked = NEXT (g_mutex_trylock) (mutex);
+
+  if (locked)
+    __tsan_acquire (mutex);
+  return locked;
+}
+
+void
+g_mutex_unlock (GMutex *mutex)
+{
+  __tsan_release (mutex);
+  NEXT (g_mutex_unlock) (mutex);
+}
+
+gboolean (g_atomic_ref_count_dec) (gatomicrefcount *count)
+{
+  __tsan_release (count);
+
+  gboolean last = NEXT (g_atomic_ref_count_dec) (count);
+
+  if (last)
+    __tsan_acquire (count);
+  return last;
+}
+
+static _Thread_local GDestroyNotify box_clear;
+
+static void
+box_clear_cb (gpointer box)
+{
+  __tsan_acquire (box);
+  if (box_clear != NULL)
+    box_clear (box);
+}
+
+void
+g_atomic_rc_box_release_full (gpointer box, GDestroyNotify clear)
+{
+  GDestroyNotify outer = box_clear;
+
+  box_clear = clear;
+  __tsan_release (box);
+  NEXT (g_atomic_rc_box_release_full) (box, box_clear_cb);
+  box_clear = outer;
+}
+
+void
+g_atomic_rc_box_release (gpointer box)
+{
+  g_atomic_rc_box_release_full (box, NULL);
+}
+
+typedef struct
+{
+  GSourceFunc func;
+  gpointer data;
+  GDestroyNotify notify;
+} Call;
+
+static gboolean
+call_cb (gpointer user_data)
+{
+  Call *call = user_data;
+
+  __tsan_acquire (call);
+  return call->func (call->data);
+}
+
+static void
+call_free (gpointer user_data)
+{
+  Call *call = user_data;
+
+  if (call->notify != NULL)
+    call->notify (call->data);
+  g_free (call);
+}
+
+void
+g_main_context_invoke_full (GMainContext *context,
+                            int priority,
+                            GSourceFunc func,
+                            gpointer data,
+                            GDestroyNotify notify)
+{
+  Call *call = g_new (Call, 1);
+
+  *call = (Call){ .func = func, .data = data, .notify = notify };
+  __tsan_release (call);
+  NEXT (g_main_context_invoke_full) (context, priority, call_cb, call, call_free);
+}
+
+void
+g_main_context_invoke (GMainContext *context, GSourceFunc func, gpointer data)
+{
+  g_main_context_invoke_full (context, G_PRIORITY_DEFAULT, func, data, NULL);
+}
