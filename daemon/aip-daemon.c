@@ -48,14 +48,31 @@ models_wanted_cb (void *user_data)
   aip_assembly_refresh_models (self->assembly);
 }
 
+/* Sockets, threads and certificates are made once. */
+static void
+tell_what_needs_a_restart (const AipServerConfig *old, const AipServerConfig *new)
+{
+  if (!g_strv_equal ((const char *const *) old->listen, (const char *const *) new->listen))
+    g_message ("`listen` has changed: it counts from the next start on");
+  if (old->workers != new->workers)
+    g_message ("`workers` has changed: it counts from the next start on");
+  if (g_strcmp0 (old->tls_certificate, new->tls_certificate) != 0 ||
+      g_strcmp0 (old->tls_key, new->tls_key) != 0)
+    g_message ("`tls-certificate` or `tls-key` has changed: it counts from the next start on");
+}
+
 static void
 reload (AipDaemon *self)
 {
+  g_autoptr (AipConfig) old = aip_config_ref (aip_assembly_get_snapshot (self->assembly)->config);
   g_autoptr (GError) error = NULL;
 
   aip_systemd_notify ("RELOADING=1");
   if (aip_assembly_load (self->assembly, &error))
-    g_message ("the configuration was read again");
+    {
+      g_message ("the configuration was read again");
+      tell_what_needs_a_restart (&old->server, &aip_assembly_get_snapshot (self->assembly)->config->server);
+    }
   else
     g_warning ("%s; the last good configuration stays in use", error->message);
   aip_assembly_refresh_models (self->assembly);

@@ -9,6 +9,9 @@
 #include "server/aip-exchange-private.h"
 #include "server/aip-reply.h"
 
+/* Nobody is known yet when the control plane's bodies are read. */
+#define MAX_CONTROL_BODY (64 * 1024)
+
 /*
  *   GUARD ──> CLIENT ──> BODY ──> PEEK ──> ROUTE ──> ATTEMPT ──> RELAY ──> SETTLE ──> OVER
  *     │          │        │        │         │          │                     ^
@@ -241,9 +244,7 @@ refuse_size (AipExchange *self)
 static AipOutcome
 step_body (AipExchange *self)
 {
-  guint64 max_body = self->snapshot->config->server.max_body;
-
-  if (self->head->content_length > 0 && (guint64) self->head->content_length > max_body)
+  if (self->head->content_length > 0 && (guint64) self->head->content_length > self->max_body)
     return refuse_size (self);
   if (self->route.json && !is_json (self->head))
     return aip_exchange_refuse (self, &(AipFailure){ .status = 415,
@@ -340,7 +341,7 @@ announce_cb (AipConnection *connection, guint64 length, void *user_data)
 {
   AipExchange *self = user_data;
 
-  if (self->received + length > self->snapshot->config->server.max_body)
+  if (self->received + length > self->max_body)
     refuse_late (self);
 }
 
@@ -435,6 +436,8 @@ aip_exchange_begin (AipWorker *worker, AipConnection *connection, const AipHead 
   self->snapshot = aip_snapshot_ref (aip_worker_get_snapshot (worker));
   self->head = head;
   self->route = aip_routes_find (head->method, head->path);
+  self->max_body =
+      self->route.kind == AIP_ROUTE_CONTROL ? MAX_CONTROL_BODY : self->snapshot->config->server.max_body;
   self->request_id = dup_request_id (worker, head);
   self->begun = g_get_monotonic_time ();
   self->step = AIP_STEP_GUARD;
