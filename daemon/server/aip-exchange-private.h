@@ -53,8 +53,9 @@ typedef struct
 
   const AipClient *client;
   GByteArray *gathered; /* (nullable): the body so far */
-  guint64 received;     /* bytes of the body */
-  gboolean streams_up;  /* the body is passed on as it comes */
+  guint64 max_body;
+  guint64 received;    /* bytes of the body */
+  gboolean streams_up; /* the body is passed on as it comes */
   AipUpload upload;
   AipCall call;
 

@@ -7,14 +7,19 @@ import threading
 
 
 def memory(pid):
-    """{"rss", "private"} in KiB; private is what only this process has (clean and dirty)."""
+    """{"rss", "private", "written"} in KiB.
+
+    Private pages are those that no other process maps now: ones that it wrote (the same on each machine), and
+    ones of files, which are shared as soon as another program uses the same library.
+    """
     values = {}
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as file:
         for line in file:
             name, _, rest = line.partition(":")
             if rest.endswith("kB\n"):
                 values[name] = int(rest.split()[0])
-    return {"rss": values["Rss"], "private": values["Private_Clean"] + values["Private_Dirty"]}
+    written = values["Private_Dirty"]
+    return {"rss": values["Rss"], "private": values["Private_Clean"] + written, "written": written}
 
 
 def descriptors(pid):

@@ -85,8 +85,14 @@ def request_body(stream):
     chat = [
         {"role": "system", "content": system * 3},
         {"role": "user", "content": "What does the daemon do when a client reads slowly?"},
-        {"role": "assistant", "content": "It stops reading from the upstream until the client has caught up."},
-        {"role": "user", "content": 'And how much does it keep in memory in the meantime? "A few KiB" or more?'},
+        {
+            "role": "assistant",
+            "content": "It stops reading from the upstream until the client has caught up.",
+        },
+        {
+            "role": "user",
+            "content": 'And how much does it keep in memory in the meantime? "A few KiB" or more?',
+        },
     ]
     body = {"model": "fast", "messages": chat, "temperature": 0.2, "max_tokens": 256, "user": "desk-17"}
     if stream:
@@ -163,7 +169,12 @@ class Server:
         with open(self.log, "wb") as log:
             self.started = time.monotonic()
             self.process = start(
-                command, MEASURED_CPU, stdout=subprocess.DEVNULL, stderr=log, cwd=self.home, env=self.environment()
+                command,
+                MEASURED_CPU,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                cwd=self.home,
+                env=self.environment(),
             )
         self.pid = self.process.pid
 

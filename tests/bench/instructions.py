@@ -19,12 +19,12 @@ def total(profile):
     return int(found[1])
 
 
-def profile_run(bench, kind, events, name, **what):
+def profile_run(bench, kind, n_events, name, **what):
     """One run under callgrind; returns its instructions."""
     folder = bench.build / "callgrind"
     folder.mkdir(exist_ok=True)
     profile = folder / f"{kind.name}-{name}.out"
-    upstream = contestants.Upstream(bench.build, 20, events)
+    upstream = contestants.Upstream(bench.build, 20, n_events)
     wrapper = ["valgrind", "-q", "--tool=callgrind", f"--callgrind-out-file={profile}"]
     server = kind(bench.home, upstream, wrapper).wait()
     bench.load.run(server.port, server.pid, **what)
@@ -37,9 +37,7 @@ def count(bench):
     """{name: {"request": n, "event": n}}; what start and stop take cancels out between a short and a long run."""
     results = {}
     for kind in (contestants.NginxStreams, contestants.Aiproxyd):
-        plain = [
-            profile_run(bench, kind, 1, f"requests-{n}", connections=8, requests=n) for n in REQUESTS
-        ]
+        plain = [profile_run(bench, kind, 1, f"requests-{n}", connections=8, requests=n) for n in REQUESTS]
         events = [
             profile_run(bench, kind, n, f"events-{n}", stream=True, streams=STREAM_COUNT, events=n)
             for n in EVENTS
@@ -65,7 +63,9 @@ def report(bench):
     results = count(bench)
     for what in ("request", "event"):
         ours, theirs = results["aiproxyd"][what], results["nginx"][what]
-        print(f"instructions per {what}: aiproxyd {ours:,.0f}, nginx {theirs:,.0f}, ratio {ours / theirs:.2f}")
+        print(
+            f"instructions per {what}: aiproxyd {ours:,.0f}, nginx {theirs:,.0f}, ratio {ours / theirs:.2f}"
+        )
     for name in (f"requests-{REQUESTS[1]}", f"events-{EVENTS[1]}"):
         print(f"\naiproxyd, {name} (callgrind_annotate {bench.build}/callgrind/aiproxyd-{name}.out):")
         print("\n".join(top(bench, name)))

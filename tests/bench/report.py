@@ -5,8 +5,9 @@ import statistics
 
 import measures
 
-KIB_GROWTH_ALLOWED = 256
-"""What the allocator may still move after the warm-up: 1.3 bytes per request."""
+KIB_GROWTH_ALLOWED = 512
+"""What the allocator may still move after the warm-up. A leak of the smallest block that malloc gives, 32
+bytes, in each of 200,000 requests would be 6250 KiB; one in each tenth request would still be seen."""
 IDLE_RATIO_ALLOWED = 1.1
 
 
@@ -55,7 +56,7 @@ def added(name, runs, figure, share):
 def request_rows(result):
     """Plain requests."""
     for level, runs in result["plain"].items():
-        yield against_nginx(f"CPU per request, {level} connections", runs, 2.5)
+        yield against_nginx(f"CPU per request, {level} connection{'' if level == 1 else 's'}", runs, 2.5)
     for share in ("p50", "p99"):
         yield added("added latency, 1 connection", result["plain"][1], "latency_us", share)
     few, many = (result["idle"][idle] for idle in measures.IDLE)
@@ -84,7 +85,8 @@ def memory_rows(result):
     """Memory, descriptors, start."""
     ours, theirs = result["memory"]["aiproxyd"], result["memory"]["nginx"]
     limits = {("private", "idle"): 6, ("rss", "idle"): 20}
-    for kind, label in (("private", "private memory"), ("rss", "RSS")):
+    labels = {"written": "private memory, written", "private": "private memory, all", "rss": "RSS"}
+    for kind, label in labels.items():
         for state in ("idle", "under_64_connections", "under_500_streams", "after"):
             limit = limits.get((kind, state))
             yield row(
@@ -119,9 +121,7 @@ def peek_rows(result):
 
 def rows(result):
     """The whole table."""
-    return [
-        line for part in (request_rows, stream_rows, memory_rows, peek_rows) for line in part(result)
-    ]
+    return [line for part in (request_rows, stream_rows, memory_rows, peek_rows) for line in part(result)]
 
 
 def table(lines):

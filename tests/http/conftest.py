@@ -7,6 +7,7 @@ of them must leave as many open descriptors in it as it found.
 """
 
 import pathlib
+import subprocess
 import sys
 
 import pytest
@@ -104,6 +105,38 @@ def start():
     for one in daemons:
         if one.process.returncode is None:
             one.stop()
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    """A self-signed certificate and its key: paths of two PEM files."""
+    folder = tmp_path_factory.mktemp("tls")
+    paths = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(
+        [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+            "-addext",
+            "subjectAltName=DNS:localhost,IP:127.0.0.1",
+            "-out",
+            paths[0],
+            "-keyout",
+            paths[1],
+        ],
+        check=True,
+        capture_output=True,
+    )
+    return paths
 
 
 def expect_no_more_fds(daemon, before, upstream):

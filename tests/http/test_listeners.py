@@ -4,7 +4,6 @@
 import socket
 import ssl
 import stat
-import subprocess
 import warnings
 
 import pytest
@@ -16,38 +15,6 @@ from lib.daemon import Daemon, config
 PATH = "/v1/chat/completions"
 CHAT = {"model": "fake-model", "messages": []}
 STREAM = CHAT | {"stream": True}
-
-
-@pytest.fixture(name="certificate", scope="module")
-def certificate_fixture(tmp_path_factory):
-    """A self-signed certificate and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    paths = folder / "cert.pem", folder / "key.pem"
-    subprocess.run(
-        [
-            "openssl",
-            "req",
-            "-x509",
-            "-newkey",
-            "ec",
-            "-pkeyopt",
-            "ec_paramgen_curve:prime256v1",
-            "-nodes",
-            "-days",
-            "2",
-            "-subj",
-            "/CN=localhost",
-            "-addext",
-            "subjectAltName=DNS:localhost,IP:127.0.0.1",
-            "-out",
-            paths[0],
-            "-keyout",
-            paths[1],
-        ],
-        check=True,
-        capture_output=True,
-    )
-    return paths
 
 
 @pytest.fixture(name="tls_daemon")

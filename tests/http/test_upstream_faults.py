@@ -268,13 +268,16 @@ def test_upstream_errors_come_as_they_are(daemon, upstream, status, stream):
         answers.chunked_body(size=5, writes_of=2),
         answers.plain(headers=[("X-Empty", "")]),
         answers.huge_headers(30000),
+        answers.plain(content_type=None),
+        answers.plain(content_type="text/plain; charset=utf-8"),
+        answers.plain(b"\r\n" + answers.CHAT + b"\n"),
     ],
-    ids=["100", "103", "102", "to the end", "byte by byte", "odd splits", "empty field", "big head"],
+    ids=["100", "103", "102", "to the end", "byte by byte", "odd splits", "empty field", "big head", "no type", "text", "blanks around"],
 )
 def test_odd_but_valid_answers_pass(daemon, upstream, handler):
     upstream.answer_with(handler)
     response = daemon.chat()
-    assert response.status == 200 and response.body == answers.CHAT
+    assert response.status == 200 and response.body.strip() == answers.CHAT
     assert not response.interim
 
 
