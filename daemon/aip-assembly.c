@@ -24,6 +24,34 @@ struct _AipAssembly
   AipSnapshot *snapshot; /* (nullable) */
 };
 
+/* [key openai-1] -> OPENAI_1_API_KEY */
+static char *
+dup_variable_name (const char *key)
+{
+  g_autofree char *name = g_ascii_strup (key, -1);
+
+  for (char *p = name; *p != '\0'; p++)
+    if (!g_ascii_isalnum (*p))
+      *p = '_';
+  return g_strconcat (name, "_API_KEY", NULL);
+}
+
+/* What stands in for a keyring where there is none. */
+static AipSecret *
+get_keyring_secret (AipAssembly *self, const char *key)
+{
+  const char *store = self->sources->key_store != NULL ? self->sources->key_store : "auto";
+  gboolean both = g_str_equal (store, "auto");
+  g_autofree char *variable = dup_variable_name (key);
+  AipSecret *secret = NULL;
+
+  if (both || g_str_equal (store, "credentials"))
+    secret = aip_key_store_lookup (self->credentials, key);
+  if (secret == NULL && (both || g_str_equal (store, "environment")))
+    secret = aip_key_store_lookup (self->environment, variable);
+  return secret;
+}
+
 static AipSecret *
 get_secret (const AipKeyConfig *key, void *user_data)
 {
@@ -37,7 +65,7 @@ get_secret (const AipKeyConfig *key, void *user_data)
       return aip_key_store_lookup (self->credentials, key->ref);
     case AIP_KEY_REF_KEYRING:
     default:
-      return NULL;
+      return get_keyring_secret (self, key->name);
     }
 }
 
@@ -161,8 +189,9 @@ make_router (AipAssembly *self, AipConfig *config)
 
       secrets[i].secret = get_secret (key, self);
       if (key->ref_kind == AIP_KEY_REF_KEYRING)
-        secrets[i].missing = "the keyring is not served by this version: use secret=env:VARIABLE or "
-                             "secret=credential:NAME";
+        secrets[i].missing =
+            "there is no keyring in this version, and neither a systemd credential of the key's "
+            "name nor a variable NAME_API_KEY; use secret=env:VARIABLE or secret=credential:NAME";
     }
   router = aip_router_new (config, secrets, aip_discovery_get_lists (self->discovery));
   for (guint i = 0; i < n; i++)

@@ -19,6 +19,8 @@ typedef void (*AipAssemblyFunc) (AipSnapshot *snapshot, void *user_data);
  * @must_exist: the last path has to be there
  * @overrides: what the command line says
  * @state_dir: the daemon's folder for state
+ * @key_store: (nullable): where secret=keyring is looked up: "credentials", "environment", "memory", or
+ *   "auto", the default: the first two, in this order
  * @demo_token: (nullable): one more token that is accepted
  */
 typedef struct
@@ -27,6 +29,7 @@ typedef struct
   gboolean must_exist;
   AipConfigOverrides overrides;
   char *state_dir;
+  const char *key_store;
   char *demo_token;
 } AipAssemblySources;
 

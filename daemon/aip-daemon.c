@@ -286,6 +286,7 @@ aip_daemon_new (const AipDaemonOptions *options)
   };
   self->sources.state_dir =
       state != NULL ? g_strdup (state) : g_build_filename (g_get_user_state_dir (), "aiproxy", NULL);
+  self->sources.key_store = options->key_store;
   self->sources.demo_token = options->demo ? aip_first_token_make () : NULL;
   self->loop = g_main_loop_new (NULL, FALSE);
   self->signals = g_array_new (FALSE, FALSE, sizeof (guint));
