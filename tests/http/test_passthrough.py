@@ -289,6 +289,28 @@ def test_events_travel_one_by_one(daemon, upstream):
         exchange.release()
 
 
+def test_events_with_long_line_ends_travel_one_by_one_too(daemon, upstream):
+    held = upstream.hold()
+    with daemon.connect() as connection:
+        connection.send_request("POST", PATH, json=CHAT | {"stream": True})
+        exchange = held.take()
+        exchange.send(answers.stream_head())
+        response = None
+        for number in range(5):
+            event = b'data: {"n":%d}\r\n\r\n' % number
+            exchange.send(answers.chunk(event))
+            if response is None:
+                response = connection.read_head()
+                pieces = connection.iter_body(response)
+            received = b""
+            while len(received) < len(event):
+                received += next(pieces)
+            assert received == event
+        exchange.send(answers.chunk(b"data: [DONE]\r\n\r\n") + b"0\r\n\r\n")
+        exchange.release()
+        assert b"".join(pieces) == b"data: [DONE]\r\n\r\n"
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -272,7 +272,19 @@ def test_upstream_errors_come_as_they_are(daemon, upstream, status, stream):
         answers.plain(content_type="text/plain; charset=utf-8"),
         answers.plain(b"\r\n" + answers.CHAT + b"\n"),
     ],
-    ids=["100", "103", "102", "to the end", "byte by byte", "odd splits", "empty field", "big head", "no type", "text", "blanks around"],
+    ids=[
+        "100",
+        "103",
+        "102",
+        "to the end",
+        "byte by byte",
+        "odd splits",
+        "empty field",
+        "big head",
+        "no type",
+        "text",
+        "blanks around",
+    ],
 )
 def test_odd_but_valid_answers_pass(daemon, upstream, handler):
     upstream.answer_with(handler)
