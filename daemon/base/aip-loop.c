@@ -102,8 +102,9 @@ static void
 fire_timers (AipLoop *self)
 {
   gint64 now = aip_loop_now (self);
+  guint most = self->heap_size; /* one that is due again at once has to let the sockets in between */
 
-  while (self->heap_size > 0 && self->heap[1]->heap_due <= now)
+  while (self->heap_size > 0 && self->heap[1]->heap_due <= now && most-- > 0)
     {
       AipTimer *timer = self->heap[1];
 
