@@ -103,7 +103,7 @@ is_set_by_config (const AipProviderConfig *provider, const char *name)
 static void
 add_clients (AipHeaderLines *lines, const AipHead *head, const AipProviderConfig *provider)
 {
-  const char *connection = aip_head_get (head, "Connection");
+  const char *connection = soup_message_headers_get_list (head->headers, "Connection");
   SoupMessageHeadersIter iter;
   const char *name;
   const char *value;

@@ -117,6 +117,8 @@ aip_replay_input_class_init (AipReplayInputClass *klass)
 {
   G_OBJECT_CLASS (klass)->finalize = aip_replay_input_finalize;
   G_INPUT_STREAM_CLASS (klass)->read_fn = aip_replay_input_read;
+  /* GFilterInputStream skips in the base stream, past what is replayed. */
+  G_INPUT_STREAM_CLASS (klass)->skip = G_INPUT_STREAM_CLASS (g_type_class_peek (G_TYPE_INPUT_STREAM))->skip;
 }
 
 static void
