@@ -4,6 +4,7 @@
 The binary is $AIPROXYD, or build/daemon/aiproxyd below the checkout.
 """
 
+import atexit
 import hashlib
 import os
 import pathlib
@@ -122,6 +123,7 @@ class Daemon:
         self.pooled = set()
         self.lines = queue.Queue()
         self.process = self._start(args, listen, demo, env or {}, nofile, inherit)
+        atexit.register(self.process.kill)
         threading.Thread(target=self._read_stdout, daemon=True).start()
         if wait:
             self._wait_until_ready(demo)
@@ -276,6 +278,7 @@ class Daemon:
         self.process.wait()
 
     def _clean_up(self, signs):
+        atexit.unregister(self.process.kill)
         log = self.stderr()
         shutil.rmtree(self.home, ignore_errors=True)
         for sign in signs:
