@@ -58,7 +58,7 @@ authorize (AipControl *self, SoupServerMessage *message)
   failure.message = error->message;
   soup_message_headers_replace (soup_server_message_get_response_headers (message), "WWW-Authenticate",
                                 "Bearer realm=\"aiproxy\"");
-  respond (message, failure.status, "application/json",
+  respond (self, message, failure.status, "application/json",
            aip_protocol_format_error (AIP_PROTOCOL_OPENAI, &failure));
   return FALSE;
 }
@@ -80,7 +80,7 @@ health_cb (SoupServer *server,
     g_string_append_printf (body, ",\"providers\":%u,\"connections\":%d", providers->len,
                             g_atomic_int_get (&aip_worker_get_shared (self->worker)->n_connections));
   g_string_append (body, "}\n");
-  respond (message, 200, "application/json", g_string_free (body, FALSE));
+  respond (self, message, 200, "application/json", g_string_free (body, FALSE));
 }
 
 static void
@@ -137,7 +137,7 @@ status_cb (SoupServer *server,
       append_provider (body, g_ptr_array_index (config->providers, i), config);
     }
   g_string_append (body, "]}\n");
-  respond (message, 200, "application/json", g_string_free (body, FALSE));
+  respond (self, message, 200, "application/json", g_string_free (body, FALSE));
 }
 
 static void
@@ -161,7 +161,7 @@ stats_cb (SoupServer *server,
   g_string_append_printf (body,
                           "\"connections\":%" G_GINT64_FORMAT ",\"active_requests\":%" G_GINT64_FORMAT "}\n",
                           counters.gauges[AIP_GAUGE_CONNECTIONS], counters.gauges[AIP_GAUGE_ACTIVE_REQUESTS]);
-  respond (message, 200, "application/json", g_string_free (body, FALSE));
+  respond (self, message, 200, "application/json", g_string_free (body, FALSE));
 }
 
 /* Prometheus text format 0.0.4. */
@@ -181,7 +181,7 @@ metrics_cb (SoupServer *server,
     return;
   if (!config->metrics.enabled)
     {
-      respond (message, 404, "text/plain", g_strdup ("switched off: see `enabled` in [metrics]\n"));
+      respond (self, message, 404, "text/plain", g_strdup ("switched off: see `enabled` in [metrics]\n"));
       return;
     }
   aip_counters_read (aip_worker_get_shared (self->worker)->counters, &counters);
@@ -196,7 +196,7 @@ metrics_cb (SoupServer *server,
                           "# TYPE aiproxy_active_requests gauge\naiproxy_active_requests %" G_GINT64_FORMAT
                           "\n",
                           counters.gauges[AIP_GAUGE_CONNECTIONS], counters.gauges[AIP_GAUGE_ACTIVE_REQUESTS]);
-  respond (message, 200, "text/plain; version=0.0.4", g_string_free (body, FALSE));
+  respond (self, message, 200, "text/plain; version=0.0.4", g_string_free (body, FALSE));
 }
 
 /**

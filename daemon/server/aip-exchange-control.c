@@ -6,7 +6,7 @@
 
 /* What the control plane's server may see of a head: nothing that frames, nothing it would act on. */
 static const char *const passed[] = {
-  "Accept", "Authorization", "Content-Type", "Host", "User-Agent", "x-api-key", "x-goog-api-key",
+  "Accept", "Authorization", "Content-Type", "Host", "Origin", "User-Agent", "x-api-key", "x-goog-api-key",
 };
 
 /* The head anew, with a framing of our own: SoupServer reads ambiguous ones differently than we do. */

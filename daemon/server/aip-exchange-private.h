@@ -59,7 +59,8 @@ typedef struct
   AipUpload upload;
   AipCall call;
 
-  GArray *plan; /* (nullable) of AipCandidate */
+  guint64 timeout; /* the client's own, in milliseconds; 0: none */
+  GArray *plan;    /* (nullable) of AipCandidate */
   guint attempt;
   AipTransfer *transfer; /* (nullable) */
 

@@ -61,22 +61,11 @@ length_of (const AipHeaderView *length)
   return n;
 }
 
+/* Nothing at all is no answer of a model, whatever its status says. */
 static gboolean
-is_json (const AipHeaderView *type)
+is_unusable (const AipExchange *self, guint status)
 {
-  static const char name[] = "application/json";
-
-  return type != NULL && type->value_length >= sizeof name - 1 &&
-         g_ascii_strncasecmp (type->value, name, sizeof name - 1) == 0;
-}
-
-/* A page of some server in between, or nothing at all, is no answer of a model, whatever its status says. */
-static gboolean
-is_unusable (const AipExchange *self, guint status, const AipHeaderView *type)
-{
-  if (!self->route.answers_json || !self->route.json || (status >= 300 && status != 304))
-    return FALSE;
-  return status == 204 || status == 304 || (!self->event_stream && !is_json (type));
+  return self->route.answers_json && self->route.json && (status == 204 || status == 304);
 }
 
 static AipAnswerKind
@@ -97,7 +86,7 @@ head_cb (AipTransfer *transfer, guint status, const AipHeaderView *headers, gsiz
 
   self->status = status;
   self->event_stream = is_event_stream (type);
-  self->unusable = is_unusable (self, status, type);
+  self->unusable = is_unusable (self, status);
   aip_usage_scan_init (&self->scan, self->route.protocol, self->event_stream);
 
   aip_forward_headers_back (out, headers, n_headers, self->request_id);
@@ -191,8 +180,7 @@ end_well (AipExchange *self)
   g_autoptr (GError) error = NULL;
 
   if (self->unusable)
-    refuse (self, 502, "unusable_answer",
-            "it answered with something that is not JSON: check its `base-url`");
+    refuse (self, 502, "unusable_answer", "it answered with an empty body");
   else if (self->event_stream && self->status == 200 && self->route.has_end_mark &&
            aip_answer_has_begun (&self->answer) && !aip_usage_scan_saw_end (&self->scan))
     break_off (self, AIP_FAULT_CUT, "the stream ended without its end mark");
@@ -253,16 +241,6 @@ dup_query (const char *query)
   return kept->len > 0 ? g_string_free (g_steal_pointer (&kept), FALSE) : NULL;
 }
 
-/* X-Proxy-Timeout: the client's own limit for the whole answer, in seconds. */
-static guint64
-total_timeout (const AipExchange *self, guint64 configured)
-{
-  const char *header = aip_head_get (self->head, "X-Proxy-Timeout");
-  double seconds = header != NULL ? g_ascii_strtod (header, NULL) : 0;
-
-  return seconds > 0 && seconds < 86400 ? (guint64) (seconds * 1000) : configured;
-}
-
 static AipTransfer *
 start_internal (AipExchange *self, GBytes *body)
 {
@@ -281,23 +259,24 @@ start_external (AipExchange *self, const AipCandidate *candidate, GBytes *body)
   AipTransfer *transfer;
 
   aip_forward_headers_out (&lines, self->head, candidate, self->request_id);
-  transfer = aip_upstream_start (aip_worker_get_upstream (self->worker),
-                                 &(AipTransferRequest){
-                                     .method = self->head->method,
-                                     .url = url,
-                                     .headers = (const char *const *) lines.lines->pdata,
-                                     .body = body,
-                                     .upload = self->streams_up,
-                                     .upload_length = self->head->content_length,
-                                     .connect_timeout = provider->timeouts.connect,
-                                     .first_byte_timeout = provider->timeouts.first_byte,
-                                     .idle_timeout = provider->timeouts.idle,
-                                     .total_timeout = total_timeout (self, provider->timeouts.total),
-                                     .verify_tls = provider->verify_tls,
-                                     .ca_file = provider->ca_file,
-                                     .proxy = provider->proxy,
-                                 },
-                                 &transfer_funcs, self);
+  transfer =
+      aip_upstream_start (aip_worker_get_upstream (self->worker),
+                          &(AipTransferRequest){
+                              .method = self->head->method,
+                              .url = url,
+                              .headers = (const char *const *) lines.lines->pdata,
+                              .body = body,
+                              .upload = self->streams_up,
+                              .upload_length = self->head->content_length,
+                              .connect_timeout = provider->timeouts.connect,
+                              .first_byte_timeout = provider->timeouts.first_byte,
+                              .idle_timeout = provider->timeouts.idle,
+                              .total_timeout = self->timeout > 0 ? self->timeout : provider->timeouts.total,
+                              .verify_tls = provider->verify_tls,
+                              .ca_file = provider->ca_file,
+                              .proxy = provider->proxy,
+                          },
+                          &transfer_funcs, self);
   aip_header_lines_clear (&lines);
   return transfer;
 }

@@ -11,6 +11,7 @@
 
 /* Nobody is known yet when the control plane's bodies are read. */
 #define MAX_CONTROL_BODY (64 * 1024)
+#define MAX_TIMEOUT_SECONDS 86400
 
 /*
  *   GUARD ──> CLIENT ──> BODY ──> PEEK ──> ROUTE ──> ATTEMPT ──> RELAY ──> SETTLE ──> OVER
@@ -275,6 +276,22 @@ step_peek (AipExchange *self)
   return AIP_OUTCOME_NEXT;
 }
 
+/* X-Proxy-Timeout: the client's own limit for the whole answer, in seconds. */
+static gboolean
+take_timeout (AipExchange *self)
+{
+  const char *header = aip_head_get (self->head, "X-Proxy-Timeout");
+  char *end = NULL;
+  double seconds = header != NULL ? g_ascii_strtod (header, &end) : 0;
+
+  if (header == NULL)
+    return TRUE;
+  if (end == header || *end != '\0' || !(seconds >= 0.001 && seconds <= MAX_TIMEOUT_SECONDS))
+    return FALSE;
+  self->timeout = (guint64) (seconds * 1000);
+  return TRUE;
+}
+
 static AipOutcome
 step_route (AipExchange *self)
 {
@@ -287,6 +304,12 @@ step_route (AipExchange *self)
 
   if (self->route.kind == AIP_ROUTE_MODELS || self->route.kind == AIP_ROUTE_MODEL)
     return aip_exchange_list_models (self);
+  if (!take_timeout (self))
+    return aip_exchange_refuse (self,
+                                &(AipFailure){ .status = 400,
+                                               .code = "invalid_timeout",
+                                               .message = "X-Proxy-Timeout takes seconds, such as 30 or 0.5, "
+                                                          "up to a day" });
   if (self->call.model != NULL && !aip_client_may_use_model (self->client, self->call.model))
     {
       g_autofree char *message = g_strdup_printf (
