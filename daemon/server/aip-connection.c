@@ -459,12 +459,13 @@ consume_some (AipConnection *self, const char *data, gsize length)
   switch (self->state)
     {
     case IDLE:
-      /* Old clients send an empty line behind a body (RFC 9112, 2.2). */
-      if (length >= 2 && self->scanned == 0 && data[0] == '\r' && data[1] == '\n')
-        return 2;
-      return consume_head (self, data, length);
     case HEAD:
-      return consume_head (self, data, length);
+      /* Old clients send an empty line behind a body (RFC 9112, 2.2). */
+      if (length < 2 || data[0] != '\r' || data[1] != '\n')
+        return consume_head (self, data, length);
+      self->state = IDLE;
+      self->scanned = 0;
+      return 2;
     case BODY:
       aip_timer_arm (&self->in_timer, BODY_STALL_TIMEOUT);
       return self->head->chunked ? consume_chunk (self, data, length) : consume_counted (self, data, length);

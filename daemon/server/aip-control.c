@@ -39,9 +39,18 @@ client_of (AipControl *self, SoupServerMessage *message, GError **error)
 static void
 respond (SoupServerMessage *message, guint status, const char *type, char *body)
 {
+  SoupMessageHeaders *headers = soup_server_message_get_response_headers (message);
+  const char *origin =
+      soup_message_headers_get_one (soup_server_message_get_request_headers (message), "Origin");
+
   soup_server_message_set_status (message, status, NULL);
-  soup_message_headers_replace (soup_server_message_get_response_headers (message), "Cache-Control",
-                                "no-store");
+  soup_message_headers_replace (headers, "Cache-Control", "no-store");
+  /* The guard lets only allowed origins come this far. */
+  if (origin != NULL)
+    {
+      soup_message_headers_replace (headers, "Access-Control-Allow-Origin", origin);
+      soup_message_headers_replace (headers, "Vary", "Origin");
+    }
   soup_server_message_set_response (message, type, SOUP_MEMORY_TAKE, body, strlen (body));
 }
 
@@ -58,7 +67,7 @@ authorize (AipControl *self, SoupServerMessage *message)
   failure.message = error->message;
   soup_message_headers_replace (soup_server_message_get_response_headers (message), "WWW-Authenticate",
                                 "Bearer realm=\"aiproxy\"");
-  respond (self, message, failure.status, "application/json",
+  respond (message, failure.status, "application/json",
            aip_protocol_format_error (AIP_PROTOCOL_OPENAI, &failure));
   return FALSE;
 }
@@ -80,7 +89,7 @@ health_cb (SoupServer *server,
     g_string_append_printf (body, ",\"providers\":%u,\"connections\":%d", providers->len,
                             g_atomic_int_get (&aip_worker_get_shared (self->worker)->n_connections));
   g_string_append (body, "}\n");
-  respond (self, message, 200, "application/json", g_string_free (body, FALSE));
+  respond (message, 200, "application/json", g_string_free (body, FALSE));
 }
 
 static void
@@ -137,7 +146,7 @@ status_cb (SoupServer *server,
       append_provider (body, g_ptr_array_index (config->providers, i), config);
     }
   g_string_append (body, "]}\n");
-  respond (self, message, 200, "application/json", g_string_free (body, FALSE));
+  respond (message, 200, "application/json", g_string_free (body, FALSE));
 }
 
 static void
@@ -161,7 +170,7 @@ stats_cb (SoupServer *server,
   g_string_append_printf (body,
                           "\"connections\":%" G_GINT64_FORMAT ",\"active_requests\":%" G_GINT64_FORMAT "}\n",
                           counters.gauges[AIP_GAUGE_CONNECTIONS], counters.gauges[AIP_GAUGE_ACTIVE_REQUESTS]);
-  respond (self, message, 200, "application/json", g_string_free (body, FALSE));
+  respond (message, 200, "application/json", g_string_free (body, FALSE));
 }
 
 /* Prometheus text format 0.0.4. */
@@ -181,7 +190,7 @@ metrics_cb (SoupServer *server,
     return;
   if (!config->metrics.enabled)
     {
-      respond (self, message, 404, "text/plain", g_strdup ("switched off: see `enabled` in [metrics]\n"));
+      respond (message, 404, "text/plain", g_strdup ("switched off: see `enabled` in [metrics]\n"));
       return;
     }
   aip_counters_read (aip_worker_get_shared (self->worker)->counters, &counters);
@@ -196,7 +205,7 @@ metrics_cb (SoupServer *server,
                           "# TYPE aiproxy_active_requests gauge\naiproxy_active_requests %" G_GINT64_FORMAT
                           "\n",
                           counters.gauges[AIP_GAUGE_CONNECTIONS], counters.gauges[AIP_GAUGE_ACTIVE_REQUESTS]);
-  respond (self, message, 200, "text/plain; version=0.0.4", g_string_free (body, FALSE));
+  respond (message, 200, "text/plain; version=0.0.4", g_string_free (body, FALSE));
 }
 
 /**
