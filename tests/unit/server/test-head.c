@@ -180,7 +180,7 @@ check_rows (const Row *rows, gsize n)
       guint status;
       g_autoptr (AipHead) head = parse (rows[i].head, strlen (rows[i].head), &status);
 
-      if (status != rows[i].status)
+      if (status != rows[i].status || (head != NULL && head->method == NULL))
         {
           g_test_message ("%u instead of %u: %s", status, rows[i].status, rows[i].head);
           g_test_fail ();
