@@ -80,7 +80,7 @@ check_field (Check *check, const char *line, gsize length)
 {
   const char *colon = memchr (line, ':', length);
   gsize name_length = colon != NULL ? (gsize) (colon - line) : 0;
-  const char *value = colon + 1;
+  const char *value = line + name_length + 1;
   gsize value_length = length - name_length - 1;
 
   if (length > 0 && (line[0] == ' ' || line[0] == '\t'))
