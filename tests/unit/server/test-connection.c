@@ -20,8 +20,22 @@ typedef enum
   ANSWER_LATER,      /* not at all; the test does */
 } Answer;
 
-/* A connection, the client's end of its socket, and what was told of it. */
+/* The last one that came. */
 typedef struct
+{
+  struct _Bench *bench;
+  char *path;
+} Request;
+
+static void
+request_free (Request *self)
+{
+  g_free (self->path);
+  g_free (self);
+}
+
+/* A connection, the client's end of its socket, and what was told of it. */
+typedef struct _Bench
 {
   GMainContext *context;
   AipConnectionOwner owner;
@@ -36,6 +50,7 @@ typedef struct
   GString *got;  /* by the client */
   gboolean closed;
   GIOStream *stolen; /* (nullable) */
+  Request *request;  /* (nullable) */
 } Bench;
 
 static void
@@ -61,19 +76,6 @@ send_answer (Bench *self, const char *path)
   aip_connection_end (self->connection, self->answer != ANSWER_BROKEN);
 }
 
-typedef struct
-{
-  Bench *bench;
-  char *path;
-} Request;
-
-static void
-request_free (Request *self)
-{
-  g_free (self->path);
-  g_free (self);
-}
-
 static gboolean
 body_cb (AipConnection *connection, const char *data, gsize length, void *user_data)
 {
@@ -94,7 +96,6 @@ body_end_cb (AipConnection *connection, void *user_data)
   if (bench->answer == ANSWER_LATER)
     return;
   send_answer (bench, request->path);
-  request_free (request);
 }
 
 static void
@@ -106,10 +107,7 @@ writable_cb (AipConnection *connection, void *user_data)
 static void
 gone_cb (AipConnection *connection, void *user_data)
 {
-  Request *request = user_data;
-
-  g_string_append_c (request->bench->log, 'g');
-  request_free (request);
+  g_string_append_c (((Request *) user_data)->bench->log, 'g');
 }
 
 static const AipConnectionFuncs funcs = {
@@ -140,7 +138,8 @@ request_cb (AipConnection *connection, const AipHead *head, void *user_data)
       self->stolen = aip_connection_steal (connection);
       return;
     }
-  request = g_new0 (Request, 1);
+  g_clear_pointer (&self->request, request_free);
+  request = self->request = g_new0 (Request, 1);
   request->bench = self;
   request->path = g_strdup (head->path);
   aip_connection_set_funcs (connection, &funcs, request);
@@ -227,6 +226,7 @@ bench_clear (Bench *self)
   aip_loop_free (self->owner.loop);
   g_main_context_unref (self->context);
   g_free (self->owner.scratch);
+  g_clear_pointer (&self->request, request_free);
   g_string_free (self->log, TRUE);
   g_string_free (self->body, TRUE);
   g_string_free (self->got, TRUE);
@@ -561,7 +561,6 @@ static void
 test_wrong_length (void)
 {
   g_auto (Bench) bench;
-  g_autoptr (GString) headers = g_string_new (NULL);
 
   bench_init (&bench);
   bench.answer = ANSWER_OWN_LENGTH;
