@@ -22,6 +22,18 @@ def memory(pid):
     return {"rss": values["Rss"], "private": values["Private_Clean"] + written, "written": written}
 
 
+def sharers(pid, library="libcurl"):
+    """How many other processes map the library that this process brings along."""
+    count = 0
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/maps", encoding="utf-8", errors="replace") as file:
+                count += int(name) != pid and any(library in line for line in file)
+        except OSError:
+            continue
+    return count
+
+
 def descriptors(pid):
     """How many it has open."""
     return len(os.listdir(f"/proc/{pid}/fd"))

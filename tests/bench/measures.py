@@ -118,7 +118,11 @@ def memory(bench, upstream, kind):
     """One fresh process: idle, under 64 connections, under 500 streams, and after."""
     server = kind(bench.home, upstream).wait()
     time.sleep(0.5)
-    result = {"idle": accounting.memory(server.pid), "descriptors_idle": accounting.descriptors(server.pid)}
+    result = {
+        "idle": accounting.memory(server.pid),
+        "sharers": accounting.sharers(server.pid),
+        "descriptors_idle": accounting.descriptors(server.pid),
+    }
     with accounting.peak_memory(server.pid) as peak:
         bench.load.run(server.port, server.pid, connections=64, requests=bench.effort.requests, warm_up=0)
     result["under_64_connections"] = peak

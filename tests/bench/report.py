@@ -12,7 +12,7 @@ IDLE_RATIO_ALLOWED = 1.1
 
 
 def row(name, measured, nginx="", ratio="", target="", good=None):
-    """One line of the table; `good` is None where there is no target."""
+    """One line of the table; `good` is None where there is no target, or no telling."""
     verdict = "" if good is None else "ok" if good else "MISSED"
     return {
         "name": name,
@@ -89,12 +89,14 @@ def memory_rows(result):
     for kind, label in labels.items():
         for state in ("idle", "under_64_connections", "under_500_streams", "after"):
             limit = limits.get((kind, state))
+            judged = limit is not None and (kind != "private" or ours["sharers"] == 0)
             yield row(
                 f"{label}, {state.replace('_', ' ')}",
                 f"{ours[state][kind] / 1024:.1f} MiB",
                 f"{theirs[state][kind] / 1024:.1f} MiB",
-                target=f"<= {limit} MiB" if limit else "",
-                good=ours[state][kind] <= limit * 1024 if limit else None,
+                "" if kind != "private" or ours["sharers"] == 0 else f"{ours['sharers']} others share",
+                f"<= {limit} MiB" if limit else "",
+                ours[state][kind] <= limit * 1024 if judged else None,
             )
     growth = result["growth"]
     first, *later = growth["samples"]
