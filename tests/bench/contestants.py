@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The programs that are measured, each in a folder of its own, and the ones that measure."""
 
+import atexit
 import hashlib
 import json
 import os
@@ -60,9 +61,12 @@ def start(command, cpu, **options):
         except PermissionError:
             pass
 
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [str(part) for part in command], stdin=subprocess.DEVNULL, preexec_fn=place, **options
     )
+    # A run that fails leaves nobody behind.
+    atexit.register(process.kill)
+    return process
 
 
 def stop(process, timeout=60):
