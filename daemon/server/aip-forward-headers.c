@@ -33,8 +33,6 @@ static const char *const allowed[] = {
   "X-Title",
 };
 
-static const char *const allowed_prefixes[] = { "X-Stainless-" };
-
 /* What of an upstream's headers is about its own connection, its own site, or ours to say. */
 static const char *const dropped[] = {
   "Alt-Svc",
@@ -111,10 +109,7 @@ add_clients (AipHeaderLines *lines, const AipHead *head, const AipProviderConfig
   soup_message_headers_iter_init (&iter, head->headers);
   while (soup_message_headers_iter_next (&iter, &name, &value))
     {
-      gsize length = strlen (name);
-
-      if (!is_listed (name, length, allowed, G_N_ELEMENTS (allowed)) &&
-          !has_listed_prefix (name, length, allowed_prefixes, G_N_ELEMENTS (allowed_prefixes)))
+      if (!is_listed (name, strlen (name), allowed, G_N_ELEMENTS (allowed)))
         continue;
       if (!is_hop_by_hop (connection, name) && !is_set_by_config (provider, name))
         add_line (lines, name, value);

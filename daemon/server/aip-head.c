@@ -34,7 +34,7 @@ refuse (Check *check, guint status, const char *message)
 static gboolean
 is_token_char (guchar c)
 {
-  return g_ascii_isalnum (c) || (c != '\0' && strchr ("!#$%&'*+-.^_`|~", c) != NULL);
+  return g_ascii_isalnum (c) || (c > ' ' && c < 0x7f && strchr ("\"(),/:;<=>?@[\\]{}", c) == NULL);
 }
 
 static gboolean

@@ -343,6 +343,25 @@ find_quote (const AipUsageScan *self, const char *data, gsize length, gsize from
   return length;
 }
 
+/* In an answer that is no stream only the usage object is of interest, and most of the text is before it. */
+static gsize
+find_name (const AipUsageScan *self, const char *data, gsize length, gsize from)
+{
+  static const char prefix[] = { '"', 'u', 's', 'a', 'g', 'e' };
+
+  if (!self->stream && self->protocol != AIP_PROTOCOL_OLLAMA)
+    {
+      const char *hit = memmem (data + from, length - from, prefix, sizeof prefix);
+
+      /* Its beginning may be all of it that came so far. */
+      if (hit != NULL)
+        from = hit - data;
+      else if (length - from > sizeof prefix)
+        from = length - sizeof prefix;
+    }
+  return find_quote (self, data, length, from);
+}
+
 static void
 scan_json (AipUsageScan *self, const char *data, gsize length)
 {
@@ -352,7 +371,7 @@ scan_json (AipUsageScan *self, const char *data, gsize length)
     {
       if (self->depth == 0 && self->state == STATE_TEXT)
         {
-          i = find_quote (self, data, length, i);
+          i = find_name (self, data, length, i);
           if (i == length)
             return;
         }

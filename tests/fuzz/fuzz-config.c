@@ -85,7 +85,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   gboolean fatal = FALSE;
 
   g_log_set_always_fatal (G_LOG_LEVEL_WARNING | G_LOG_LEVEL_CRITICAL | G_LOG_FATAL_MASK);
-  config = aip_config_parse ((const char *) data, size, "fuzz", problems);
+  config = aip_config_parse (size > 0 ? (const char *) data : "", size, "fuzz", problems);
 
   for (guint i = 0; i < problems->len; i++)
     fatal = check_problem (g_ptr_array_index (problems, i)) || fatal;
