@@ -63,8 +63,13 @@ export class Daemon {
     });
     const wanted = () => daemon.url && (daemon.token || !args.includes('--demo'));
     const over = () => wanted() || daemon.process.exitCode !== null;
-    await until(over, () => `the daemon did not get ready:\n${daemon.stderr}`, startLimit);
-    assert.ok(wanted(), `the daemon ended:\n${daemon.stderr}`);
+    try {
+      await until(over, () => `the daemon did not get ready:\n${daemon.stderr}`, startLimit);
+      assert.ok(wanted(), `the daemon ended:\n${daemon.stderr}`);
+    } catch (error) {
+      daemon.process.kill('SIGKILL');
+      throw error;
+    }
     return daemon;
   }
 

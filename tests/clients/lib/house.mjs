@@ -61,10 +61,16 @@ export async function open({ provider = '', extra = '' } = {}) {
     config: config(simulator, provider, extra),
     env: { SIMULATOR_KEY: upstreamKey },
     secrets: [token, upstreamKey],
+  }).catch(async (error) => {
+    await simulator.stop();
+    throw error;
   });
   async function stop() {
-    await daemon.stop();
-    await simulator.stop();
+    try {
+      await daemon.stop();
+    } finally {
+      await simulator.stop();
+    }
   }
   return { simulator, daemon, openai: client(daemon), stop };
 }
