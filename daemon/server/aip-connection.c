@@ -62,6 +62,7 @@ struct _AipConnection
   gboolean answer_ended;
   gboolean was_full;
   gboolean keep_alive;
+  gboolean broken;    /* nothing but a reset tells the client that the answer is not whole */
   gboolean consuming; /* on the stack: consume () */
   gsize lingered;     /* bytes thrown away */
 
@@ -208,6 +209,11 @@ all_sent (AipConnection *self)
     return;
   if (self->keep_alive && self->body_complete)
     next_request (self);
+  else if (self->broken)
+    {
+      aip_transport_reset (&self->transport);
+      become_closed (self);
+    }
   else if (self->body_complete)
     aip_connection_close (self);
   else
@@ -224,8 +230,12 @@ flush_cb (AipIdle *idle, void *user_data)
     case AIP_OUTBOX_SENT:
       all_sent (self);
       break;
-    case AIP_OUTBOX_BLOCKED:
+    case AIP_OUTBOX_PARTLY:
       aip_timer_arm (&self->out_timer, WRITE_STALL_TIMEOUT);
+      break;
+    case AIP_OUTBOX_BLOCKED:
+      if (!aip_timer_is_armed (&self->out_timer))
+        aip_timer_arm (&self->out_timer, WRITE_STALL_TIMEOUT);
       break;
     case AIP_OUTBOX_FAILED:
       aip_connection_close (self);
@@ -303,6 +313,7 @@ aip_connection_end (AipConnection *self, gboolean whole)
 
   drop_funcs (self, FALSE);
   self->answer_ended = TRUE;
+  self->broken = !whole && self->outbox.framing == AIP_OUTBOX_UNTIL_CLOSE;
   if (!whole || !aip_outbox_end (&self->outbox))
     self->keep_alive = FALSE;
   if (self->state == BODY)
@@ -605,11 +616,12 @@ aip_connection_resume_body (AipConnection *self)
  * Returns: a connection, which frees itself after it was closed
  */
 AipConnection *
-aip_connection_new (const AipConnectionOwner *owner, int fd, GTlsCertificate *certificate)
+aip_connection_new (AipConnectionOwner *owner, int fd, GTlsCertificate *certificate)
 {
   AipConnection *self = g_new0 (AipConnection, 1);
 
   self->owner = owner;
+  self->outbox.spare = &owner->spare;
   aip_transport_init (&self->transport, owner->loop, fd, certificate, transport_cb, self);
   aip_timer_init (&self->in_timer, owner->loop, in_timer_cb, self);
   aip_timer_init (&self->out_timer, owner->loop, out_timer_cb, self);

@@ -21,6 +21,7 @@ typedef struct _AipConnection AipConnection;
  * @loop: the worker's loop
  * @scratch: a buffer to read into
  * @scratch_size: its size in bytes; at least twice AIP_HEAD_MAX_SIZE
+ * @spare: (nullable): an outbox's buffer that is not in use
  * @draining: connections close as soon as they are idle
  * @request: a head has come; @head stays with the connection until the answer's end. The body follows.
  *   Must set functions with aip_connection_set_funcs (), steal the connection, or answer at once.
@@ -32,6 +33,7 @@ typedef struct
   AipLoop *loop;
   char *scratch;
   gsize scratch_size;
+  GString *spare;
   gboolean draining;
   void (*request) (AipConnection *connection, const AipHead *head, void *user_data);
   void (*refuse) (AipConnection *connection, guint status, const char *message, void *user_data);
@@ -58,7 +60,7 @@ typedef struct
   void (*gone) (AipConnection *connection, void *user_data);
 } AipConnectionFuncs;
 
-AipConnection *aip_connection_new (const AipConnectionOwner *owner, int fd, GTlsCertificate *certificate);
+AipConnection *aip_connection_new (AipConnectionOwner *owner, int fd, GTlsCertificate *certificate);
 void aip_connection_set_funcs (AipConnection *self, const AipConnectionFuncs *funcs, void *user_data);
 const AipConnectionOwner *aip_connection_get_owner (AipConnection *self);
 

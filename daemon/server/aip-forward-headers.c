@@ -208,6 +208,21 @@ is_clean (const AipHeaderView *header)
   return TRUE;
 }
 
+/* What all lines of Connection name; NULL: there is none. */
+static char *
+join_connection (const AipHeaderView *headers, gsize n_headers)
+{
+  GString *names = NULL;
+
+  for (gsize i = 0; i < n_headers; i++)
+    if (aip_header_views_find (&headers[i], 1, "Connection") != NULL)
+      {
+        names = names != NULL ? g_string_append_c (names, ',') : g_string_new (NULL);
+        g_string_append_len (names, headers[i].value, (gssize) headers[i].value_length);
+      }
+  return names != NULL ? g_string_free (names, FALSE) : NULL;
+}
+
 /**
  * aip_forward_headers_back:
  * @out: lines of headers for the client, added to
@@ -218,9 +233,7 @@ is_clean (const AipHeaderView *header)
 void
 aip_forward_headers_back (GString *out, const AipHeaderView *headers, gsize n_headers, const char *request_id)
 {
-  const AipHeaderView *connection = aip_header_views_find (headers, n_headers, "Connection");
-  g_autofree char *named =
-      connection != NULL ? g_strndup (connection->value, connection->value_length) : NULL;
+  g_autofree char *named = join_connection (headers, n_headers);
 
   for (gsize i = 0; i < n_headers; i++)
     {

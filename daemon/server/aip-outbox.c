@@ -6,12 +6,15 @@
 #include <libsoup/soup.h>
 #include <string.h>
 
-#define FIRST_SIZE 1024
+#define FIRST_SIZE 4000
+#define LARGEST_SPARE (64 * 1024)
 #define FULL (256 * 1024)
 
 static GString *
 bytes_of (AipOutbox *self)
 {
+  if (self->bytes == NULL && self->spare != NULL)
+    self->bytes = g_steal_pointer (self->spare);
   if (self->bytes == NULL)
     self->bytes = g_string_sized_new (FIRST_SIZE);
   return self->bytes;
@@ -159,11 +162,13 @@ aip_outbox_send (AipOutbox *self, AipTransport *transport)
         return AIP_OUTBOX_FAILED;
       if (n == AIP_TRANSPORT_AGAIN)
         {
+          gboolean moved = self->sent > 0;
+
           self->blocked = TRUE;
           /* A client that never quite keeps up must not make this grow for ever. */
           g_string_erase (self->bytes, 0, self->sent);
           self->sent = 0;
-          return AIP_OUTBOX_BLOCKED;
+          return moved ? AIP_OUTBOX_PARTLY : AIP_OUTBOX_BLOCKED;
         }
       self->sent += n;
     }
@@ -218,7 +223,13 @@ aip_outbox_is_blocked (const AipOutbox *self)
 void
 aip_outbox_clear (AipOutbox *self)
 {
-  if (self->bytes != NULL)
-    g_string_free (self->bytes, TRUE);
-  *self = (AipOutbox){ 0 };
+  GString *bytes = g_steal_pointer (&self->bytes);
+
+  *self = (AipOutbox){ .spare = self->spare };
+  if (bytes == NULL)
+    return;
+  if (self->spare != NULL && *self->spare == NULL && bytes->allocated_len <= LARGEST_SPARE)
+    *self->spare = g_string_truncate (bytes, 0);
+  else
+    g_string_free (bytes, TRUE);
 }

@@ -17,16 +17,20 @@ typedef enum
 typedef enum
 {
   AIP_OUTBOX_SENT,
-  AIP_OUTBOX_BLOCKED,
+  AIP_OUTBOX_PARTLY,  /* the socket takes no more now */
+  AIP_OUTBOX_BLOCKED, /* nor did it take anything */
   AIP_OUTBOX_FAILED,
 } AipOutboxResult;
 
 /**
  * AipOutbox: an answer on its way to a client: framed, gathered, and sent with one system call.
- * Embed it, zeroed; all fields are private.
+ * Embed it, zeroed but for @spare; the other fields are private, but @framing may be read.
+ *
+ * @spare: (nullable): where outboxes that take turns leave a buffer for the next one
  */
 typedef struct
 {
+  GString **spare;
   GString *bytes; /* (nullable) */
   gsize sent;     /* of bytes */
   AipOutboxFraming framing;

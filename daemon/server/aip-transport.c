@@ -290,6 +290,19 @@ aip_transport_close (AipTransport *self)
 }
 
 /**
+ * aip_transport_reset:
+ * @self: an open transport
+ *
+ * Closes it so that the client sees a failure and not an end. What the kernel still has for it is dropped.
+ */
+void
+aip_transport_reset (AipTransport *self)
+{
+  setsockopt (self->fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 }, sizeof (struct linger));
+  aip_transport_close (self);
+}
+
+/**
  * aip_transport_steal:
  * @self: an open transport
  *

@@ -46,6 +46,7 @@ gssize aip_transport_write (AipTransport *self, const char *data, gsize length);
 void aip_transport_want (AipTransport *self, AipIo wanted);
 void aip_transport_shutdown_write (AipTransport *self);
 void aip_transport_close (AipTransport *self);
+void aip_transport_reset (AipTransport *self);
 GIOStream *aip_transport_steal (AipTransport *self);
 
 G_END_DECLS

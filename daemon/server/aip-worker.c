@@ -129,6 +129,8 @@ tear_down (AipWorker *self)
     ;
   aip_loop_free (self->loop);
   g_free (self->owner.scratch);
+  if (self->owner.spare != NULL)
+    g_string_free (self->owner.spare, TRUE);
 }
 
 static gpointer

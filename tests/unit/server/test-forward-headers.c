@@ -239,7 +239,10 @@ test_back_named_by_connection (void)
 {
   g_autofree char *one = forward_back ("A: b\nConnection: close, a\nC: d");
 
+  g_autofree char *two = forward_back ("A: b\nConnection: close\nConnection: a\nC: d");
+
   g_assert_cmpstr (one, ==, "C: d\r\nX-Request-Id: id-1\r\n");
+  g_assert_cmpstr (two, ==, "C: d\r\nX-Request-Id: id-1\r\n");
 }
 
 static void
