@@ -16,6 +16,7 @@ struct _AipAssembly
   const AipAssemblySources *sources; /* (not owned) */
   AipAssemblyFunc changed;
   void *user_data;
+  gboolean insists_on_tokens;
 
   AipKeyStore *environment;
   AipKeyStore *credentials;
@@ -235,6 +236,19 @@ discovered_cb (void *user_data)
 }
 
 /**
+ * aip_assembly_insist_on_tokens:
+ * @self: an assembly
+ *
+ * From now on no configuration is taken that does without tokens: sockets stay open as they are while the
+ * daemon runs, whatever a later configuration says of them.
+ */
+void
+aip_assembly_insist_on_tokens (AipAssembly *self)
+{
+  self->insists_on_tokens = TRUE;
+}
+
+/**
  * aip_assembly_load:
  * @self: an assembly
  * @error: return location for an AIP_ERROR_INVALID_CONFIG or what the first token says
@@ -248,8 +262,17 @@ gboolean
 aip_assembly_load (AipAssembly *self, GError **error)
 {
   g_autoptr (AipConfig) config = load_config (self, error);
-  g_autoptr (AipClients) clients = config != NULL ? make_clients (self, config, error) : NULL;
+  g_autoptr (AipClients) clients = NULL;
 
+  if (config != NULL && self->insists_on_tokens && !config->server.require_token)
+    {
+      g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG,
+                   "`require-token` cannot be switched off while other machines can reach the daemon: "
+                   "listen on the loopback alone and start it again");
+      return FALSE;
+    }
+  if (config != NULL)
+    clients = make_clients (self, config, error);
   if (clients == NULL)
     return FALSE;
   warn_of_idle_providers (config);

@@ -36,6 +36,7 @@ typedef struct
 AipAssembly *aip_assembly_new (const AipAssemblySources *sources, AipAssemblyFunc changed, void *user_data);
 void aip_assembly_free (AipAssembly *self);
 AipConfig *aip_assembly_read_config (const AipAssemblySources *sources, GPtrArray *problems);
+void aip_assembly_insist_on_tokens (AipAssembly *self);
 gboolean aip_assembly_load (AipAssembly *self, GError **error);
 AipSnapshot *aip_assembly_get_snapshot (AipAssembly *self);
 void aip_assembly_refresh_models (AipAssembly *self);

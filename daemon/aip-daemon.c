@@ -4,6 +4,7 @@
 #include "aip-daemon.h"
 
 #include <glib-unix.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -16,6 +17,9 @@
 #include "policy/aip-first-token.h"
 #include "server/aip-server.h"
 #include "upstream/aip-upstream.h"
+
+/* Four workers with an event loop, a resolver and a socket or two each. */
+#define MIN_DESCRIPTORS 40u
 
 struct _AipDaemon
 {
@@ -123,7 +127,12 @@ terminate_cb (gpointer user_data)
 static gboolean
 watchdog_cb (gpointer user_data)
 {
-  aip_systemd_notify ("WATCHDOG=1");
+  AipDaemon *self = user_data;
+
+  if (aip_server_check_workers (self->server))
+    aip_systemd_notify ("WATCHDOG=1");
+  else
+    g_critical ("a worker does not answer: leaving it to the watchdog");
   return G_SOURCE_CONTINUE;
 }
 
@@ -143,6 +152,8 @@ set_limits (void)
 {
   struct rlimit files;
 
+  /* Whoever reads our output may go. */
+  signal (SIGPIPE, SIG_IGN);
   prctl (PR_SET_DUMPABLE, 0, 0, 0, 0);
   setrlimit (RLIMIT_CORE, &(struct rlimit){ 0, 0 });
   if (getrlimit (RLIMIT_NOFILE, &files) == 0)
@@ -159,6 +170,21 @@ refuse_old_tls (void)
   g_setenv ("G_TLS_GNUTLS_PRIORITY", "NORMAL:%COMPAT:-VERS-TLS1.1:-VERS-TLS1.0", FALSE);
 }
 
+/* A daemon that cannot even open its own descriptors had better not say that it is ready. */
+static gboolean
+check_limits (GError **error)
+{
+  struct rlimit files;
+
+  if (getrlimit (RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= MIN_DESCRIPTORS)
+    return TRUE;
+  g_set_error (
+      error, AIP_ERROR, AIP_ERROR_UNAVAILABLE,
+      "only %u descriptors may be open, and at least %u are needed: raise `ulimit -n` or LimitNOFILE",
+      (guint) files.rlim_cur, MIN_DESCRIPTORS);
+  return FALSE;
+}
+
 static gboolean
 start (AipDaemon *self, GError **error)
 {
@@ -166,7 +192,7 @@ start (AipDaemon *self, GError **error)
   guint n = aip_systemd_take_sockets (&first);
   AipSnapshot *snapshot;
 
-  if (!aip_upstream_global_init (error))
+  if (!check_limits (error) || !aip_upstream_global_init (error))
     return FALSE;
   self->assembly = aip_assembly_new (&self->sources, snapshot_cb, self);
   if (!aip_assembly_load (self->assembly, error))
@@ -189,9 +215,11 @@ tell_ready (AipDaemon *self)
   if (self->sources.demo_token != NULL)
     printf ("token: %s\n", self->sources.demo_token);
   fflush (stdout);
+  if (aip_server_is_exposed (self->server))
+    aip_assembly_insist_on_tokens (self->assembly);
   aip_systemd_notify ("READY=1");
   if (interval > 0)
-    self->watchdog = g_timeout_add ((guint) (interval / 1000), watchdog_cb, self);
+    self->watchdog = g_timeout_add ((guint) MAX (interval / 1000, 1), watchdog_cb, self);
 }
 
 static int
@@ -275,7 +303,8 @@ AipDaemon *
 aip_daemon_new (const AipDaemonOptions *options)
 {
   AipDaemon *self = g_new0 (AipDaemon, 1);
-  const char *state = g_getenv ("STATE_DIRECTORY");
+  g_auto (GStrv) state =
+      g_strsplit (g_getenv ("STATE_DIRECTORY") != NULL ? g_getenv ("STATE_DIRECTORY") : "", ":", 2);
 
   self->sources.paths = dup_paths (options);
   self->sources.must_exist = options->config != NULL;
@@ -284,8 +313,10 @@ aip_daemon_new (const AipDaemonOptions *options)
     .demo = options->demo,
     .plain_names = options->plain_names,
   };
-  self->sources.state_dir =
-      state != NULL ? g_strdup (state) : g_build_filename (g_get_user_state_dir (), "aiproxy", NULL);
+  /* systemd.exec(5): a list, of which the first is ours. */
+  self->sources.state_dir = state[0] != NULL && *state[0] != '\0'
+                                ? g_strdup (state[0])
+                                : g_build_filename (g_get_user_state_dir (), "aiproxy", NULL);
   self->sources.key_store = options->key_store;
   self->sources.demo_token = options->demo ? aip_first_token_make () : NULL;
   self->loop = g_main_loop_new (NULL, FALSE);
@@ -302,11 +333,12 @@ aip_daemon_free (AipDaemon *self)
 {
   g_clear_pointer (&self->watch, aip_config_watch_free);
   g_clear_handle_id (&self->watchdog, g_source_remove);
+  g_clear_pointer (&self->server, aip_server_free);
+  g_clear_pointer (&self->assembly, aip_assembly_free);
+  /* Last, since without a source a signal ends the process on the spot. */
   for (guint i = 0; i < self->signals->len; i++)
     g_source_remove (g_array_index (self->signals, guint, i));
   g_array_unref (self->signals);
-  g_clear_pointer (&self->server, aip_server_free);
-  g_clear_pointer (&self->assembly, aip_assembly_free);
   g_main_loop_unref (self->loop);
   g_strfreev (self->sources.paths);
   g_free (self->sources.state_dir);

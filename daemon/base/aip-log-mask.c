@@ -43,7 +43,7 @@ static const SecretName secret_names[] = {
 };
 
 /* What may stand in place of a secret or of a token in our own messages. */
-static const char *const harmless_values[] = { "env:", "credential:", "keyring" };
+static const char *const harmless_values[] = { "env:", "credential:", "keyring", "true", "false" };
 static const char *const harmless_words[] = { "token", "tokens", "auth", "authentication" };
 
 typedef struct

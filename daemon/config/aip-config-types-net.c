@@ -3,6 +3,8 @@
 
 #include "config/aip-config-types.h"
 
+#include "base/aip-log.h"
+
 #include <string.h>
 
 #include "config/aip-config-url.h"
@@ -88,11 +90,21 @@ is_variable (const char *name)
          name[strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_")] == '\0';
 }
 
+/* A key put where its name belongs would be told to whoever asks why it is not there. */
+static gboolean
+looks_like_a_key (const char *name)
+{
+  g_autofree char *masked = aip_log_mask (name);
+
+  return !g_str_equal (masked, name);
+}
+
 static gboolean
 is_credential (const char *name)
 {
   return *name != '\0' && *name != '.' &&
-         name[strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_.")] == '\0';
+         name[strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_.")] == '\0' &&
+         !looks_like_a_key (name);
 }
 
 static gboolean

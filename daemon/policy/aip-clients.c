@@ -238,6 +238,20 @@ aip_clients_authenticate (const AipClients *self, const char *token, gsize lengt
 }
 
 /**
+ * aip_client_is_restricted:
+ * @client: the client
+ *
+ * Returns: whether it may use certain models alone
+ */
+gboolean
+aip_client_is_restricted (const AipClient *client)
+{
+  g_return_val_if_fail (client != NULL, TRUE);
+
+  return client->config != NULL && client->config->models[0] != NULL;
+}
+
+/**
  * aip_client_may_use_model:
  * @client: who asks
  * @model: the model's name as the client wrote it

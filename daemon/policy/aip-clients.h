@@ -31,6 +31,7 @@ gboolean aip_clients_is_empty (const AipClients *self);
 
 const AipClient *
 aip_clients_authenticate (const AipClients *self, const char *token, gsize length, GError **error);
+gboolean aip_client_is_restricted (const AipClient *client);
 gboolean aip_client_may_use_model (const AipClient *client, const char *model);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipClients, aip_clients_unref)

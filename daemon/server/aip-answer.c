@@ -91,8 +91,12 @@ add_events (AipAnswer *self, const char *data, gsize length)
     }
   hold (self, data, length);
   whole = aip_event_stream_whole_length ((const char *) self->held->data, self->held->len);
+  self->inside = self->inside && whole == 0;
   if (whole == 0 && self->held->len > MAX_HELD_EVENT)
-    whole = self->held->len;
+    {
+      whole = self->held->len;
+      self->inside = TRUE;
+    }
   if (whole == 0)
     return;
   pass (self, (const char *) self->held->data, whole);
@@ -136,9 +140,9 @@ is_usable (AipAnswer *self, GError **error)
 {
   g_autoptr (GError) local = NULL;
 
-  if (self->kind == AIP_ANSWER_EVENTS && !self->begun && self->held == NULL)
+  if (self->kind == AIP_ANSWER_EVENTS && !self->begun)
     {
-      g_set_error (error, AIP_ERROR, AIP_ERROR_PROTOCOL, "it answered with a stream that holds nothing");
+      g_set_error (error, AIP_ERROR, AIP_ERROR_PROTOCOL, "it answered with a stream that holds no event");
       return FALSE;
     }
   if (self->kind != AIP_ANSWER_JSON || self->begun)
@@ -172,7 +176,7 @@ aip_answer_end (AipAnswer *self, GError **error)
   if (!self->begun && self->held != NULL)
     self->length = self->held->len;
   if (!self->begun)
-    send_head (self, MAX (self->length, 0));
+    send_head (self, self->length);
   pass_held (self);
   aip_connection_end (self->connection, TRUE);
   return TRUE;
@@ -191,6 +195,8 @@ aip_answer_break (AipAnswer *self, const char *event)
   gboolean tells = self->kind == AIP_ANSWER_EVENTS;
 
   g_clear_pointer (&self->held, g_byte_array_unref);
+  if (tells && self->inside)
+    aip_connection_send_body (self->connection, "\n\n", 2);
   if (tells)
     aip_connection_send_body (self->connection, event, strlen (event));
   aip_connection_end (self->connection, tells);

@@ -28,6 +28,7 @@ typedef struct
   gint64 length;    /* as announced; -1: unknown */
   GByteArray *held; /* (nullable) */
   gboolean begun;   /* the client has seen of it */
+  gboolean inside;  /* the client has seen the beginning of an event */
 } AipAnswer;
 
 void aip_answer_begin (AipAnswer *self,

@@ -62,9 +62,8 @@ struct _AipConnection
   gboolean answer_ended;
   gboolean was_full;
   gboolean keep_alive;
-  gboolean broken;    /* nothing but a reset tells the client that the answer is not whole */
-  gboolean consuming; /* on the stack: consume () */
-  gsize lingered;     /* bytes thrown away */
+  gboolean broken; /* nothing but a reset tells the client that the answer is not whole */
+  gsize lingered;  /* bytes thrown away */
 
   const AipConnectionFuncs *funcs; /* (nullable) */
   void *funcs_data;
@@ -489,7 +488,6 @@ consume_some (AipConnection *self, const char *data, gsize length)
 static void
 consume (AipConnection *self, const char *data, gsize length)
 {
-  self->consuming = TRUE;
   while (length > 0 && self->state != CLOSED)
     {
       gsize used;
@@ -505,7 +503,6 @@ consume (AipConnection *self, const char *data, gsize length)
       data += used;
       length -= used;
     }
-  self->consuming = FALSE;
 }
 
 /* Reads once. Returns FALSE when nothing more is to be had now. */
@@ -600,7 +597,7 @@ aip_connection_resume_body (AipConnection *self)
     return;
   self->body_paused = FALSE;
   pending = g_steal_pointer (&self->pending);
-  if (pending != NULL && !self->consuming)
+  if (pending != NULL)
     consume (self, (const char *) pending->data, pending->len);
   update_wanted (self);
 }
@@ -627,7 +624,7 @@ aip_connection_new (AipConnectionOwner *owner, int fd, GTlsCertificate *certific
   aip_timer_init (&self->out_timer, owner->loop, out_timer_cb, self);
   aip_idle_init (&self->flush, owner->loop, flush_cb, self);
   aip_idle_init (&self->dispose, owner->loop, dispose_cb, self);
-  aip_timer_arm (&self->in_timer, IDLE_TIMEOUT);
+  aip_timer_arm (&self->in_timer, certificate != NULL ? HEAD_TIMEOUT : IDLE_TIMEOUT);
   update_wanted (self);
   return self;
 }
@@ -673,6 +670,18 @@ aip_connection_steal (AipConnection *self)
   drop_funcs (self, FALSE);
   become_closed (self);
   return stream;
+}
+
+/**
+ * aip_connection_has_request:
+ * @self: a connection
+ *
+ * Returns: whether the head of a request is known
+ */
+gboolean
+aip_connection_has_request (AipConnection *self)
+{
+  return self->head != NULL;
 }
 
 /**

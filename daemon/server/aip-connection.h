@@ -71,6 +71,7 @@ void aip_connection_end (AipConnection *self, gboolean whole);
 gboolean aip_connection_has_room (AipConnection *self);
 void aip_connection_close (AipConnection *self);
 GIOStream *aip_connection_steal (AipConnection *self);
+gboolean aip_connection_has_request (AipConnection *self);
 gboolean aip_connection_is_idle (AipConnection *self);
 
 G_END_DECLS

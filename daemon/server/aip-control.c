@@ -9,6 +9,7 @@
 #include "aip-build.h"
 #include "base/aip-json-peek.h"
 #include "server/aip-reply.h"
+#include "server/aip-token.h"
 
 struct _AipControl
 {
@@ -16,21 +17,10 @@ struct _AipControl
   SoupServer *server;
 };
 
-static const char *
-token_of (SoupServerMessage *message)
-{
-  SoupMessageHeaders *headers = soup_server_message_get_request_headers (message);
-  const char *authorization = soup_message_headers_get_one (headers, "Authorization");
-
-  if (authorization != NULL && g_ascii_strncasecmp (authorization, "Bearer ", 7) == 0)
-    return authorization + 7;
-  return soup_message_headers_get_one (headers, "x-api-key");
-}
-
 static const AipClient *
 client_of (AipControl *self, SoupServerMessage *message, GError **error)
 {
-  const char *token = token_of (message);
+  const char *token = aip_token_find (soup_server_message_get_request_headers (message));
 
   return aip_clients_authenticate (aip_worker_get_snapshot (self->worker)->clients, token,
                                    token != NULL ? strlen (token) : 0, error);
@@ -80,7 +70,8 @@ health_cb (SoupServer *server,
            gpointer user_data)
 {
   AipControl *self = user_data;
-  gboolean known = token_of (message) != NULL && client_of (self, message, NULL) != NULL;
+  gboolean known = aip_token_find (soup_server_message_get_request_headers (message)) != NULL &&
+                   client_of (self, message, NULL) != NULL;
   GPtrArray *providers = aip_worker_get_snapshot (self->worker)->config->providers;
   GString *body = g_string_new ("{\"status\":\"ok\",\"version\":\"" AIP_VERSION "\"");
 

@@ -102,7 +102,8 @@ models_ready (void *user_data)
 
   aip_timer_disarm (&self->models_timer);
   self->waits_for_models = FALSE;
-  aip_snapshot_unref (self->snapshot);
+  /* The client was found in the old one. */
+  g_autoptr (AipSnapshot) old = g_steal_pointer (&self->snapshot);
   self->snapshot = aip_snapshot_ref (aip_worker_get_snapshot (self->worker));
   if (self->route.kind == AIP_ROUTE_MODELS)
     answer_list (self);

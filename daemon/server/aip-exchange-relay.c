@@ -69,8 +69,10 @@ is_unusable (const AipExchange *self, guint status)
 }
 
 static AipAnswerKind
-kind_of_answer (const AipExchange *self, guint status)
+kind_of_answer (const AipExchange *self, guint status, gboolean encoded)
 {
+  if (encoded)
+    return AIP_ANSWER_BYTES;
   if (self->event_stream)
     return AIP_ANSWER_EVENTS;
   return self->route.answers_json && self->route.json && status == 200 ? AIP_ANSWER_JSON : AIP_ANSWER_BYTES;
@@ -84,15 +86,19 @@ head_cb (AipTransfer *transfer, guint status, const AipHeaderView *headers, gsiz
   GString *out = aip_exchange_start_headers (self);
   gint64 now = g_get_monotonic_time ();
 
+  /* Asked for or not: nothing can be read in it. */
+  gboolean encoded = aip_header_views_find (headers, n_headers, "Content-Encoding") != NULL;
+
+  self->step = AIP_STEP_RELAY;
   self->status = status;
-  self->event_stream = is_event_stream (type);
+  self->event_stream = is_event_stream (type) && !encoded;
   self->unusable = is_unusable (self, status);
   aip_usage_scan_init (&self->scan, self->route.protocol, self->event_stream);
 
   aip_forward_headers_back (out, headers, n_headers, self->request_id);
   add_proxy_headers (self, out);
   add_number (out, "X-Proxy-Overhead-Us", self->sent - self->begun + g_get_monotonic_time () - now);
-  aip_answer_begin (&self->answer, self->connection, kind_of_answer (self, status), status, out,
+  aip_answer_begin (&self->answer, self->connection, kind_of_answer (self, status, encoded), status, out,
                     length_of (aip_header_views_find (headers, n_headers, "Content-Length")));
 }
 
@@ -198,6 +204,7 @@ done_cb (AipTransfer *transfer, const AipTransferResult *result, void *user_data
   if (!begun && may_try_next (self, result->fault))
     {
       aip_answer_clear (&self->answer);
+      self->step = AIP_STEP_ATTEMPT;
       self->attempt++;
       aip_exchange_attempt (self);
       return;
@@ -232,7 +239,9 @@ dup_query (const char *query)
 
   for (gsize i = 0; parts != NULL && parts[i] != NULL; i++)
     {
-      if (g_str_has_prefix (parts[i], "key="))
+      g_autofree char *plain = g_uri_unescape_string (parts[i], NULL);
+
+      if (plain == NULL || g_str_has_prefix (plain, "key="))
         continue;
       if (kept->len > 0)
         g_string_append_c (kept, '&');

@@ -8,6 +8,7 @@
 #include "base/aip-error.h"
 #include "server/aip-exchange-private.h"
 #include "server/aip-reply.h"
+#include "server/aip-token.h"
 
 /* Nobody is known yet when the control plane's bodies are read. */
 #define MAX_CONTROL_BODY (64 * 1024)
@@ -192,27 +193,11 @@ step_guard (AipExchange *self)
   return AIP_OUTCOME_NEXT;
 }
 
-/* Each protocol has its own place for a token; all are taken everywhere, since SDKs mix them. */
-static const char *
-token_of (const AipHead *head)
-{
-  const char *authorization = aip_head_get (head, "Authorization");
-  const char *token = NULL;
-
-  if (authorization != NULL && g_ascii_strncasecmp (authorization, "Bearer ", 7) == 0)
-    token = authorization + 7 + strspn (authorization + 7, " ");
-  if (token == NULL)
-    token = aip_head_get (head, "x-api-key");
-  if (token == NULL)
-    token = aip_head_get (head, "x-goog-api-key");
-  return token;
-}
-
 static AipOutcome
 step_client (AipExchange *self)
 {
   g_autoptr (GError) error = NULL;
-  const char *token = token_of (self->head);
+  const char *token = aip_token_find (self->head->headers);
 
   if (self->route.kind == AIP_ROUTE_CONTROL)
     return AIP_OUTCOME_NEXT;
@@ -276,6 +261,19 @@ step_peek (AipExchange *self)
   return AIP_OUTCOME_NEXT;
 }
 
+static AipOutcome
+refuse_unseen (AipExchange *self)
+{
+  g_autofree char *message = g_strdup_printf (
+      "Client `%s` may use certain models alone, and the model of an upload cannot be seen: see "
+      "`models` in [client %s] of aiproxy.conf",
+      self->client->name, self->client->name);
+
+  return aip_exchange_refuse (
+      self,
+      &(AipFailure){ .status = 403, .code = "model_not_allowed", .param = "model", .message = message });
+}
+
 /* X-Proxy-Timeout: the client's own limit for the whole answer, in seconds. */
 static gboolean
 take_timeout (AipExchange *self)
@@ -319,6 +317,8 @@ step_route (AipExchange *self)
           self,
           &(AipFailure){ .status = 403, .code = "model_not_allowed", .param = "model", .message = message });
     }
+  if (self->streams_up && aip_client_is_restricted (self->client))
+    return refuse_unseen (self);
   self->plan = aip_router_plan (self->snapshot->router, &query, &error);
   return self->plan != NULL ? AIP_OUTCOME_NEXT : aip_exchange_refuse_error (self, error);
 }
@@ -395,6 +395,8 @@ body_end_cb (AipConnection *connection, void *user_data)
   AipExchange *self = user_data;
 
   aip_upload_end (&self->upload);
+  /* What the client takes to send is not our overhead. */
+  self->begun = g_get_monotonic_time ();
   if (self->streams_up && self->transfer != NULL)
     aip_transfer_resume (self->transfer);
   else if (self->step == AIP_STEP_BODY)

@@ -159,6 +159,22 @@ is_dots (const char *segment, gsize length)
   return (length == 1 && segment[0] == '.') || (length == 2 && segment[0] == '.' && segment[1] == '.');
 }
 
+/* Letters and digits have no need to be encoded, unless to get past a rule (RFC 3986, 2.3). */
+static gboolean
+hides_letters (const char *path)
+{
+  for (const char *p = strchr (path, '%'); p != NULL; p = strchr (p + 1, '%'))
+    {
+      int c = g_ascii_isxdigit (p[1]) && g_ascii_isxdigit (p[2])
+                  ? g_ascii_xdigit_value (p[1]) * 16 + g_ascii_xdigit_value (p[2])
+                  : -1;
+
+      if (c >= 0 && c < 0x80 && (g_ascii_isalnum (c) || strchr ("-._~", c) != NULL))
+        return TRUE;
+    }
+  return FALSE;
+}
+
 /* What another server may decode and resolve is a way out of the base URL. */
 static gboolean
 is_plain_path (const char *path)
@@ -166,7 +182,8 @@ is_plain_path (const char *path)
   g_autofree char *decoded = g_uri_unescape_string (path, "/\\");
   const char *segment;
 
-  if (decoded == NULL || strchr (decoded, '\\') != NULL || strstr (path, "//") != NULL)
+  if (decoded == NULL || strchr (decoded, '\\') != NULL || strstr (path, "//") != NULL ||
+      g_str_has_suffix (path, "/") || hides_letters (path))
     return FALSE;
   for (const char *p = decoded; *p != '\0'; p++)
     if ((guchar) *p < 0x20 || *p == 0x7f || *p == '#' || *p == '?')
@@ -174,7 +191,7 @@ is_plain_path (const char *path)
   for (segment = decoded; segment != NULL; segment = strchr (segment, '/'))
     {
       segment += *segment == '/';
-      if (is_dots (segment, strcspn (segment, "/")))
+      if (is_dots (segment, strcspn (segment, "/;")))
         return FALSE;
     }
   return TRUE;

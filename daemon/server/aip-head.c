@@ -20,6 +20,7 @@ typedef struct
   guint n_encodings;
   guint n_origins;
   guint n_authorizations;
+  guint n_types;
 } Check;
 
 static gboolean
@@ -105,6 +106,8 @@ check_field (Check *check, const char *line, gsize length)
     return refuse (check, 400, "more than one Origin");
   if (name_is (line, name_length, "authorization") && check->n_authorizations++ > 0)
     return refuse (check, 400, "more than one Authorization");
+  if (name_is (line, name_length, "content-type") && check->n_types++ > 0)
+    return refuse (check, 400, "more than one Content-Type");
   return TRUE;
 }
 

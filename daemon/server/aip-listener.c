@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define ACCEPTS_PER_TURN 64
+#define WARNING_INTERVAL (10 * G_TIME_SPAN_SECOND)
 #define REST (100 * G_TIME_SPAN_MILLISECOND)
 
 struct _AipListener
@@ -19,6 +20,7 @@ struct _AipListener
   int reserve; /* (owned): given up to answer one client when descriptors run out; -1: given up */
   AipWatch watch;
   AipTimer rest;
+  gint64 next_warning; /* monotonic µs */
   AipListenerAdmit admit;
   AipListenerFunc accepted;
   void *listener_data;
@@ -84,6 +86,17 @@ take (AipListener *self, int fd)
 }
 
 static void
+warn (AipListener *self, int reason)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  if (now < self->next_warning)
+    return;
+  self->next_warning = now + WARNING_INTERVAL;
+  g_warning ("cannot accept a connection: %s", g_strerror (reason));
+}
+
+static void
 watch_cb (AipWatch *watch, AipIo ready, void *user_data)
 {
   AipListener *self = user_data;
@@ -102,7 +115,7 @@ watch_cb (AipWatch *watch, AipIo ready, void *user_data)
         return;
       if (reason == EINTR || reason == ECONNABORTED)
         continue;
-      g_warning ("cannot accept a connection: %s", g_strerror (reason));
+      warn (self, reason);
       if (reason == EMFILE || reason == ENFILE)
         turn_away_with_reserve (self);
       aip_watch_set (&self->watch, AIP_IO_NONE);

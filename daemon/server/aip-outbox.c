@@ -56,7 +56,8 @@ aip_outbox_head (AipOutbox *self,
   g_string_append (out, "HTTP/1.1 ");
   append_number (out, status, 10);
   g_string_append_c (out, ' ');
-  g_string_append (out, soup_status_get_phrase (status));
+  /* libsoup does not know it (RFC 6585). */
+  g_string_append (out, status == 431 ? "Request Header Fields Too Large" : soup_status_get_phrase (status));
   g_string_append_len (out, "\r\n", 2);
   g_string_append_len (out, headers->str, headers->len);
   if (framing == AIP_OUTBOX_LENGTH || framing == AIP_OUTBOX_LENGTH_ONLY)

@@ -26,7 +26,7 @@ static const struct
   { "chat/completions", { .answers_json = TRUE, .needs_model = TRUE, .has_end_mark = TRUE } },
   { "completions", { .answers_json = TRUE, .needs_model = TRUE, .has_end_mark = TRUE } },
   { "embeddings", { .answers_json = TRUE, .needs_model = TRUE } },
-  { "responses", { .answers_json = TRUE, .needs_model = FALSE } },
+  { "responses", { .answers_json = TRUE, .has_end_mark = TRUE } },
   { "moderations", { .answers_json = TRUE, .needs_model = FALSE } },
   { "images/generations", { .answers_json = TRUE, .needs_model = FALSE } },
   { "audio/speech", { .needs_model = TRUE } },

@@ -25,6 +25,7 @@ struct _AipServer
   GPtrArray *endpoints;         /* of char * */
   GPtrArray *socket_files;      /* of char *: to be removed at the end */
   GTlsCertificate *certificate; /* (nullable) */
+  gboolean exposed;             /* other machines can reach it */
 
   guint trim_source;
   guint64 trimmed_at; /* how many requests there had been */
@@ -143,6 +144,7 @@ spread (AipServer *self, int fd, GError **error)
 {
   GTlsCertificate *certificate = aip_sockets_is_unix (fd) ? NULL : self->certificate;
 
+  self->exposed = self->exposed || aip_sockets_is_exposed (fd);
   g_ptr_array_add (self->endpoints, aip_sockets_describe (fd, certificate != NULL));
   for (guint i = 1; i < self->workers->len; i++)
     {
@@ -216,11 +218,33 @@ aip_server_adopt_sockets (AipServer *self, const AipConfig *config, int first, g
     {
       int fd = first + (int) i;
 
+      if (!aip_sockets_check (fd, error))
+        return FALSE;
+      if (!config->server.require_token && aip_sockets_is_exposed (fd))
+        {
+          g_set_error (
+              error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG,
+              "other machines can reach the socket that was passed in, and `require-token` is false: "
+              "anybody could use the keys; set it to true, or listen on the loopback alone");
+          return FALSE;
+        }
       fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK);
       if (!spread (self, fd, error))
         return FALSE;
     }
   return TRUE;
+}
+
+/**
+ * aip_server_is_exposed:
+ * @self: a server that listens
+ *
+ * Returns: whether other machines can reach it, so that it must not do without tokens
+ */
+gboolean
+aip_server_is_exposed (AipServer *self)
+{
+  return self->exposed;
 }
 
 /**
@@ -243,18 +267,6 @@ aip_server_get_endpoints (AipServer *self)
 }
 
 /**
- * aip_server_get_counters:
- * @self: a server
- *
- * Returns: (transfer none): what it counts
- */
-AipCounters *
-aip_server_get_counters (AipServer *self)
-{
-  return self->shared.counters;
-}
-
-/**
  * aip_server_set_snapshot:
  * @self: a server
  * @snapshot: (transfer none): what new requests are served by from now on
@@ -265,6 +277,24 @@ aip_server_set_snapshot (AipServer *self, AipSnapshot *snapshot)
   g_atomic_int_set (&self->shared.max_connections, (int) snapshot->config->server.max_connections);
   for (guint i = 0; i < self->workers->len; i++)
     aip_worker_post_snapshot (g_ptr_array_index (self->workers, i), snapshot);
+}
+
+/**
+ * aip_server_check_workers:
+ * @self: a server
+ *
+ * Asks each worker for a sign of life, to be there at the next call.
+ *
+ * Returns: whether each has answered the call before
+ */
+gboolean
+aip_server_check_workers (AipServer *self)
+{
+  gboolean alive = TRUE;
+
+  for (guint i = 0; i < self->workers->len; i++)
+    alive = aip_worker_post_check (g_ptr_array_index (self->workers, i)) && alive;
+  return alive;
 }
 
 /* --- the end --- */

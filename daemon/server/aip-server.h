@@ -18,10 +18,11 @@ void aip_server_free (AipServer *self);
 gboolean aip_server_listen (AipServer *self, const AipConfig *config, GError **error);
 gboolean
 aip_server_adopt_sockets (AipServer *self, const AipConfig *config, int first, guint n, GError **error);
+gboolean aip_server_is_exposed (AipServer *self);
 char **aip_server_get_endpoints (AipServer *self);
 void aip_server_set_snapshot (AipServer *self, AipSnapshot *snapshot);
+gboolean aip_server_check_workers (AipServer *self);
 void aip_server_drain (AipServer *self, guint64 limit_ms, AipServerFunc drained, void *user_data);
-AipCounters *aip_server_get_counters (AipServer *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipServer, aip_server_free)
 

@@ -86,6 +86,8 @@ is_taken (const struct sockaddr *address, socklen_t length)
   if (fd < 0)
     return FALSE;
   setsockopt (fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  if (address->sa_family == AF_INET6)
+    setsockopt (fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on);
   taken = bind (fd, address, length) < 0 && errno == EADDRINUSE;
   close (fd);
   return taken;
@@ -157,6 +159,51 @@ aip_sockets_is_unix (int fd)
 
   getsockname (fd, (struct sockaddr *) &native, &length);
   return native.ss_family == AF_UNIX;
+}
+
+/**
+ * aip_sockets_is_exposed:
+ * @fd: a socket
+ *
+ * Returns: whether other machines can reach it
+ */
+gboolean
+aip_sockets_is_exposed (int fd)
+{
+  struct sockaddr_storage native = { 0 };
+  socklen_t length = sizeof native;
+  g_autoptr (GSocketAddress) address = NULL;
+
+  getsockname (fd, (struct sockaddr *) &native, &length);
+  address = g_socket_address_new_from_native (&native, length);
+  return address != NULL && !G_IS_UNIX_SOCKET_ADDRESS (address) && !aip_config_is_loopback (address);
+}
+
+static int
+get_option (int fd, int name)
+{
+  int value = -1;
+  socklen_t length = sizeof value;
+
+  return getsockopt (fd, SOL_SOCKET, name, &value, &length) == 0 ? value : -1;
+}
+
+/**
+ * aip_sockets_check:
+ * @fd: a descriptor from the service manager
+ * @error: return location for an AIP_ERROR_INVALID_CONFIG
+ *
+ * Returns: whether connections can be accepted on it
+ */
+gboolean
+aip_sockets_check (int fd, GError **error)
+{
+  if (get_option (fd, SO_TYPE) == SOCK_STREAM && get_option (fd, SO_ACCEPTCONN) == 1)
+    return TRUE;
+  g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG,
+               "descriptor %d, passed in by LISTEN_FDS, is no listening stream socket: check the socket unit",
+               fd);
+  return FALSE;
 }
 
 /**

@@ -8,13 +8,17 @@
 #include <unistd.h>
 
 static void tls_update (AipTransport *self);
+static void begin_handshake (AipTransport *self);
 
 static void
 ready_cb (AipWatch *watch, AipIo ready, void *user_data)
 {
   AipTransport *self = user_data;
 
-  self->func (self, ready, self->user_data);
+  if (self->silent && (ready & AIP_IO_IN))
+    begin_handshake (self);
+  else
+    self->func (self, ready, self->user_data);
 }
 
 static gboolean
@@ -75,8 +79,13 @@ tls_update (AipTransport *self)
 {
   AipIo wanted = self->shaking_hands ? AIP_IO_NONE : self->wanted;
 
+  if (self->silent)
+    return;
+
   source_set (self, &self->tls_in, (wanted & AIP_IO_IN) != 0, create_in);
   source_set (self, &self->tls_out, (wanted & AIP_IO_OUT) != 0, create_out);
+  /* The streams do not tell that a client has left while nothing is to be read. */
+  aip_watch_set (&self->watch, (wanted & AIP_IO_HUP) != 0 ? AIP_IO_HUP : AIP_IO_NONE);
 }
 
 static void
@@ -116,6 +125,17 @@ stream_of_fd (int fd)
   return G_IO_STREAM (g_socket_connection_factory_create_connection (socket));
 }
 
+/* A handshake takes a thread, so nobody gets one for a mere connection. */
+static void
+begin_handshake (AipTransport *self)
+{
+  aip_watch_set (&self->watch, AIP_IO_NONE);
+  self->silent = FALSE;
+  self->cancellable = g_cancellable_new ();
+  g_tls_connection_handshake_async (G_TLS_CONNECTION (self->tls), G_PRIORITY_DEFAULT, self->cancellable,
+                                    handshake_cb, self);
+}
+
 static void
 start_tls (AipTransport *self, GTlsCertificate *certificate)
 {
@@ -132,9 +152,8 @@ start_tls (AipTransport *self, GTlsCertificate *certificate)
       return;
     }
   self->shaking_hands = TRUE;
-  self->cancellable = g_cancellable_new ();
-  g_tls_connection_handshake_async (G_TLS_CONNECTION (self->tls), G_PRIORITY_DEFAULT, self->cancellable,
-                                    handshake_cb, self);
+  self->silent = TRUE;
+  aip_watch_set (&self->watch, AIP_IO_IN);
 }
 
 /**
@@ -260,6 +279,7 @@ aip_transport_shutdown_write (AipTransport *self)
 static void
 clear_sources (AipTransport *self)
 {
+  self->silent = FALSE;
   self->wanted = AIP_IO_NONE;
   if (self->cancellable != NULL)
     g_cancellable_cancel (self->cancellable);

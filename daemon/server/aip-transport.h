@@ -21,6 +21,7 @@ struct _AipTransport
   AipIo wanted;
   GIOStream *tls; /* (nullable) */
   gboolean shaking_hands;
+  gboolean silent;           /* TLS, and the client has not said anything */
   GCancellable *cancellable; /* (nullable): of the TLS handshake */
   GSource *tls_in;           /* (nullable) */
   GSource *tls_out;          /* (nullable) */

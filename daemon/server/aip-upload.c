@@ -20,6 +20,12 @@ aip_upload_push (AipUpload *self, const char *data, gsize length)
 {
   if (self->queue == NULL)
     self->queue = g_byte_array_new ();
+  /* A queue that never runs empty must not keep what was taken. */
+  if (self->taken >= ROOM / 2)
+    {
+      g_byte_array_remove_range (self->queue, 0, (guint) self->taken);
+      self->taken = 0;
+    }
   g_byte_array_append (self->queue, (const guint8 *) data, length);
   return aip_upload_has_room (self);
 }

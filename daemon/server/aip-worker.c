@@ -34,6 +34,7 @@ struct _AipWorker
   GPtrArray *listeners;
   GArray *waits; /* of Wait */
   GRand *random;
+  int unanswered; /* atomic: checks that the thread has not seen yet */
 };
 
 /* --- connections --- */
@@ -50,7 +51,8 @@ refuse_cb (AipConnection *connection, guint status, const char *message, void *u
   g_autoptr (GString) headers = g_string_new (NULL);
   AipFailure failure = { .status = status, .code = "request_refused", .message = message };
 
-  aip_worker_count (user_data, AIP_COUNT_REQUESTS, 1);
+  if (!aip_connection_has_request (connection))
+    aip_worker_count (user_data, AIP_COUNT_REQUESTS, 1);
   aip_worker_count (user_data, AIP_COUNT_REFUSED, 1);
   aip_reply_failure (connection, AIP_PROTOCOL_OPENAI, &failure, headers);
 }
@@ -316,6 +318,34 @@ void
 aip_worker_post_drain (AipWorker *self)
 {
   post (self, drain_cb, (Post){ 0 });
+}
+
+static gboolean
+check_cb (gpointer data)
+{
+  g_atomic_int_set (&((Post *) data)->worker->unanswered, 0);
+  return G_SOURCE_REMOVE;
+}
+
+/**
+ * aip_worker_post_check:
+ * @self: a worker
+ *
+ * Asks its thread for a sign of life. From any thread.
+ *
+ * Returns: whether the last call was answered
+ */
+gboolean
+aip_worker_post_check (AipWorker *self)
+{
+  gboolean answered = g_atomic_int_get (&self->unanswered) == 0;
+
+  if (answered)
+    {
+      g_atomic_int_set (&self->unanswered, 1);
+      post (self, check_cb, (Post){ 0 });
+    }
+  return answered;
 }
 
 /* --- what its exchanges need --- */

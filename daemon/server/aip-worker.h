@@ -34,6 +34,7 @@ AipWorker *aip_worker_new (guint index, AipWorkerShared *shared, AipSnapshot *sn
 void aip_worker_post_listen (AipWorker *self, int fd, GTlsCertificate *certificate);
 void aip_worker_post_snapshot (AipWorker *self, AipSnapshot *snapshot);
 void aip_worker_post_drain (AipWorker *self);
+gboolean aip_worker_post_check (AipWorker *self);
 void aip_worker_join (AipWorker *self);
 
 AipLoop *aip_worker_get_loop (AipWorker *self);

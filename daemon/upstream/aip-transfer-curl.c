@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#define MAX_TRAILERS (64 * 1024)
+
 /*
  * A transfer that travels by libcurl.
  *
@@ -30,6 +32,7 @@ struct _AipTransferCurl
 
   gboolean head_only;
   gboolean head_told;
+  gsize trailers; /* bytes of them */
   gboolean receive_paused;
   gboolean send_paused;
   gboolean sent_again;
@@ -263,7 +266,11 @@ aip_transfer_curl_header_cb (char *data, size_t size, size_t n, void *user_data)
   if (self->base.closed)
     return CURL_WRITEFUNC_ERROR;
   if (self->head_told)
-    return length;
+    {
+      /* Libcurl keeps what it reads here, whether anybody wants it or not. */
+      self->trailers += length;
+      return self->trailers <= MAX_TRAILERS ? length : CURL_WRITEFUNC_ERROR;
+    }
 
   switch (aip_answer_head_add_line (head, data, length))
     {

@@ -64,7 +64,7 @@ static const Row rows[] = {
   { "POST", "/v1/completions", "forward completions json needs-model end-mark" },
   { "POST", "/v1/embeddings", "forward embeddings json needs-model" },
   { "POST", "/embeddings", "forward embeddings json needs-model" },
-  { "POST", "/v1/responses", "forward responses json" },
+  { "POST", "/v1/responses", "forward responses json end-mark" },
   { "GET", "/v1/responses/resp_1", "forward responses/resp_1" },
   { "DELETE", "/v1/responses/resp_1", "forward responses/resp_1" },
   { "POST", "/v1/moderations", "forward moderations json" },
