@@ -62,8 +62,9 @@ typedef struct
 
 AipConnection *aip_connection_new (AipConnectionOwner *owner, int fd, GTlsCertificate *certificate);
 void aip_connection_set_funcs (AipConnection *self, const AipConnectionFuncs *funcs, void *user_data);
-const AipConnectionOwner *aip_connection_get_owner (AipConnection *self);
 
+void aip_connection_expect_upgrade (AipConnection *self);
+void aip_connection_upgrade (AipConnection *self, const char *protocol, const GString *headers);
 void aip_connection_resume_body (AipConnection *self);
 void aip_connection_send_head (AipConnection *self, guint status, const GString *headers, gint64 length);
 void aip_connection_send_body (AipConnection *self, const char *data, gsize length);

@@ -152,5 +152,7 @@ aip_routes_find (const char *method, const char *path)
     return (AipRoute){ .kind = AIP_ROUTE_MODELS, .endpoint = endpoint };
   if (g_str_has_prefix (endpoint, "models/") && reads)
     return (AipRoute){ .kind = AIP_ROUTE_MODEL, .endpoint = endpoint + strlen ("models/") };
+  if (g_str_equal (endpoint, "realtime") && reads)
+    return (AipRoute){ .kind = AIP_ROUTE_REALTIME, .endpoint = endpoint };
   return find_json (method, endpoint);
 }
