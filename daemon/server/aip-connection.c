@@ -322,7 +322,7 @@ aip_connection_end (AipConnection *self, gboolean whole)
 
 /**
  * aip_connection_expect_upgrade:
- * @self: a connection, from within the owner's function `request`
+ * @self: a connection whose request was not answered yet
  *
  * What the client sends behind this request waits for aip_connection_upgrade (); the connection closes
  * after any other answer.

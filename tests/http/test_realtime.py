@@ -28,6 +28,8 @@ CONFIG = (
     "[mapping odd]\ntarget=fake-model\n"
 )
 MIB = 1 << 20
+# What AddressSanitizer keeps of freed memory is none of the daemon's.
+DAEMON = {"env": {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1"}}
 
 
 def upgrade(**changes):
