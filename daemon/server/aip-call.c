@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/aip-error.h"
+#include "server/aip-query.h"
 
 #define MAX_MODEL_LENGTH 256
 
@@ -94,6 +95,28 @@ aip_call_parse (AipCall *self, GBytes *body, const AipRoute *route, GError **err
   self->model_member = members[0];
   self->stream_member = members[1];
   return take_model (self, text, route, error) && take_stream (self, route, error);
+}
+
+/**
+ * aip_call_parse_query:
+ * @self: zeroed memory of the caller's
+ * @query: (nullable): of a request that names its model there, or names none
+ * @error: return location for an AIP_ERROR_INVALID_ARGUMENT, as with aip_call_parse ()
+ *
+ * Returns: whether every server finds the same model in it
+ */
+gboolean
+aip_call_parse_query (AipCall *self, const char *query, GError **error)
+{
+  guint n_models;
+
+  self->model = aip_query_dup_value (query, "model", &n_models);
+  if (n_models == 0 || (n_models == 1 && self->model != NULL && is_model_name (self->model)))
+    return TRUE;
+  g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
+               "model: in the query it has to be there once, with 1 to %d printable characters",
+               MAX_MODEL_LENGTH);
+  return FALSE;
 }
 
 static GBytes *

@@ -18,6 +18,8 @@
  *    └──────────────────────────────────────────────────── all is sent, keep alive
  *                                                                       │ else
  *                                        CLOSED <──── LINGERING <───────┘
+ *
+ * UPGRADED comes out of ANSWERING and goes back there when the other protocol has ended.
  */
 typedef enum
 {
@@ -25,6 +27,7 @@ typedef enum
   HEAD,
   BODY,
   ANSWERING,
+  UPGRADED,
   LINGERING,
   CLOSED,
 } State;
@@ -62,8 +65,9 @@ struct _AipConnection
   gboolean answer_ended;
   gboolean was_full;
   gboolean keep_alive;
-  gboolean broken; /* nothing but a reset tells the client that the answer is not whole */
-  gsize lingered;  /* bytes thrown away */
+  gboolean may_upgrade; /* what comes behind this request may be of another protocol */
+  gboolean broken;      /* nothing but a reset tells the client that the answer is not whole */
+  gsize lingered;       /* bytes thrown away */
 
   const AipConnectionFuncs *funcs; /* (nullable) */
   void *funcs_data;
@@ -73,6 +77,12 @@ static void consume (AipConnection *self, const char *data, gsize length);
 
 /* --- what to wait for --- */
 
+static gboolean
+is_paused (const AipConnection *self)
+{
+  return (self->state == BODY || self->state == UPGRADED) && self->body_paused;
+}
+
 static void
 update_wanted (AipConnection *self)
 {
@@ -81,11 +91,8 @@ update_wanted (AipConnection *self)
   if (self->state == CLOSED)
     return;
   /* Bytes nobody can take now stay in the kernel, but the client's leaving is noticed. */
-  if (self->state == BODY && self->body_paused)
-    wanted = AIP_IO_HUP;
-  else if (self->state == LINGERING && self->lingered > LINGER_BYTES)
-    wanted = AIP_IO_HUP;
-  else if (self->state == ANSWERING && self->pending != NULL && self->pending->len > 0)
+  if (is_paused (self) || (self->state == LINGERING && self->lingered > LINGER_BYTES) ||
+      (self->state == ANSWERING && self->pending != NULL && self->pending->len > 0))
     wanted = AIP_IO_HUP;
   if (aip_outbox_is_blocked (&self->outbox))
     wanted |= AIP_IO_OUT;
@@ -156,7 +163,7 @@ refuse (AipConnection *self, guint status, const char *message)
   if (begun)
     aip_connection_close (self);
   else
-    self->owner->refuse (self, status, message, self->owner->user_data);
+    self->owner->refuse (self, self->head != NULL, status, message, self->owner->user_data);
 }
 
 /* --- the way out --- */
@@ -166,6 +173,7 @@ begin_lingering (AipConnection *self)
 {
   /* Closing while the client still sends would reset the connection and may destroy the answer on its way. */
   self->state = LINGERING;
+  g_clear_pointer (&self->pending, g_byte_array_unref);
   aip_transport_shutdown_write (&self->transport);
   aip_timer_disarm (&self->in_timer);
   aip_timer_arm (&self->in_timer, LINGER_TIMEOUT);
@@ -213,7 +221,7 @@ all_sent (AipConnection *self)
       aip_transport_reset (&self->transport);
       become_closed (self);
     }
-  else if (self->body_complete)
+  else if (self->body_complete && !self->may_upgrade)
     aip_connection_close (self);
   else
     begin_lingering (self);
@@ -223,23 +231,14 @@ static void
 flush_cb (AipIdle *idle, void *user_data)
 {
   AipConnection *self = user_data;
+  AipOutboxResult result = aip_outbox_send (&self->outbox, &self->transport);
 
-  switch (aip_outbox_send (&self->outbox, &self->transport))
-    {
-    case AIP_OUTBOX_SENT:
-      all_sent (self);
-      break;
-    case AIP_OUTBOX_PARTLY:
-      aip_timer_arm (&self->out_timer, WRITE_STALL_TIMEOUT);
-      break;
-    case AIP_OUTBOX_BLOCKED:
-      if (!aip_timer_is_armed (&self->out_timer))
-        aip_timer_arm (&self->out_timer, WRITE_STALL_TIMEOUT);
-      break;
-    case AIP_OUTBOX_FAILED:
-      aip_connection_close (self);
-      break;
-    }
+  if (result == AIP_OUTBOX_SENT)
+    all_sent (self);
+  else if (result == AIP_OUTBOX_FAILED)
+    aip_connection_close (self);
+  else if (result == AIP_OUTBOX_PARTLY || !aip_timer_is_armed (&self->out_timer))
+    aip_timer_arm (&self->out_timer, WRITE_STALL_TIMEOUT);
   update_wanted (self);
 }
 
@@ -315,8 +314,43 @@ aip_connection_end (AipConnection *self, gboolean whole)
   self->broken = !whole && self->outbox.framing == AIP_OUTBOX_UNTIL_CLOSE;
   if (!whole || !aip_outbox_end (&self->outbox))
     self->keep_alive = FALSE;
-  if (self->state == BODY)
+  if (self->state == BODY || self->state == UPGRADED)
     self->state = ANSWERING;
+  aip_idle_queue (&self->flush);
+}
+
+/**
+ * aip_connection_expect_upgrade:
+ * @self: a connection whose request was not answered yet
+ *
+ * What the client sends behind this request waits for aip_connection_upgrade (); the connection closes
+ * after any other answer.
+ */
+void
+aip_connection_expect_upgrade (AipConnection *self)
+{
+  self->may_upgrade = TRUE;
+  self->keep_alive = FALSE;
+}
+
+/**
+ * aip_connection_upgrade:
+ * @self: a connection that expects it and whose request, which has no body, was not answered
+ * @protocol: what is spoken from now on
+ * @headers: whole lines, as for aip_connection_send_head ()
+ *
+ * Answers 101 and leaves HTTP: `body` is given what comes, from aip_connection_resume_body () on, and
+ * aip_connection_send_body () sends what it is given, as it is. aip_connection_end () ends it.
+ */
+void
+aip_connection_upgrade (AipConnection *self, const char *protocol, const GString *headers)
+{
+  g_return_if_fail (self->may_upgrade && self->state == ANSWERING && !self->answer_begun);
+
+  self->state = UPGRADED;
+  self->body_paused = TRUE;
+  self->answer_begun = TRUE;
+  aip_outbox_upgrade (&self->outbox, protocol, headers);
   aip_idle_queue (&self->flush);
 }
 
@@ -479,6 +513,9 @@ consume_some (AipConnection *self, const char *data, gsize length)
     case BODY:
       aip_timer_arm (&self->in_timer, BODY_STALL_TIMEOUT);
       return self->head->chunked ? consume_chunk (self, data, length) : consume_counted (self, data, length);
+    case UPGRADED:
+      deliver (self, data, length);
+      return length;
     default:
       return length;
     }
@@ -490,16 +527,14 @@ consume (AipConnection *self, const char *data, gsize length)
 {
   while (length > 0 && self->state != CLOSED)
     {
-      gsize used;
-
-      if (self->state == ANSWERING || (self->state == BODY && self->body_paused))
+      if (self->state == ANSWERING || is_paused (self))
         {
           /* Nothing of a connection that closes after its answer is looked at. */
-          if (self->keep_alive || self->state == BODY)
+          if (self->keep_alive || self->may_upgrade || self->state == BODY)
             keep_pending (self, data, length);
           break;
         }
-      used = consume_some (self, data, length);
+      gsize used = consume_some (self, data, length);
       data += used;
       length -= used;
     }
@@ -512,7 +547,6 @@ read_some (AipConnection *self)
   char *scratch = self->owner->scratch;
   gsize had = 0;
   gsize room = self->owner->scratch_size;
-  gssize n;
 
   if (self->pending != NULL && self->state != ANSWERING)
     {
@@ -520,7 +554,7 @@ read_some (AipConnection *self)
       memcpy (scratch, self->pending->data, had);
     }
   room -= had;
-  n = aip_transport_read (&self->transport, scratch + had, room);
+  gssize n = aip_transport_read (&self->transport, scratch + had, room);
   if (n == AIP_TRANSPORT_AGAIN)
     return FALSE;
   if (n <= 0)
@@ -563,24 +597,14 @@ in_timer_cb (AipTimer *timer, void *user_data)
 {
   AipConnection *self = user_data;
 
-  switch (self->state)
-    {
-    case IDLE:
-    case LINGERING:
-      aip_connection_close (self);
-      break;
-    case HEAD:
-      refuse (self, 408, "the request's head did not come within 10 s");
-      break;
-    case BODY:
-      if (self->body_paused)
-        aip_timer_arm (&self->in_timer, BODY_STALL_TIMEOUT);
-      else
-        refuse (self, 408, "the request's body stalled for 30 s");
-      break;
-    default:
-      break;
-    }
+  if (self->state == IDLE || self->state == LINGERING)
+    aip_connection_close (self);
+  else if (self->state == HEAD)
+    refuse (self, 408, "the request's head did not come within 10 s");
+  else if (self->state == BODY && self->body_paused)
+    aip_timer_arm (&self->in_timer, BODY_STALL_TIMEOUT);
+  else if (self->state == BODY)
+    refuse (self, 408, "the request's body stalled for 30 s");
   update_wanted (self);
 }
 
@@ -591,12 +615,10 @@ in_timer_cb (AipTimer *timer, void *user_data)
 void
 aip_connection_resume_body (AipConnection *self)
 {
-  g_autoptr (GByteArray) pending = NULL;
-
-  if (!self->body_paused || self->state != BODY)
+  if (!is_paused (self))
     return;
   self->body_paused = FALSE;
-  pending = g_steal_pointer (&self->pending);
+  g_autoptr (GByteArray) pending = g_steal_pointer (&self->pending);
   if (pending != NULL)
     consume (self, (const char *) pending->data, pending->len);
   update_wanted (self);
@@ -643,18 +665,6 @@ aip_connection_set_funcs (AipConnection *self, const AipConnectionFuncs *funcs, 
 }
 
 /**
- * aip_connection_get_owner:
- * @self: a connection
- *
- * Returns: (transfer none): what was given when it was made
- */
-const AipConnectionOwner *
-aip_connection_get_owner (AipConnection *self)
-{
-  return self->owner;
-}
-
-/**
  * aip_connection_steal:
  * @self: a connection whose request was not answered
  *
@@ -670,18 +680,6 @@ aip_connection_steal (AipConnection *self)
   drop_funcs (self, FALSE);
   become_closed (self);
   return stream;
-}
-
-/**
- * aip_connection_has_request:
- * @self: a connection
- *
- * Returns: whether the head of a request is known
- */
-gboolean
-aip_connection_has_request (AipConnection *self)
-{
-  return self->head != NULL;
 }
 
 /**

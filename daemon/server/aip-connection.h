@@ -25,7 +25,8 @@ typedef struct _AipConnection AipConnection;
  * @draining: connections close as soon as they are idle
  * @request: a head has come; @head stays with the connection until the answer's end. The body follows.
  *   Must set functions with aip_connection_set_funcs (), steal the connection, or answer at once.
- * @refuse: answer with @status and @message, nothing else is wanted of this connection
+ * @refuse: answer with @status and @message, nothing else is wanted of this connection; @known: @request was
+ *   called for it
  * @closed: the connection goes; called once, the last call
  */
 typedef struct
@@ -36,7 +37,11 @@ typedef struct
   GString *spare;
   gboolean draining;
   void (*request) (AipConnection *connection, const AipHead *head, void *user_data);
-  void (*refuse) (AipConnection *connection, guint status, const char *message, void *user_data);
+  void (*refuse) (AipConnection *connection,
+                  gboolean known,
+                  guint status,
+                  const char *message,
+                  void *user_data);
   void (*closed) (AipConnection *connection, void *user_data);
   void *user_data;
 } AipConnectionOwner;
@@ -62,8 +67,9 @@ typedef struct
 
 AipConnection *aip_connection_new (AipConnectionOwner *owner, int fd, GTlsCertificate *certificate);
 void aip_connection_set_funcs (AipConnection *self, const AipConnectionFuncs *funcs, void *user_data);
-const AipConnectionOwner *aip_connection_get_owner (AipConnection *self);
 
+void aip_connection_expect_upgrade (AipConnection *self);
+void aip_connection_upgrade (AipConnection *self, const char *protocol, const GString *headers);
 void aip_connection_resume_body (AipConnection *self);
 void aip_connection_send_head (AipConnection *self, guint status, const GString *headers, gint64 length);
 void aip_connection_send_body (AipConnection *self, const char *data, gsize length);
@@ -71,7 +77,6 @@ void aip_connection_end (AipConnection *self, gboolean whole);
 gboolean aip_connection_has_room (AipConnection *self);
 void aip_connection_close (AipConnection *self);
 GIOStream *aip_connection_steal (AipConnection *self);
-gboolean aip_connection_has_request (AipConnection *self);
 gboolean aip_connection_is_idle (AipConnection *self);
 
 G_END_DECLS

@@ -7,7 +7,9 @@
 #include "server/aip-call.h"
 #include "server/aip-exchange.h"
 #include "server/aip-routes.h"
+#include "server/aip-short-answer.h"
 #include "server/aip-upload.h"
+#include "upstream/aip-tunnel.h"
 #include "upstream/aip-upstream.h"
 #include "wire/aip-usage-scan.h"
 
@@ -63,6 +65,7 @@ typedef struct
   GArray *plan;    /* (nullable) of AipCandidate */
   guint attempt;
   AipTransfer *transfer; /* (nullable) */
+  AipTunnel *tunnel;     /* (nullable) */
 
   guint status; /* of the answer; 0: none yet */
   gboolean answered_here;
@@ -72,6 +75,8 @@ typedef struct
   AipTimer models_timer;
   AipAnswer answer;
   AipUsageScan scan;
+  GString *answer_head; /* (nullable): for a tunnel's client; so is the next */
+  AipShortAnswer short_answer;
 } AipExchange;
 
 void aip_exchange_advance (AipExchange *self);
@@ -87,6 +92,12 @@ void aip_exchange_add_cors (AipExchange *self, GString *headers);
 AipOutcome aip_exchange_list_models (AipExchange *self);
 
 AipOutcome aip_exchange_attempt (AipExchange *self);
+const AipCandidate *aip_exchange_get_candidate (const AipExchange *self);
+void aip_exchange_add_proxy_headers (AipExchange *self, GString *headers);
+gboolean aip_exchange_may_try_next (const AipExchange *self, AipFault fault);
+void aip_exchange_refuse_fault (AipExchange *self, AipFault fault, const char *reason);
+
+AipOutcome aip_exchange_tunnel (AipExchange *self);
 
 AipOutcome aip_exchange_control (AipExchange *self);
 

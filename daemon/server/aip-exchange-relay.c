@@ -5,12 +5,19 @@
 
 #include "server/aip-exchange-private.h"
 #include "server/aip-forward-headers.h"
+#include "server/aip-query.h"
 #include "server/aip-reply.h"
 
 /* One attempt after the other until an answer begins, and its way back to the client. */
 
-static const AipCandidate *
-current (const AipExchange *self)
+/**
+ * aip_exchange_get_candidate:
+ * @self: an exchange with a plan
+ *
+ * Returns: (transfer none): whom it tries now
+ */
+const AipCandidate *
+aip_exchange_get_candidate (const AipExchange *self)
 {
   return &g_array_index (self->plan, AipCandidate, self->attempt);
 }
@@ -21,10 +28,17 @@ add_number (GString *headers, const char *name, gint64 number)
   g_string_append_printf (headers, "%s: %" G_GINT64_FORMAT "\r\n", name, number);
 }
 
-static void
-add_proxy_headers (AipExchange *self, GString *headers)
+/**
+ * aip_exchange_add_proxy_headers:
+ * @self: an exchange with a plan
+ * @headers: lines of headers, added to
+ *
+ * Tells the client who has served it.
+ */
+void
+aip_exchange_add_proxy_headers (AipExchange *self, GString *headers)
 {
-  const AipCandidate *candidate = current (self);
+  const AipCandidate *candidate = aip_exchange_get_candidate (self);
 
   aip_reply_add_header (headers, "X-Proxy-Provider", candidate->provider->name);
   if (candidate->key != NULL)
@@ -43,22 +57,6 @@ is_event_stream (const AipHeaderView *type)
 
   return type != NULL && type->value_length >= sizeof name - 1 &&
          g_ascii_strncasecmp (type->value, name, sizeof name - 1) == 0;
-}
-
-static gint64
-length_of (const AipHeaderView *length)
-{
-  gint64 n = 0;
-
-  if (length == NULL || length->value_length == 0 || length->value_length > 18)
-    return -1;
-  for (gsize i = 0; i < length->value_length; i++)
-    {
-      if (!g_ascii_isdigit (length->value[i]))
-        return -1;
-      n = n * 10 + g_ascii_digit_value (length->value[i]);
-    }
-  return n;
 }
 
 /* Nothing at all is no answer of a model, whatever its status says. */
@@ -96,10 +94,10 @@ head_cb (AipTransfer *transfer, guint status, const AipHeaderView *headers, gsiz
   aip_usage_scan_init (&self->scan, self->route.protocol, self->event_stream);
 
   aip_forward_headers_back (out, headers, n_headers, self->request_id);
-  add_proxy_headers (self, out);
+  aip_exchange_add_proxy_headers (self, out);
   add_number (out, "X-Proxy-Overhead-Us", self->sent - self->begun + g_get_monotonic_time () - now);
   aip_answer_begin (&self->answer, self->connection, kind_of_answer (self, status, encoded), status, out,
-                    length_of (aip_header_views_find (headers, n_headers, "Content-Length")));
+                    aip_header_view_to_length (aip_header_views_find (headers, n_headers, "Content-Length")));
 }
 
 static gboolean
@@ -145,9 +143,16 @@ status_of_fault (AipFault fault)
     }
 }
 
-/* Nothing of the request has been sent, so that it costs nothing to send it elsewhere. */
-static gboolean
-may_try_next (const AipExchange *self, AipFault fault)
+/**
+ * aip_exchange_may_try_next:
+ * @self: an exchange with a plan
+ * @fault: why the current candidate did not answer
+ *
+ * Returns: whether there is another one, and nothing of the request has been sent, so that it costs nothing
+ * to send it there
+ */
+gboolean
+aip_exchange_may_try_next (const AipExchange *self, AipFault fault)
 {
   gboolean unsent = fault == AIP_FAULT_RESOLVE || fault == AIP_FAULT_CONNECT || fault == AIP_FAULT_TLS ||
                     fault == AIP_FAULT_CONNECT_TIMEOUT;
@@ -159,17 +164,29 @@ static void
 refuse (AipExchange *self, guint status, const char *code, const char *reason)
 {
   g_autofree char *message =
-      g_strdup_printf ("Provider `%s` failed: %s", current (self)->provider->name, reason);
+      g_strdup_printf ("Provider `%s` failed: %s", aip_exchange_get_candidate (self)->provider->name, reason);
 
   aip_exchange_refuse (self, &(AipFailure){ .status = status, .code = code, .message = message });
+}
+
+/**
+ * aip_exchange_refuse_fault:
+ * @self: an exchange that was not answered
+ * @fault: why the current candidate has failed
+ * @reason: the same for people
+ */
+void
+aip_exchange_refuse_fault (AipExchange *self, AipFault fault, const char *reason)
+{
+  refuse (self, status_of_fault (fault), aip_fault_to_string (fault), reason);
 }
 
 /* A stream that breaks off says so in the client's own protocol; all else breaks the transfer. */
 static void
 break_off (AipExchange *self, AipFault fault, const char *reason)
 {
-  g_autofree char *message =
-      g_strdup_printf ("The answer of provider `%s` broke off: %s", current (self)->provider->name, reason);
+  g_autofree char *message = g_strdup_printf ("The answer of provider `%s` broke off: %s",
+                                              aip_exchange_get_candidate (self)->provider->name, reason);
   AipFailure failure = { .status = status_of_fault (fault),
                          .code = aip_fault_to_string (fault),
                          .message = message };
@@ -201,7 +218,7 @@ done_cb (AipTransfer *transfer, const AipTransferResult *result, void *user_data
   gboolean begun = aip_answer_has_begun (&self->answer);
 
   self->transfer = NULL;
-  if (!begun && may_try_next (self, result->fault))
+  if (!begun && aip_exchange_may_try_next (self, result->fault))
     {
       aip_answer_clear (&self->answer);
       self->step = AIP_STEP_ATTEMPT;
@@ -216,7 +233,7 @@ done_cb (AipTransfer *transfer, const AipTransferResult *result, void *user_data
   else if (begun)
     break_off (self, result->fault, result->message);
   else
-    refuse (self, status_of_fault (result->fault), aip_fault_to_string (result->fault), result->message);
+    aip_exchange_refuse_fault (self, result->fault, result->message);
   self->step = AIP_STEP_RELAY;
   aip_exchange_advance (self);
 }
@@ -230,26 +247,6 @@ static const AipTransferFuncs transfer_funcs = {
 
 /* --- the request --- */
 
-/* A key in the query is a credential of the client's. */
-static char *
-dup_query (const char *query)
-{
-  g_auto (GStrv) parts = query != NULL ? g_strsplit (query, "&", -1) : NULL;
-  g_autoptr (GString) kept = g_string_new (NULL);
-
-  for (gsize i = 0; parts != NULL && parts[i] != NULL; i++)
-    {
-      g_autofree char *plain = g_uri_unescape_string (parts[i], NULL);
-
-      if (plain == NULL || g_str_has_prefix (plain, "key="))
-        continue;
-      if (kept->len > 0)
-        g_string_append_c (kept, '&');
-      g_string_append (kept, parts[i]);
-    }
-  return kept->len > 0 ? g_string_free (g_steal_pointer (&kept), FALSE) : NULL;
-}
-
 static AipTransfer *
 start_internal (AipExchange *self, GBytes *body)
 {
@@ -261,7 +258,7 @@ static AipTransfer *
 start_external (AipExchange *self, const AipCandidate *candidate, GBytes *body)
 {
   const AipProviderConfig *provider = candidate->provider;
-  g_autofree char *query = dup_query (self->head->query);
+  g_autofree char *query = aip_query_render (self->head->query, NULL);
   g_autofree char *url =
       candidate->dialect->dup_url (provider->base_url, self->route.endpoint, query, candidate->model);
   AipHeaderLines lines;
@@ -296,14 +293,16 @@ start_external (AipExchange *self, const AipCandidate *candidate, GBytes *body)
  *
  * Sends the request to the plan's current candidate.
  *
- * Returns: AIP_OUTCOME_WAIT
+ * Returns: AIP_OUTCOME_WAIT, or AIP_OUTCOME_ANSWER when it was refused here
  */
 AipOutcome
 aip_exchange_attempt (AipExchange *self)
 {
-  const AipCandidate *candidate = current (self);
+  const AipCandidate *candidate = aip_exchange_get_candidate (self);
   g_autoptr (GBytes) body = NULL;
 
+  if (self->route.kind == AIP_ROUTE_REALTIME)
+    return aip_exchange_tunnel (self);
   if (self->call.body != NULL)
     body = aip_call_render (&self->call, &self->route, candidate->model);
   self->sent = g_get_monotonic_time ();

@@ -9,6 +9,7 @@
 #include "server/aip-exchange-private.h"
 #include "server/aip-reply.h"
 #include "server/aip-token.h"
+#include "server/aip-websocket.h"
 
 /* Nobody is known yet when the control plane's bodies are read. */
 #define MAX_CONTROL_BODY (64 * 1024)
@@ -51,6 +52,8 @@ exchange_free (AipExchange *self)
 {
   if (self->transfer != NULL)
     aip_transfer_cancel (self->transfer);
+  if (self->tunnel != NULL)
+    aip_tunnel_cancel (self->tunnel);
   if (self->waits_for_models)
     aip_worker_forget_wait (self->worker, self);
   aip_timer_disarm (&self->models_timer);
@@ -58,6 +61,9 @@ exchange_free (AipExchange *self)
   aip_call_clear (&self->call);
   aip_upload_clear (&self->upload);
   aip_answer_clear (&self->answer);
+  aip_short_answer_clear (&self->short_answer);
+  if (self->answer_head != NULL)
+    g_string_free (self->answer_head, TRUE);
   g_clear_pointer (&self->gathered, g_byte_array_unref);
   g_clear_pointer (&self->plan, g_array_unref);
   aip_snapshot_unref (self->snapshot);
@@ -129,6 +135,8 @@ aip_exchange_refuse (AipExchange *self, const AipFailure *failure)
   aip_reply_add_header (headers, "X-Request-Id", self->request_id);
   if (failure->status == 405)
     aip_reply_add_header (headers, "Allow", self->route.methods);
+  if (failure->status == 426)
+    g_string_append (headers, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n");
   aip_reply_failure (self->connection, self->route.protocol, failure, headers);
   g_string_free (headers, TRUE);
   return AIP_OUTCOME_ANSWER;
@@ -198,11 +206,13 @@ step_client (AipExchange *self)
 {
   g_autoptr (GError) error = NULL;
   const char *token = aip_token_find (self->head->headers);
+  gsize length = token != NULL ? strlen (token) : 0;
 
   if (self->route.kind == AIP_ROUTE_CONTROL)
     return AIP_OUTCOME_NEXT;
-  self->client =
-      aip_clients_authenticate (self->snapshot->clients, token, token != NULL ? strlen (token) : 0, &error);
+  if (token == NULL && self->route.kind == AIP_ROUTE_REALTIME)
+    token = aip_websocket_find_token (self->head, &length);
+  self->client = aip_clients_authenticate (self->snapshot->clients, token, length, &error);
   return self->client != NULL ? AIP_OUTCOME_NEXT : aip_exchange_refuse_error (self, error);
 }
 
@@ -230,6 +240,10 @@ refuse_size (AipExchange *self)
 static AipOutcome
 step_body (AipExchange *self)
 {
+  AipFailure failure;
+
+  if (self->route.kind == AIP_ROUTE_REALTIME && !aip_websocket_check_request (self->head, &failure))
+    return aip_exchange_refuse (self, &failure);
   if (self->head->content_length > 0 && (guint64) self->head->content_length > self->max_body)
     return refuse_size (self);
   if (self->route.json && !is_json (self->head))
@@ -250,6 +264,9 @@ step_peek (AipExchange *self)
 
   if (self->route.kind == AIP_ROUTE_CONTROL)
     return aip_exchange_control (self);
+  if (self->route.kind == AIP_ROUTE_REALTIME &&
+      !aip_call_parse_query (&self->call, self->head->query, &error))
+    return aip_exchange_refuse_error (self, error);
   if (self->route.kind != AIP_ROUTE_FORWARD || self->streams_up)
     return AIP_OUTCOME_NEXT;
   if (self->gathered == NULL && !self->route.json)
@@ -469,6 +486,8 @@ aip_exchange_begin (AipWorker *worker, AipConnection *connection, const AipHead 
   aip_worker_count (worker, AIP_COUNT_REQUESTS, 1);
   aip_worker_change (worker, AIP_GAUGE_ACTIVE_REQUESTS, 1);
   aip_connection_set_funcs (connection, &connection_funcs, self);
+  if (self->route.kind == AIP_ROUTE_REALTIME)
+    aip_connection_expect_upgrade (connection);
 
   go_on (self, step_guard (self));
   if (self->step == AIP_STEP_OVER)

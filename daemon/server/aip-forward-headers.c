@@ -160,6 +160,18 @@ aip_forward_headers_out (AipHeaderLines *lines,
 }
 
 /**
+ * aip_header_lines_add:
+ * @self: lines from aip_forward_headers_out ()
+ * @name: a header's name
+ * @value: its value
+ */
+void
+aip_header_lines_add (AipHeaderLines *self, const char *name, const char *value)
+{
+  g_ptr_array_insert (self->lines, (int) self->lines->len - 1, g_strconcat (name, ": ", value, NULL));
+}
+
+/**
  * aip_header_lines_clear:
  * @self: lines
  */
@@ -193,6 +205,28 @@ aip_header_views_find (const AipHeaderView *headers, gsize n_headers, const char
     if (headers[i].name_length == length && g_ascii_strncasecmp (headers[i].name, name, length) == 0)
       return &headers[i];
   return NULL;
+}
+
+/**
+ * aip_header_view_to_length:
+ * @length: (nullable): a Content-Length
+ *
+ * Returns: it, in bytes; -1 when it is missing or malformed
+ */
+gint64
+aip_header_view_to_length (const AipHeaderView *length)
+{
+  gint64 n = 0;
+
+  if (length == NULL || length->value_length == 0 || length->value_length > 18)
+    return -1;
+  for (gsize i = 0; i < length->value_length; i++)
+    {
+      if (!g_ascii_isdigit (length->value[i]))
+        return -1;
+      n = n * 10 + g_ascii_digit_value (length->value[i]);
+    }
+  return n;
 }
 
 /* What libcurl lets pass is not what every client does. */

@@ -19,6 +19,7 @@ void aip_forward_headers_out (AipHeaderLines *lines,
                               const AipHead *head,
                               const AipCandidate *candidate,
                               const char *request_id);
+void aip_header_lines_add (AipHeaderLines *self, const char *name, const char *value);
 void aip_header_lines_clear (AipHeaderLines *self);
 
 void aip_forward_headers_back (GString *out,
@@ -26,5 +27,6 @@ void aip_forward_headers_back (GString *out,
                                gsize n_headers,
                                const char *request_id);
 const AipHeaderView *aip_header_views_find (const AipHeaderView *headers, gsize n_headers, const char *name);
+gint64 aip_header_view_to_length (const AipHeaderView *length);
 
 G_END_DECLS

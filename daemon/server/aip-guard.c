@@ -183,7 +183,7 @@ is_plain_path (const char *path)
   const char *segment;
 
   if (decoded == NULL || strchr (decoded, '\\') != NULL || strstr (path, "//") != NULL ||
-      g_str_has_suffix (path, "/") || hides_letters (path))
+      hides_letters (path))
     return FALSE;
   for (const char *p = decoded; *p != '\0'; p++)
     if ((guchar) *p < 0x20 || *p == 0x7f || *p == '#' || *p == '?')

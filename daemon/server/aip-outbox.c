@@ -90,6 +90,21 @@ aip_outbox_connection (AipOutbox *self, gboolean keep_alive, gboolean old)
 }
 
 /**
+ * aip_outbox_upgrade:
+ * @self: an outbox
+ * @protocol: what is spoken behind this head
+ * @headers: whole lines of headers
+ *
+ * Leaves HTTP; all that follows is sent as it is.
+ */
+void
+aip_outbox_upgrade (AipOutbox *self, const char *protocol, const GString *headers)
+{
+  aip_outbox_head (self, 101, headers, AIP_OUTBOX_UNTIL_CLOSE, -1);
+  g_string_append_printf (self->bytes, "Connection: Upgrade\r\nUpgrade: %s\r\n\r\n", protocol);
+}
+
+/**
  * aip_outbox_continue:
  * @self: an outbox
  *

@@ -44,6 +44,7 @@ void aip_outbox_head (AipOutbox *self,
                       AipOutboxFraming framing,
                       gint64 length);
 void aip_outbox_connection (AipOutbox *self, gboolean keep_alive, gboolean old);
+void aip_outbox_upgrade (AipOutbox *self, const char *protocol, const GString *headers);
 void aip_outbox_continue (AipOutbox *self);
 void aip_outbox_body (AipOutbox *self, const char *data, gsize length);
 gboolean aip_outbox_end (AipOutbox *self);

@@ -98,16 +98,25 @@ find_control (const char *method, const char *path)
   return route;
 }
 
+/* A slash at the end is no other endpoint, and no way around what holds for this one. */
+static gboolean
+is_same (const char *endpoint, const char *known)
+{
+  gsize length = strlen (known);
+
+  return strncmp (endpoint, known, length) == 0 && endpoint[length + strspn (endpoint + length, "/")] == '\0';
+}
+
 static AipRoute
 find_json (const char *method, const char *endpoint)
 {
   AipRoute route = { .kind = AIP_ROUTE_FORWARD, .endpoint = endpoint };
-  gboolean implies_stream = g_str_equal (endpoint, "chat/completions/stream");
+  gboolean implies_stream = is_same (endpoint, "chat/completions/stream");
 
   if (implies_stream)
     route.endpoint = "chat/completions";
   for (gsize i = 0; i < G_N_ELEMENTS (json_routes); i++)
-    if (g_str_equal (route.endpoint, json_routes[i].endpoint))
+    if (is_same (route.endpoint, json_routes[i].endpoint))
       {
         const char *name = json_routes[i].endpoint;
 
@@ -152,5 +161,7 @@ aip_routes_find (const char *method, const char *path)
     return (AipRoute){ .kind = AIP_ROUTE_MODELS, .endpoint = endpoint };
   if (g_str_has_prefix (endpoint, "models/") && reads)
     return (AipRoute){ .kind = AIP_ROUTE_MODEL, .endpoint = endpoint + strlen ("models/") };
+  if (g_str_equal (endpoint, "realtime") && reads)
+    return (AipRoute){ .kind = AIP_ROUTE_REALTIME, .endpoint = endpoint };
   return find_json (method, endpoint);
 }

@@ -13,6 +13,7 @@ typedef enum
   AIP_ROUTE_MODELS,       /* the list of models, answered here */
   AIP_ROUTE_MODEL,        /* one model, answered here */
   AIP_ROUTE_FORWARD,      /* to a provider */
+  AIP_ROUTE_REALTIME,     /* to a provider, as a WebSocket */
 } AipRouteKind;
 
 /**

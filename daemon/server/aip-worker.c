@@ -46,12 +46,12 @@ request_cb (AipConnection *connection, const AipHead *head, void *user_data)
 }
 
 static void
-refuse_cb (AipConnection *connection, guint status, const char *message, void *user_data)
+refuse_cb (AipConnection *connection, gboolean known, guint status, const char *message, void *user_data)
 {
   g_autoptr (GString) headers = g_string_new (NULL);
   AipFailure failure = { .status = status, .code = "request_refused", .message = message };
 
-  if (!aip_connection_has_request (connection))
+  if (!known)
     aip_worker_count (user_data, AIP_COUNT_REQUESTS, 1);
   aip_worker_count (user_data, AIP_COUNT_REFUSED, 1);
   aip_reply_failure (connection, AIP_PROTOCOL_OPENAI, &failure, headers);

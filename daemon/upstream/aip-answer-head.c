@@ -147,8 +147,7 @@ parse_status (AipAnswerHead *self, const char *line, gsize length)
   self->status = (space[1] - '0') * 100 + (space[2] - '0') * 10 + (space[3] - '0');
   if (self->status < 100 || self->status > 599)
     return "its status is out of range";
-  /* Nobody asked for another protocol. */
-  if (self->status == 101)
+  if (self->status == 101 && !self->may_switch)
     return "it switches to another protocol";
   return NULL;
 }
@@ -156,7 +155,7 @@ parse_status (AipAnswerHead *self, const char *line, gsize length)
 static AipAnswerHeadState
 finish_head (AipAnswerHead *self)
 {
-  if (self->status < 200)
+  if (self->status < 200 && self->status != 101)
     {
       aip_answer_head_reset (self);
       self->begun = TRUE;

@@ -18,6 +18,7 @@ typedef enum
  * @views: (element-type AipHeaderView): its headers, into @text
  * @begun: something came, if only of a provisional answer
  * @framed: the end of the body is announced, judged by the headers alone
+ * @may_switch: "101" is a final answer, since an upgrade was asked for
  * @bad: (nullable): static text: what is wrong with it
  */
 typedef struct
@@ -27,6 +28,7 @@ typedef struct
   guint status;
   gboolean framed;
   gboolean begun;
+  gboolean may_switch;
   const char *bad;
 } AipAnswerHead;
 

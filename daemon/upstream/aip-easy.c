@@ -316,6 +316,27 @@ aip_easy_prepare (AipEasy *self, const AipTransferRequest *request)
 }
 
 /**
+ * aip_easy_prepare_tunnel:
+ * @self: an easy handle that was not used yet
+ * @request: where it shall connect to, and no more than that
+ *
+ * Returns: why libcurl does not take it, or CURLE_OK
+ */
+CURLcode
+aip_easy_prepare_tunnel (AipEasy *self, const AipTransferRequest *request)
+{
+  CURLcode code = curl_easy_setopt (self->handle, CURLOPT_URL, request->url);
+
+  if (code == CURLE_OK)
+    code = set_connection (self, request);
+  /* Only HTTP/1.1 can be left for another protocol. */
+  curl_easy_setopt (self->handle, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt (self->handle, CURLOPT_HTTPPROXYTUNNEL, 1L);
+  curl_easy_setopt (self->handle, CURLOPT_CONNECT_ONLY, 1L);
+  return code;
+}
+
+/**
  * aip_easy_set_fresh:
  * @self: an easy handle
  * @fresh: do not use a connection that was used before

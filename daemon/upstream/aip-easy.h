@@ -12,6 +12,7 @@ typedef struct _AipTransferCurl AipTransferCurl;
  * AipEasy: one easy handle of libcurl, configured once and used for one request after another. What
  * seldom differs between two requests is remembered and set only when it does.
  * @transfer: (nullable): whom it serves now
+ * @tunnel: (nullable): the same, when it only has to connect
  * @headers: of the current request; holds the key
  * @head: the current answer's head; here so that its memory is used again
  */
@@ -19,6 +20,7 @@ struct _AipEasy
 {
   CURL *handle;
   AipTransfer *transfer;
+  AipTunnel *tunnel;
   struct curl_slist *headers;
   AipAnswerHead head;
   char error[CURL_ERROR_SIZE];
@@ -35,6 +37,7 @@ AipEasy *aip_easy_new (AipUpstream *upstream);
 void aip_easy_free (AipEasy *self);
 AipEasy *aip_easy_from_handle (CURL *handle);
 CURLcode aip_easy_prepare (AipEasy *self, const AipTransferRequest *request);
+CURLcode aip_easy_prepare_tunnel (AipEasy *self, const AipTransferRequest *request);
 CURLcode aip_easy_set_fresh (AipEasy *self, gboolean fresh);
 void aip_easy_recycle (AipEasy *self);
 

@@ -4,6 +4,7 @@
 #include <curl/curl.h>
 
 #include "upstream/aip-transfer-private.h"
+#include "upstream/aip-tunnel.h"
 #include "upstream/aip-upstream.h"
 
 G_BEGIN_DECLS
@@ -21,6 +22,7 @@ struct _AipUpstream
   gboolean in_timeout;
 
   GQueue running; /* of AipTransfer */
+  GQueue tunnels; /* of AipTunnel */
   GPtrArray *easies;
   guint depth;     /* of libcurl on the stack: it must not be told to drop a handle then */
   GPtrArray *dead; /* cancelled in the meantime */
@@ -30,6 +32,8 @@ void aip_upstream_enter (AipUpstream *self);
 void aip_upstream_leave (AipUpstream *self);
 AipEasy *aip_upstream_take_easy (AipUpstream *self);
 void aip_upstream_return_easy (AipUpstream *self, AipEasy *easy);
+
+void aip_upstream_forget_socket (AipUpstream *self, int fd);
 
 curl_socket_t
 aip_upstream_open_socket_cb (void *user_data, curlsocktype purpose, struct curl_sockaddr *address);
@@ -43,6 +47,10 @@ AipTransfer *aip_transfer_curl_new (AipUpstream *upstream,
 void aip_transfer_curl_finish (AipTransfer *transfer, CURLcode code);
 void aip_transfer_curl_free (AipTransfer *transfer);
 gboolean aip_transfer_curl_is_held_up (AipTransfer *transfer);
+
+/* in aip-tunnel.c */
+void aip_tunnel_connected (AipTunnel *self, CURLcode code);
+void aip_tunnel_free (AipTunnel *self);
 
 /* in aip-transfer-builtin.c */
 AipTransfer *aip_transfer_builtin_new (AipUpstream *upstream,

@@ -143,15 +143,27 @@ aip_upstream_close_socket_cb (void *user_data, curl_socket_t fd)
   return close (fd);
 }
 
+/*
+ * aip_upstream_forget_socket:
+ * @self: an upstream
+ * @fd: a socket of libcurl's that somebody else watches from now on
+ */
+void
+aip_upstream_forget_socket (AipUpstream *self, int fd)
+{
+  g_hash_table_remove (self->sockets, GINT_TO_POINTER (fd));
+}
+
 /* Within TLS, and between the streams of HTTP/2, there is talk at any time. */
 static gboolean
 is_between_requests (AipSocket *socket, CURL *handle)
 {
+  const AipEasy *easy = aip_easy_from_handle (handle);
   const char *scheme = NULL;
 
   curl_easy_getinfo (handle, CURLINFO_SCHEME, &scheme);
-  return socket->connected && g_strcmp0 (scheme, "HTTP") == 0 &&
-         !aip_transfer_curl_is_held_up (aip_easy_from_handle (handle)->transfer);
+  return socket->connected && g_strcmp0 (scheme, "HTTP") == 0 && easy->tunnel == NULL &&
+         !aip_transfer_curl_is_held_up (easy->transfer);
 }
 
 static int
@@ -247,7 +259,10 @@ dispatch_messages (AipUpstream *self)
       CURLcode code = message->data.result;
       AipEasy *easy = aip_easy_from_handle (message->easy_handle);
 
-      aip_transfer_curl_finish (easy->transfer, code);
+      if (easy->tunnel != NULL)
+        aip_tunnel_connected (easy->tunnel, code);
+      else
+        aip_transfer_curl_finish (easy->transfer, code);
     }
 }
 
@@ -362,6 +377,7 @@ aip_upstream_new (AipLoop *loop)
   self->easies = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_easy_free);
   self->dead = g_ptr_array_new ();
   g_queue_init (&self->running);
+  g_queue_init (&self->tunnels);
   aip_timer_init (&self->timer, loop, timer_due_cb, self);
   aip_idle_init (&self->idle, loop, idle_cb, self);
 
@@ -389,6 +405,8 @@ aip_upstream_free (AipUpstream *self)
 
   while (self->running.head != NULL)
     aip_transfer_cancel (self->running.head->data);
+  while (self->tunnels.head != NULL)
+    aip_tunnel_free (self->tunnels.head->data);
   g_ptr_array_unref (self->dead);
   g_ptr_array_unref (self->easies);
   curl_multi_cleanup (self->multi);

@@ -105,7 +105,7 @@ request_cb (AipConnection *connection, const AipHead *head, void *user_data)
 }
 
 static void
-refuse_cb (AipConnection *connection, guint status, const char *message, void *user_data)
+refuse_cb (AipConnection *connection, gboolean known, guint status, const char *message, void *user_data)
 {
   Bench *self = user_data;
   g_autoptr (GString) headers = g_string_new (NULL);

@@ -19,7 +19,6 @@ test_keep_alive (void)
 
   bench_init (&bench);
   g_assert_true (aip_connection_is_idle (bench.connection));
-  g_assert_true (aip_connection_get_owner (bench.connection) == &bench.owner);
   for (int i = 0; i < 3; i++)
     {
       say (&bench, GET ("/a"));
@@ -221,6 +220,83 @@ test_client_leaves (void)
           leave (&bench);
         check_log (&bench, logs[i]);
       }
+}
+
+/* --- another protocol --- */
+
+#define SWITCHED "HTTP/1.1 101 Switching Protocols\r\nA: b\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n"
+
+static void
+begin_upgrade (Bench *bench)
+{
+  bench_init (bench);
+  bench->answer = ANSWER_LATER;
+  say (bench, GET ("/"));
+  check_log (bench, "re");
+  aip_connection_expect_upgrade (bench->connection);
+  say (bench, "early ");
+}
+
+static void
+test_upgrade (void)
+{
+  g_auto (Bench) bench;
+  g_autoptr (GString) headers = g_string_new ("A: b\r\n");
+
+  begin_upgrade (&bench);
+  aip_connection_upgrade (bench.connection, "raw", headers);
+  check_got (&bench, SWITCHED);
+  check_log (&bench, "");
+  aip_connection_resume_body (bench.connection);
+  say (&bench, "bird\r\n");
+  check_log (&bench, "bb");
+  g_assert_cmpstr (bench.body->str, ==, "early bird\r\n");
+  aip_connection_send_body (bench.connection, "as it is", 8);
+  check_got (&bench, "as it is");
+
+  bench.pauses = TRUE;
+  say (&bench, "x");
+  say (&bench, "y");
+  check_log (&bench, "b");
+  aip_connection_resume_body (bench.connection);
+  check_log (&bench, "b");
+  g_assert_cmpstr (bench.body->str, ==, "early bird\r\nxy");
+  aip_connection_send_body (bench.connection, "end", 3);
+  aip_connection_end (bench.connection, TRUE);
+  check_got (&bench, "end");
+  check_ended (&bench);
+}
+
+static void
+test_upgraded_client_leaves (void)
+{
+  g_auto (Bench) bench;
+  g_autoptr (GString) headers = g_string_new (NULL);
+
+  begin_upgrade (&bench);
+  aip_connection_upgrade (bench.connection, "raw", headers);
+  aip_connection_resume_body (bench.connection);
+  say (&bench, "last");
+  leave (&bench);
+  check_log (&bench, "bbgc");
+  g_assert_cmpstr (bench.body->str, ==, "early last");
+}
+
+/* What came behind a request that was refused is no request. */
+static void
+test_no_upgrade (void)
+{
+  g_auto (Bench) bench;
+  g_autoptr (GString) headers = g_string_new (NULL);
+
+  begin_upgrade (&bench);
+  say (&bench, GET ("/b"));
+  aip_connection_send_head (bench.connection, 401, headers, 2);
+  aip_connection_send_body (bench.connection, "no", 2);
+  aip_connection_end (bench.connection, TRUE);
+  check_got (&bench, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno");
+  check_ended (&bench);
+  check_log (&bench, "");
 }
 
 /* --- the way out --- */
@@ -443,6 +519,9 @@ main (int argc, char *argv[])
   g_test_add_func ("/server/connection/refused", test_refused);
   g_test_add_func ("/server/connection/broken-while-answering", test_broken_while_answering);
   g_test_add_func ("/server/connection/client-leaves", test_client_leaves);
+  g_test_add_func ("/server/connection/upgrade", test_upgrade);
+  g_test_add_func ("/server/connection/upgraded-client-leaves", test_upgraded_client_leaves);
+  g_test_add_func ("/server/connection/no-upgrade", test_no_upgrade);
   g_test_add_func ("/server/connection/chunked-answer", test_chunked_answer);
   g_test_add_func ("/server/connection/without-body", test_without_body);
   g_test_add_func ("/server/connection/broken-answer", test_broken_answer);

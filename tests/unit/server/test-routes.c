@@ -5,8 +5,9 @@
 
 /* How the kinds are written below; the last is the protocol of errors where it is not OpenAI's. */
 static const char *const kinds[] = {
-  [AIP_ROUTE_UNKNOWN] = "unknown", [AIP_ROUTE_WRONG_METHOD] = "method", [AIP_ROUTE_CONTROL] = "control",
-  [AIP_ROUTE_MODELS] = "models",   [AIP_ROUTE_MODEL] = "model",         [AIP_ROUTE_FORWARD] = "forward",
+  [AIP_ROUTE_UNKNOWN] = "unknown",   [AIP_ROUTE_WRONG_METHOD] = "method", [AIP_ROUTE_CONTROL] = "control",
+  [AIP_ROUTE_MODELS] = "models",     [AIP_ROUTE_MODEL] = "model",         [AIP_ROUTE_FORWARD] = "forward",
+  [AIP_ROUTE_REALTIME] = "realtime",
 };
 static const char *const protocols[AIP_N_PROTOCOLS] = { "", " anthropic", " gemini", " ollama" };
 
@@ -48,6 +49,8 @@ static const Row rows[] = {
   { "GET", "/proxy/", "control /" },
 
   { "POST", "/v1/chat/completions", CHAT },
+  { "POST", "/v1/chat/completions/", CHAT },
+  { "POST", "/v1/chat/completions//", CHAT },
   { "POST", "/chat/completions", CHAT },
   { "POST", "/proxy/v1/chat/completions", CHAT },
   { "POST", "/proxy/chat/completions", CHAT },
@@ -94,6 +97,16 @@ static const Row rows[] = {
   { "GET", "/v1/models/meta-llama/Llama-3", "model meta-llama/Llama-3" },
   { "GET", "/models/a%2Fb", "model a%2Fb" },
   { "DELETE", "/v1/models/ft", "forward models/ft" },
+
+  { "GET", "/v1/realtime", "realtime realtime" },
+  { "GET", "/realtime", "realtime realtime" },
+  { "GET", "/proxy/v1/realtime", "realtime realtime" },
+  { "GET", "/proxy/realtime", "realtime realtime" },
+  { "GET", "/api/v1/proxy/realtime", "realtime realtime" },
+  { "HEAD", "/v1/realtime", "realtime realtime" },
+  { "POST", "/v1/realtime", "forward realtime" },
+  { "POST", "/v1/realtime/sessions", "forward realtime/sessions" },
+  { "GET", "/v1/realtime/calls", "forward realtime/calls" },
 
   { "TRACE", "/v1/files", "method" },
   { "CONNECT", "/v1/files", "method" },
