@@ -24,6 +24,7 @@ typedef struct
   AipDiscovered found;
   gint64 next;           /* monotonic µs: not to be asked before */
   AipTransfer *transfer; /* (nullable): being asked */
+  gboolean failed;       /* the last time */
   guint status;
   GByteArray *body;
 } Source;
@@ -32,6 +33,7 @@ struct _AipDiscovery
 {
   AipLoop *loop;
   AipUpstream *upstream;
+  AipTimer retry;
   AipConfig *config;  /* (nullable) */
   GPtrArray *sources; /* of Source */
   GPtrArray *lists;   /* of AipDiscovered, borrowed from the sources */
@@ -51,6 +53,12 @@ source_free (Source *source)
   g_free (source);
 }
 
+static void
+retry_cb (AipTimer *timer, void *user_data)
+{
+  aip_discovery_refresh (user_data);
+}
+
 /**
  * aip_discovery_new:
  * @get_secret: (transfer full result): finds the secret of a key; NULL: it has none
@@ -66,6 +74,7 @@ aip_discovery_new (AipDiscoverySecretFunc get_secret, AipDiscoveryFunc changed, 
 
   self->loop = aip_loop_new (g_main_context_default ());
   self->upstream = aip_upstream_new (self->loop);
+  aip_timer_init (&self->retry, self->loop, retry_cb, self);
   self->sources = g_ptr_array_new_with_free_func ((GDestroyNotify) source_free);
   self->lists = g_ptr_array_new ();
   self->get_secret = get_secret;
@@ -81,6 +90,7 @@ aip_discovery_new (AipDiscoverySecretFunc get_secret, AipDiscoveryFunc changed, 
 void
 aip_discovery_free (AipDiscovery *self)
 {
+  aip_timer_disarm (&self->retry);
   g_ptr_array_unref (self->sources);
   g_ptr_array_unref (self->lists);
   g_clear_pointer (&self->config, aip_config_unref);
@@ -106,12 +116,21 @@ take_source (GPtrArray *sources, const char *provider)
   return NULL;
 }
 
+/* Its address or its key may be another now: what is known holds until it was asked again, at once. */
+static void
+forget_asking (Source *source)
+{
+  g_clear_pointer (&source->transfer, aip_transfer_cancel);
+  g_clear_pointer (&source->body, g_byte_array_unref);
+  source->next = MIN (source->next, 1);
+}
+
 /**
  * aip_discovery_set_config:
  * @self: a discovery
  * @config: (transfer none): where the providers stand
  *
- * What is known of a provider that is still there is kept until it is asked again.
+ * What is known of a provider that is still there is kept until it was asked again.
  */
 void
 aip_discovery_set_config (AipDiscovery *self, AipConfig *config)
@@ -133,6 +152,7 @@ aip_discovery_set_config (AipDiscovery *self, AipConfig *config)
           source->owner = self;
           source->found.provider = g_strdup (provider->name);
         }
+      forget_asking (source);
       g_ptr_array_add (self->sources, source);
       g_ptr_array_add (self->lists, &source->found);
     }
@@ -170,7 +190,13 @@ finish (Source *source, char **models, const char *problem)
       source->found.models = models;
     }
   else
-    g_message ("provider %s did not tell its models: %s", source->found.provider, problem);
+    {
+      aip_timer_arm (&source->owner->retry, RETRY_AFTER);
+      if (!source->failed)
+        g_message ("provider %s did not tell its models, and is asked again: %s", source->found.provider,
+                   problem);
+    }
+  source->failed = models == NULL;
   source->owner->changed (source->owner->user_data);
 }
 

@@ -102,15 +102,7 @@ models_ready (void *user_data)
 
   aip_timer_disarm (&self->models_timer);
   self->waits_for_models = FALSE;
-  /* The client was found in the old one. */
-  g_autoptr (AipSnapshot) old = g_steal_pointer (&self->snapshot);
-  self->snapshot = aip_snapshot_ref (aip_worker_get_snapshot (self->worker));
-  if (self->route.kind == AIP_ROUTE_MODELS)
-    answer_list (self);
-  else
-    answer_one (self);
-  self->step = AIP_STEP_RELAY;
-  aip_exchange_advance (self);
+  aip_exchange_route_again (self);
 }
 
 static void
@@ -123,18 +115,34 @@ models_timer_cb (AipTimer *timer, void *user_data)
 }
 
 /**
+ * aip_exchange_wait_for_models:
+ * @self: an exchange in the step AIP_STEP_ROUTE
+ *
+ * Where providers have not told their models yet, waits for them a little, once; the step is repeated then.
+ *
+ * Returns: whether it waits
+ */
+gboolean
+aip_exchange_wait_for_models (AipExchange *self)
+{
+  if (self->has_waited || !aip_worker_wait_for_models (self->worker, models_ready, self))
+    return FALSE;
+  self->waits_for_models = self->has_waited = TRUE;
+  aip_timer_init (&self->models_timer, aip_worker_get_loop (self->worker), models_timer_cb, self);
+  aip_timer_arm (&self->models_timer, LIST_TIMEOUT);
+  return TRUE;
+}
+
+/**
  * aip_exchange_list_models:
  * @self: an exchange that asks for models
  *
- * Answers from what is known; where providers have not told their models yet, waits for them a little.
+ * Returns: what the step has to return, after the answer or while it waits for one
  */
 AipOutcome
 aip_exchange_list_models (AipExchange *self)
 {
-  if (!aip_worker_wait_for_models (self->worker, models_ready, self))
-    return self->route.kind == AIP_ROUTE_MODELS ? answer_list (self) : answer_one (self);
-  self->waits_for_models = TRUE;
-  aip_timer_init (&self->models_timer, aip_worker_get_loop (self->worker), models_timer_cb, self);
-  aip_timer_arm (&self->models_timer, LIST_TIMEOUT);
-  return AIP_OUTCOME_WAIT;
+  if (aip_exchange_wait_for_models (self))
+    return AIP_OUTCOME_WAIT;
+  return self->route.kind == AIP_ROUTE_MODELS ? answer_list (self) : answer_one (self);
 }

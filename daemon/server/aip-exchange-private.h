@@ -72,6 +72,7 @@ typedef struct
   gboolean event_stream;
   gboolean unusable; /* the upstream's answer is none */
   gboolean waits_for_models;
+  gboolean has_waited;
   AipTimer models_timer;
   AipAnswer answer;
   AipUsageScan scan;
@@ -90,6 +91,8 @@ gboolean aip_exchange_is_preflight (AipExchange *self);
 void aip_exchange_add_cors (AipExchange *self, GString *headers);
 
 AipOutcome aip_exchange_list_models (AipExchange *self);
+gboolean aip_exchange_wait_for_models (AipExchange *self);
+void aip_exchange_route_again (AipExchange *self);
 
 AipOutcome aip_exchange_attempt (AipExchange *self);
 const AipCandidate *aip_exchange_get_candidate (const AipExchange *self);

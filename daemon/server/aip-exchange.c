@@ -337,7 +337,30 @@ step_route (AipExchange *self)
   if (self->streams_up && aip_client_is_restricted (self->client))
     return refuse_unseen (self);
   self->plan = aip_router_plan (self->snapshot->router, &query, &error);
-  return self->plan != NULL ? AIP_OUTCOME_NEXT : aip_exchange_refuse_error (self, error);
+  if (self->plan != NULL)
+    return AIP_OUTCOME_NEXT;
+  if (g_error_matches (error, AIP_ERROR, AIP_ERROR_NOT_FOUND) && aip_exchange_wait_for_models (self))
+    return AIP_OUTCOME_WAIT;
+  return aip_exchange_refuse_error (self, error);
+}
+
+/**
+ * aip_exchange_route_again:
+ * @self: an exchange that waited in the step AIP_STEP_ROUTE
+ *
+ * Repeats it by what holds now, the client's rights included. The exchange may be gone when it returns.
+ */
+void
+aip_exchange_route_again (AipExchange *self)
+{
+  g_autoptr (AipSnapshot) old = g_steal_pointer (&self->snapshot);
+  AipOutcome outcome;
+
+  self->snapshot = aip_snapshot_ref (aip_worker_get_snapshot (self->worker));
+  outcome = step_client (self);
+  go_on (self, outcome == AIP_OUTCOME_NEXT ? step_route (self) : outcome);
+  if (self->step == AIP_STEP_OVER)
+    exchange_free (self);
 }
 
 static AipOutcome
