@@ -258,7 +258,7 @@ static const AipSetting mapping_settings[] = {
 #define AT(member) G_STRUCT_OFFSET (AipClientConfig, member)
 static const AipSetting client_settings[] = {
   { "token-sha256", &aip_setting_digest, AT (digest), .required = TRUE,
-    .doc = "SHA-256 of the client's token, as aiproxyctl client add NAME writes it" },
+    .doc = "SHA-256 of the client's token, in hex: what `printf %s TOKEN | sha256sum` prints" },
   { "tenant", &aip_setting_optional, AT (tenant), "",
     .doc = "name of the [tenant NAME] that the client belongs to" },
   { "enabled", &aip_setting_boolean, AT (enabled), "true",

@@ -224,15 +224,16 @@ aip_clients_authenticate (const AipClients *self, const char *token, gsize lengt
     return &self->anonymous;
 
   if (length == 0)
-    g_set_error_literal (error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED,
-                         "no token: send `Authorization: Bearer TOKEN`; `aiproxyctl env` prints one to use");
+    g_set_error_literal (
+        error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED,
+        "no token: send `Authorization: Bearer TOKEN`; the daemon's log says where the first one lies");
   else if (length > MAX_TOKEN_LENGTH)
     g_set_error (error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED, "unknown token: it is longer than %d bytes",
                  MAX_TOKEN_LENGTH);
   else
     g_set_error_literal (error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED,
                          "unknown token: it must be one whose SHA-256 is `token-sha256` of a [client NAME]; "
-                         "`aiproxyctl env` prints one to use");
+                         "the daemon's log says where the first one lies");
 
   return NULL;
 }
