@@ -353,11 +353,12 @@ step_route (AipExchange *self)
 void
 aip_exchange_route_again (AipExchange *self)
 {
-  g_autoptr (AipSnapshot) old = g_steal_pointer (&self->snapshot);
+  AipSnapshot *old = self->snapshot;
   AipOutcome outcome;
 
   self->snapshot = aip_snapshot_ref (aip_worker_get_snapshot (self->worker));
   outcome = step_client (self);
+  aip_snapshot_unref (old);
   go_on (self, outcome == AIP_OUTCOME_NEXT ? step_route (self) : outcome);
   if (self->step == AIP_STEP_OVER)
     exchange_free (self);

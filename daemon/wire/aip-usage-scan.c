@@ -325,6 +325,12 @@ step (AipUsageScan *self, char c)
   g_assert_not_reached ();
 }
 
+static gboolean
+is_escaped (const AipUsageScan *self, const char *data, gsize at)
+{
+  return (at > 0 ? (guint8) data[at - 1] : self->previous) == '\\';
+}
+
 /* The next quote that may open a name, or the end of the block. */
 static gsize
 find_quote (const AipUsageScan *self, const char *data, gsize length, gsize from)
@@ -336,30 +342,70 @@ find_quote (const AipUsageScan *self, const char *data, gsize length, gsize from
       if (quote == NULL)
         return length;
       gsize at = quote - data;
-      if ((at > 0 ? (guint8) data[at - 1] : self->previous) != '\\')
+      if (!is_escaped (self, data, at))
         return at;
       from = at + 1;
     }
   return length;
 }
 
+static const char usage_prefix[] = { '"', 'u', 's', 'a', 'g', 'e' };
+
+/* How much of "usage the block ends with, so that it may go on in the next one. */
+static guint8
+ends_with_prefix (const AipUsageScan *self, const char *data, gsize length, gsize from)
+{
+  for (gsize n = MIN (sizeof usage_prefix - 1, length - from); n > 0; n--)
+    if (memcmp (data + length - n, usage_prefix, n) == 0)
+      return is_escaped (self, data, length - n) ? 0 : (guint8) n;
+  return 0;
+}
+
+/* Goes on behind "usage, or to the end of the block. */
+static gsize
+find_prefix (AipUsageScan *self, const char *data, gsize length, gsize from)
+{
+  while (from < length && self->n_prefix > 0 && self->n_prefix < sizeof usage_prefix)
+    {
+      if (data[from] == usage_prefix[self->n_prefix])
+        {
+          self->n_prefix++;
+          from++;
+        }
+      else
+        self->n_prefix = 0;
+    }
+  while (from < length && self->n_prefix == 0)
+    {
+      const char *hit = memmem (data + from, length - from, usage_prefix, sizeof usage_prefix);
+
+      if (hit == NULL)
+        {
+          self->n_prefix = ends_with_prefix (self, data, length, from);
+          return length;
+        }
+      if (!is_escaped (self, data, hit - data))
+        self->n_prefix = sizeof usage_prefix;
+      from = hit - data + (self->n_prefix > 0 ? sizeof usage_prefix : 1);
+    }
+  return from;
+}
+
 /* In an answer that is no stream only the usage object is of interest, and most of the text is before it. */
 static gsize
-find_name (const AipUsageScan *self, const char *data, gsize length, gsize from)
+find_name (AipUsageScan *self, const char *data, gsize length, gsize from)
 {
-  static const char prefix[] = { '"', 'u', 's', 'a', 'g', 'e' };
+  if (self->stream || self->protocol == AIP_PROTOCOL_OLLAMA)
+    return find_quote (self, data, length, from);
 
-  if (!self->stream && self->protocol != AIP_PROTOCOL_OLLAMA)
+  from = find_prefix (self, data, length, from);
+  if (self->n_prefix == sizeof usage_prefix)
     {
-      const char *hit = memmem (data + from, length - from, prefix, sizeof prefix);
-
-      /* Its beginning may be all of it that came so far. */
-      if (hit != NULL)
-        from = hit - data;
-      else if (length - from > sizeof prefix)
-        from = length - sizeof prefix;
+      self->n_prefix = 0;
+      for (gsize i = 0; i < sizeof usage_prefix; i++)
+        step (self, usage_prefix[i]);
     }
-  return find_quote (self, data, length, from);
+  return from;
 }
 
 static void

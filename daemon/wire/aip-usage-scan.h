@@ -57,6 +57,7 @@ typedef struct
   guint8 key;
   guint8 n_word;
   guint8 n_mark;
+  guint8 n_prefix; /* of the usage object's name, seen at the end of the block before */
   guint8 previous; /* the last byte of the block before */
   guint depth;     /* inside a usage object: of its braces and brackets; 0: outside */
   guint n_object;  /* bytes of the usage object so far */

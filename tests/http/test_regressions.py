@@ -117,3 +117,17 @@ def test_silent_tls_clients_hold_nobody_up(start, upstream, certificate):
         assert connection.request("POST", PATH, json=CHAT).status == 200
     for one in silent:
         one.close()
+
+
+def test_a_proxy_is_asked_for_the_upstream(start, upstream):
+    """The fake upstream plays the proxy: it is asked for a name that nobody has."""
+    upstream.targets = (b"http://",)
+    daemon = start(
+        config(upstream, provider=f"proxy=http://127.0.0.1:{upstream.port}\n").replace(
+            f"base-url={upstream.base_url}", "base-url=http://model.invalid"
+        )
+    )
+    assert daemon.chat().status == 200
+    assert upstream.request.target == "http://model.invalid/v1/chat/completions"
+    assert upstream.request.header("Host") == "model.invalid"
+    upstream.targets = (b"/",)

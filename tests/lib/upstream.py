@@ -140,6 +140,8 @@ def streaming(handler):
 class FakeUpstream:
     """A threaded raw-socket server. `requests` and `connections` tell what came."""
 
+    targets = (b"/",)  # how a request's target has to begin; a proxy is asked for whole URLs
+
     def __init__(self, tls=None):
         self.tls = tls
         self.lock = threading.Lock()
@@ -277,14 +279,13 @@ class FakeUpstream:
         handler(exchange)
         return not exchange.closed and (request.header("Connection") or "").lower() != "close"
 
-    @staticmethod
-    def _read_head(stream, number):
+    def _read_head(self, stream, number):
         while b"\r\n\r\n" not in stream.buffer:
             if not stream.fill():
                 raise wire.Cut("end of stream in a request head", stream.buffer)
         raw_head = stream.buffer[: stream.buffer.index(b"\r\n\r\n") + 4]
         parts = stream.read_line().split(b" ")
-        if len(parts) != 3 or not parts[1].startswith(b"/") or parts[2] != b"HTTP/1.1":
+        if len(parts) != 3 or not parts[1].startswith(self.targets) or parts[2] != b"HTTP/1.1":
             raise wire.ProtocolError(f"bad request line from the daemon: {parts}")
         method, target, version = (part.decode("latin-1") for part in parts)
         return Request(raw_head, method, target, version, wire.read_headers(stream), number)

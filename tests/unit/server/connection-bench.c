@@ -185,6 +185,8 @@ bench_clear (Bench *self)
   aip_loop_free (self->owner.loop);
   g_main_context_unref (self->context);
   g_free (self->owner.scratch);
+  if (self->owner.spare != NULL)
+    g_string_free (self->owner.spare, TRUE);
   g_clear_pointer (&self->request, request_free);
   g_string_free (self->log, TRUE);
   g_string_free (self->body, TRUE);
