@@ -5,6 +5,7 @@
 
 #include "server/aip-exchange-private.h"
 #include "server/aip-forward-headers.h"
+#include "server/aip-number.h"
 #include "server/aip-query.h"
 #include "server/aip-reply.h"
 
@@ -25,7 +26,10 @@ aip_exchange_get_candidate (const AipExchange *self)
 static void
 add_number (GString *headers, const char *name, gint64 number)
 {
-  g_string_append_printf (headers, "%s: %" G_GINT64_FORMAT "\r\n", name, number);
+  g_string_append (headers, name);
+  g_string_append_len (headers, ": ", 2);
+  aip_number_append (headers, MAX (number, 0), 10);
+  g_string_append_len (headers, "\r\n", 2);
 }
 
 /**

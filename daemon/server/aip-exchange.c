@@ -110,7 +110,7 @@ aip_exchange_advance (AipExchange *self)
 GString *
 aip_exchange_start_headers (AipExchange *self)
 {
-  GString *headers = g_string_sized_new (512);
+  GString *headers = g_string_sized_new (1000);
 
   aip_exchange_add_cors (self, headers);
   return headers;

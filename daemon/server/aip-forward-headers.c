@@ -76,6 +76,16 @@ has_listed_prefix (const char *name, gsize length, const char *const *prefixes, 
   return FALSE;
 }
 
+/* Nearly always, Connection says nothing of other headers. */
+static const char *
+names_in (const char *connection)
+{
+  if (connection == NULL || g_ascii_strcasecmp (connection, "keep-alive") == 0 ||
+      g_ascii_strcasecmp (connection, "close") == 0)
+    return NULL;
+  return connection;
+}
+
 /* RFC 9110, 7.6.1: a header that Connection names belongs to this connection alone. */
 static gboolean
 is_hop_by_hop (const char *connection, const char *name)
@@ -101,7 +111,7 @@ is_set_by_config (const AipProviderConfig *provider, const char *name)
 static void
 add_clients (AipHeaderLines *lines, const AipHead *head, const AipProviderConfig *provider)
 {
-  const char *connection = soup_message_headers_get_list (head->headers, "Connection");
+  const char *connection = names_in (soup_message_headers_get_list (head->headers, "Connection"));
   SoupMessageHeadersIter iter;
   const char *name;
   const char *value;
@@ -267,7 +277,8 @@ join_connection (const AipHeaderView *headers, gsize n_headers)
 void
 aip_forward_headers_back (GString *out, const AipHeaderView *headers, gsize n_headers, const char *request_id)
 {
-  g_autofree char *named = join_connection (headers, n_headers);
+  g_autofree char *joined = join_connection (headers, n_headers);
+  const char *named = names_in (joined);
 
   for (gsize i = 0; i < n_headers; i++)
     {

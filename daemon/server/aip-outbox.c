@@ -6,6 +6,8 @@
 #include <libsoup/soup.h>
 #include <string.h>
 
+#include "server/aip-number.h"
+
 #define FIRST_SIZE 4000
 #define LARGEST_SPARE (64 * 1024)
 #define FULL (256 * 1024)
@@ -18,18 +20,6 @@ bytes_of (AipOutbox *self)
   if (self->bytes == NULL)
     self->bytes = g_string_sized_new (FIRST_SIZE);
   return self->bytes;
-}
-
-static void
-append_number (GString *out, guint64 number, guint base)
-{
-  char digits[20];
-  int n = G_N_ELEMENTS (digits);
-
-  do
-    digits[--n] = "0123456789abcdef"[number % base];
-  while ((number /= base) > 0);
-  g_string_append_len (out, digits + n, G_N_ELEMENTS (digits) - n);
 }
 
 /**
@@ -54,7 +44,7 @@ aip_outbox_head (AipOutbox *self,
   self->framing = framing;
   self->left = framing == AIP_OUTBOX_LENGTH ? length : 0;
   g_string_append (out, "HTTP/1.1 ");
-  append_number (out, status, 10);
+  aip_number_append (out, status, 10);
   g_string_append_c (out, ' ');
   /* libsoup does not know it (RFC 6585). */
   g_string_append (out, status == 431 ? "Request Header Fields Too Large" : soup_status_get_phrase (status));
@@ -63,7 +53,7 @@ aip_outbox_head (AipOutbox *self,
   if (framing == AIP_OUTBOX_LENGTH || framing == AIP_OUTBOX_LENGTH_ONLY)
     {
       g_string_append (out, "Content-Length: ");
-      append_number (out, length, 10);
+      aip_number_append (out, length, 10);
       g_string_append_len (out, "\r\n", 2);
     }
   else if (framing == AIP_OUTBOX_CHUNKED)
@@ -136,7 +126,7 @@ aip_outbox_body (AipOutbox *self, const char *data, gsize length)
     }
   if (self->framing == AIP_OUTBOX_CHUNKED)
     {
-      append_number (out, length, 16);
+      aip_number_append (out, length, 16);
       g_string_append_len (out, "\r\n", 2);
     }
   g_string_append_len (out, data, length);

@@ -84,19 +84,18 @@ def stream_rows(result):
 def memory_rows(result):
     """Memory, descriptors, start."""
     ours, theirs = result["memory"]["aiproxyd"], result["memory"]["nginx"]
-    limits = {("private", "idle"): 6, ("rss", "idle"): 20}
-    labels = {"written": "private memory, written", "private": "private memory, all", "rss": "RSS"}
+    limits = {("written", "idle"): 6, ("rss", "idle"): 20}
+    labels = {"written": "private memory", "private": "the same with file pages only it maps", "rss": "RSS"}
     for kind, label in labels.items():
         for state in ("idle", "under_64_connections", "under_500_streams", "after"):
             limit = limits.get((kind, state))
-            judged = limit is not None and (kind != "private" or ours["sharers"] == 0)
             yield row(
                 f"{label}, {state.replace('_', ' ')}",
                 f"{ours[state][kind] / 1024:.1f} MiB",
                 f"{theirs[state][kind] / 1024:.1f} MiB",
                 "" if kind != "private" or ours["sharers"] == 0 else f"{ours['sharers']} others share",
                 f"<= {limit} MiB" if limit else "",
-                ours[state][kind] <= limit * 1024 if judged else None,
+                ours[state][kind] <= limit * 1024 if limit else None,
             )
     growth = result["growth"]
     first, *later = growth["samples"]
