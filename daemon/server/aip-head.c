@@ -167,6 +167,24 @@ check_bytes (Check *check, const char *data, gsize length)
   return TRUE;
 }
 
+/* What an SDK tells of the machine it runs on is half of what it sends, and nobody here reads it. */
+static GString *
+dup_without_telemetry (const char *data, gsize length)
+{
+  static const char telemetry[] = "X-Stainless-";
+  GString *kept = g_string_sized_new (length);
+  const char *end = data + length;
+
+  for (const char *line = data, *next; line < end; line = next)
+    {
+      next = (const char *) memchr (line, '\n', end - line) + 1;
+      if ((line[0] | 0x20) != 'x' || next - line <= (gssize) sizeof telemetry ||
+          g_ascii_strncasecmp (line, telemetry, sizeof telemetry - 1) != 0)
+        g_string_append_len (kept, line, next - line);
+    }
+  return kept;
+}
+
 /**
  * aip_head_find_end:
  * @data: what came so far
@@ -288,8 +306,9 @@ aip_head_parse (const char *data, gsize length, guint *status, const char **mess
   self->headers = soup_message_headers_new (SOUP_MESSAGE_HEADERS_REQUEST);
   if (check_bytes (&check, data, length))
     {
-      guint parsed =
-          soup_headers_parse_request (data, (int) length, self->headers, &self->method, &target, &version);
+      g_autoptr (GString) kept = dup_without_telemetry (data, length);
+      guint parsed = soup_headers_parse_request (kept->str, (int) kept->len, self->headers, &self->method,
+                                                 &target, &version);
 
       if (parsed == SOUP_STATUS_EXPECTATION_FAILED)
         refuse (&check, 417, "the only Expect served is 100-continue");
