@@ -40,7 +40,9 @@ aip_exchange_add_cors (AipExchange *self, GString *headers)
   aip_reply_add_header (headers, "Access-Control-Allow-Origin", origin);
   aip_reply_add_header (
       headers, "Access-Control-Expose-Headers",
-      "Retry-After, X-Request-Id, X-Proxy-Provider, X-Proxy-Key, X-Proxy-Model, X-Proxy-Attempts");
+      "Retry-After, x-ratelimit-limit-requests, x-ratelimit-limit-tokens, x-ratelimit-remaining-requests, "
+      "x-ratelimit-remaining-tokens, x-ratelimit-reset-requests, x-ratelimit-reset-tokens, X-Request-Id, "
+      "X-Proxy-Provider, X-Proxy-Key, X-Proxy-Model, X-Proxy-Attempts");
 }
 
 /**
