@@ -3,6 +3,7 @@
 
 #include "keys/aip-key-store.h"
 
+#include "base/aip-error.h"
 #include "keys/aip-key-store-backend.h"
 
 G_DEFINE_ABSTRACT_TYPE (AipKeyStore, aip_key_store, G_TYPE_OBJECT)
@@ -120,6 +121,182 @@ aip_key_store_lookup (AipKeyStore *self, const char *ref)
   g_return_val_if_fail (ref != NULL, NULL);
 
   return AIP_KEY_STORE_GET_CLASS (self)->lookup (self, ref);
+}
+
+/**
+ * aip_key_store_is_writable:
+ * @self: the store
+ *
+ * Returns: whether this kind of store takes secrets at all, in whatever state it is now
+ */
+gboolean
+aip_key_store_is_writable (AipKeyStore *self)
+{
+  g_return_val_if_fail (AIP_IS_KEY_STORE (self), FALSE);
+
+  return AIP_KEY_STORE_GET_CLASS (self)->store_async != NULL;
+}
+
+static void
+refuse_write (AipKeyStore *self, GAsyncReadyCallback callback, void *user_data, void *tag)
+{
+  g_task_report_new_error (self, callback, user_data, tag, AIP_ERROR, AIP_ERROR_NOT_SUPPORTED,
+                           "secrets of the key store %s come from outside and cannot be changed here: "
+                           "start the daemon with --key-store libsecret, or change them where they lie",
+                           aip_key_store_get_name (self));
+}
+
+/**
+ * aip_key_store_store_async:
+ * @self: the store
+ * @ref: the secret's name: a key's name, or "client:NAME" for the token of a client
+ * @secret: (transfer none): the secret
+ * @cancellable: (nullable): to give up
+ * @callback: called in the caller's main context when it is kept
+ * @user_data: for @callback
+ *
+ * Keeps a secret, in place of the one there is under this name. Prompts nobody.
+ */
+void
+aip_key_store_store_async (AipKeyStore *self,
+                           const char *ref,
+                           AipSecret *secret,
+                           GCancellable *cancellable,
+                           GAsyncReadyCallback callback,
+                           void *user_data)
+{
+  g_return_if_fail (AIP_IS_KEY_STORE (self));
+  g_return_if_fail (ref != NULL && secret != NULL);
+
+  if (aip_key_store_is_writable (self))
+    AIP_KEY_STORE_GET_CLASS (self)->store_async (self, ref, secret, cancellable, callback, user_data);
+  else
+    refuse_write (self, callback, user_data, aip_key_store_store_async);
+}
+
+/**
+ * aip_key_store_store_finish:
+ * @self: the store
+ * @result: what the callback got
+ * @error: where to put an %AIP_ERROR: LOCKED, UNAVAILABLE, NOT_SUPPORTED, INVALID_ARGUMENT (no secret of a
+ *   key: empty, control characters), FAILED
+ *
+ * Ends aip_key_store_store_async () and, if it went well, emits #AipKeyStore::changed.
+ *
+ * Returns: whether lookups give the secret from now on, and it is kept
+ */
+gboolean
+aip_key_store_store_finish (AipKeyStore *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (AIP_IS_KEY_STORE (self), FALSE);
+
+  if (g_async_result_is_tagged (result, aip_key_store_store_async))
+    return g_task_propagate_boolean (G_TASK (result), error);
+  if (!AIP_KEY_STORE_GET_CLASS (self)->store_finish (self, result, error))
+    return FALSE;
+  aip_key_store_emit_changed (self);
+  return TRUE;
+}
+
+/**
+ * aip_key_store_remove_async:
+ * @self: the store
+ * @ref: the secret's name
+ * @cancellable: (nullable): to give up
+ * @callback: called in the caller's main context when it is gone
+ * @user_data: for @callback
+ *
+ * Forgets a secret; that there is none is no error.
+ */
+void
+aip_key_store_remove_async (AipKeyStore *self,
+                            const char *ref,
+                            GCancellable *cancellable,
+                            GAsyncReadyCallback callback,
+                            void *user_data)
+{
+  g_return_if_fail (AIP_IS_KEY_STORE (self));
+  g_return_if_fail (ref != NULL);
+
+  if (aip_key_store_is_writable (self))
+    AIP_KEY_STORE_GET_CLASS (self)->remove_async (self, ref, cancellable, callback, user_data);
+  else
+    refuse_write (self, callback, user_data, aip_key_store_remove_async);
+}
+
+/**
+ * aip_key_store_remove_finish:
+ * @self: the store
+ * @result: what the callback got
+ * @error: where to put an %AIP_ERROR, as in aip_key_store_store_finish ()
+ *
+ * Ends aip_key_store_remove_async () and, if it went well, emits #AipKeyStore::changed.
+ *
+ * Returns: whether there is no such secret any more
+ */
+gboolean
+aip_key_store_remove_finish (AipKeyStore *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (AIP_IS_KEY_STORE (self), FALSE);
+
+  if (g_async_result_is_tagged (result, aip_key_store_remove_async))
+    return g_task_propagate_boolean (G_TASK (result), error);
+  if (!AIP_KEY_STORE_GET_CLASS (self)->remove_finish (self, result, error))
+    return FALSE;
+  aip_key_store_emit_changed (self);
+  return TRUE;
+}
+
+/**
+ * aip_key_store_unlock_async:
+ * @self: the store
+ * @cancellable: (nullable): to give up
+ * @callback: called in the caller's main context when it was answered
+ * @user_data: for @callback
+ *
+ * Asks the store's owner to unlock it, who may have to answer a prompt, and loads the secrets then. Does
+ * nothing where nothing is locked.
+ */
+void
+aip_key_store_unlock_async (AipKeyStore *self,
+                            GCancellable *cancellable,
+                            GAsyncReadyCallback callback,
+                            void *user_data)
+{
+  g_return_if_fail (AIP_IS_KEY_STORE (self));
+
+  if (AIP_KEY_STORE_GET_CLASS (self)->unlock_async != NULL)
+    {
+      AIP_KEY_STORE_GET_CLASS (self)->unlock_async (self, cancellable, callback, user_data);
+      return;
+    }
+  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
+  g_task_set_source_tag (task, aip_key_store_unlock_async);
+  g_task_return_boolean (task, TRUE);
+}
+
+/**
+ * aip_key_store_unlock_finish:
+ * @self: the store
+ * @result: what the callback got
+ * @error: where to put an %AIP_ERROR: CANCELLED (the prompt was dismissed), UNAVAILABLE, FAILED
+ *
+ * Ends aip_key_store_unlock_async () and emits #AipKeyStore::changed.
+ *
+ * Returns: whether it is unlocked
+ */
+gboolean
+aip_key_store_unlock_finish (AipKeyStore *self, GAsyncResult *result, GError **error)
+{
+  gboolean unlocked;
+
+  g_return_val_if_fail (AIP_IS_KEY_STORE (self), FALSE);
+
+  if (g_async_result_is_tagged (result, aip_key_store_unlock_async))
+    return g_task_propagate_boolean (G_TASK (result), error);
+  unlocked = AIP_KEY_STORE_GET_CLASS (self)->unlock_finish (self, result, error);
+  aip_key_store_emit_changed (self);
+  return unlocked;
 }
 
 static gboolean

@@ -42,6 +42,28 @@ struct _AipKeyStoreClass
   gboolean (*load_finish) (AipKeyStore *self, GAsyncResult *result, GError **error);
   AipKeyStoreState (*get_state) (AipKeyStore *self);
   AipSecret *(*lookup) (AipKeyStore *self, const char *ref);
+
+  /* (nullable), all of them together: the backend cannot be written to, see aip_key_store_is_writable () */
+  void (*store_async) (AipKeyStore *self,
+                       const char *ref,
+                       AipSecret *secret,
+                       GCancellable *cancellable,
+                       GAsyncReadyCallback callback,
+                       void *user_data);
+  gboolean (*store_finish) (AipKeyStore *self, GAsyncResult *result, GError **error);
+  void (*remove_async) (AipKeyStore *self,
+                        const char *ref,
+                        GCancellable *cancellable,
+                        GAsyncReadyCallback callback,
+                        void *user_data);
+  gboolean (*remove_finish) (AipKeyStore *self, GAsyncResult *result, GError **error);
+
+  /* (nullable), both: there is nothing to unlock */
+  void (*unlock_async) (AipKeyStore *self,
+                        GCancellable *cancellable,
+                        GAsyncReadyCallback callback,
+                        void *user_data);
+  gboolean (*unlock_finish) (AipKeyStore *self, GAsyncResult *result, GError **error);
 };
 
 const char *aip_key_store_get_name (AipKeyStore *self);
@@ -52,6 +74,26 @@ void aip_key_store_load_async (AipKeyStore *self,
                                void *user_data);
 gboolean aip_key_store_load_finish (AipKeyStore *self, GAsyncResult *result, GError **error);
 AipSecret *aip_key_store_lookup (AipKeyStore *self, const char *ref);
+
+gboolean aip_key_store_is_writable (AipKeyStore *self);
+void aip_key_store_store_async (AipKeyStore *self,
+                                const char *ref,
+                                AipSecret *secret,
+                                GCancellable *cancellable,
+                                GAsyncReadyCallback callback,
+                                void *user_data);
+gboolean aip_key_store_store_finish (AipKeyStore *self, GAsyncResult *result, GError **error);
+void aip_key_store_remove_async (AipKeyStore *self,
+                                 const char *ref,
+                                 GCancellable *cancellable,
+                                 GAsyncReadyCallback callback,
+                                 void *user_data);
+gboolean aip_key_store_remove_finish (AipKeyStore *self, GAsyncResult *result, GError **error);
+void aip_key_store_unlock_async (AipKeyStore *self,
+                                 GCancellable *cancellable,
+                                 GAsyncReadyCallback callback,
+                                 void *user_data);
+gboolean aip_key_store_unlock_finish (AipKeyStore *self, GAsyncResult *result, GError **error);
 
 AipKeyStore *aip_key_store_environment_new (void);
 AipKeyStore *aip_key_store_credentials_new (const char *directory);

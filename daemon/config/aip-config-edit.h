@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "config/aip-config-loader.h"
+
+G_BEGIN_DECLS
+
+/**
+ * AipConfigEdit: a list of changes to a config file, made in the order they were added. What a change does not
+ * name stays as it stands: comments, order, empty lines, other people's settings.
+ */
+typedef struct _AipConfigEdit AipConfigEdit;
+
+AipConfigEdit *aip_config_edit_new (void);
+void aip_config_edit_free (AipConfigEdit *self);
+
+void aip_config_edit_add_group (AipConfigEdit *self, const char *group);
+void aip_config_edit_remove_group (AipConfigEdit *self, const char *group);
+void aip_config_edit_set (AipConfigEdit *self, const char *group, const char *key, const char *value);
+void aip_config_edit_unset (AipConfigEdit *self, const char *group, const char *key);
+
+char *aip_config_edit_apply (const AipConfigEdit *self, const char *text, GError **error);
+
+AipConfig *aip_config_edit_save (const AipConfigEdit *self,
+                                 const char *const *paths,
+                                 const char *const *environment,
+                                 const AipConfigOverrides *overrides,
+                                 GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipConfigEdit, aip_config_edit_free)
+
+G_END_DECLS
