@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "base/aip-secret.h"
 #include "config/aip-config-loader.h"
 
 G_BEGIN_DECLS
 
 /**
- * AipConfigEdit: a list of changes to a config file, made in the order they were added. What a change does not
- * name stays as it stands: comments, order, empty lines, other people's settings.
+ * AipConfigEdit: a list of changes to a config file, made in the order they were added. What a change does
+ * not name stays as it stands: comments, order, empty lines, other people's settings.
  */
 typedef struct _AipConfigEdit AipConfigEdit;
 
@@ -26,6 +27,8 @@ AipConfig *aip_config_edit_save (const AipConfigEdit *self,
                                  const char *const *environment,
                                  const AipConfigOverrides *overrides,
                                  GError **error);
+
+AipSecret *aip_config_take_clear_secret (const char *path, const char *key_name, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipConfigEdit, aip_config_edit_free)
 

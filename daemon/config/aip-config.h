@@ -149,6 +149,7 @@ typedef struct
   char **targets; /* at least one */
   char *provider; /* (nullable) */
   char *strategy; /* (nullable) */
+  gboolean at_provider; /* its group is [mapping ALIAS@PROVIDER] */
 } AipMappingConfig;
 
 typedef struct
