@@ -11,6 +11,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -18,6 +19,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from lib.daemon import ROOT, Daemon  # noqa: E402
+from system_bus import SystemBus  # noqa: E402
+from user_session import Session  # noqa: E402
 
 
 def run(*command, **options):
@@ -66,3 +69,26 @@ def users(staging, tmp_path):
     shutil.copy(staging / "usr/lib/sysusers.d/aiproxy.conf", folder)
     run("systemd-sysusers", f"--root={tmp_path}", "aiproxy.conf")
     return tmp_path
+
+
+@pytest.fixture
+def system_bus(staging, users):
+    """A private bus with the system bus's rules and our policy."""
+    if os.geteuid() != 0:
+        pytest.skip("takes root, to be several users")
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="aiproxy-bus-"))
+    folder.chmod(0o755)
+    bus = SystemBus(folder, staging, users)
+    yield bus
+    bus.close()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def session(staging):
+    """A user's session with our files installed, and nothing of ours running."""
+    if os.geteuid() != 0:
+        pytest.skip("takes root, to make a machine for a user manager")
+    session = Session(staging)
+    yield session
+    session.close()
