@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Becomes the first process of a small machine: no network but a loopback, a /run and a home of its own, and
+"""Becomes the first process of a small machine: no network but a loopback, a /run and a /home of its own, and
 a systemd user manager in it, as systemd would start one for a user who logs in.
 
 session_init.py UID, under `unshare --mount --pid --net --fork --mount-proc`, as root. Says "ready", or
@@ -14,7 +14,7 @@ import struct
 import subprocess
 import sys
 
-HOME = "/run/home"
+HOME = "/home/aiproxy-test"
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 
 
@@ -48,7 +48,8 @@ def enter_control_groups(uid, name):
 
 def make_folders(uid):
     """What PID 1 and logind would have made."""
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", "/run"], check=True)
+    for folder in ("/run", "/home"):
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "mode=755", "tmpfs", folder], check=True)
     for folder in ("/run/systemd/system", "/run/systemd/unit-root", f"/run/user/{uid}", HOME):
         os.makedirs(folder, mode=0o755)
     for folder in (f"/run/user/{uid}", HOME):

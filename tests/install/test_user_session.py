@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The user units under a real systemd user manager of an unprivileged user: sandbox, sockets, reload, end."""
 
+import json
 import os
 import re
 
@@ -29,14 +30,34 @@ def test_token_lies_where_it_lies_without_systemd(running):
     assert '"list"' in answer
 
 
+def configure(session, text):
+    """Gives the running daemon this configuration; returns curl's options for a request with the token."""
+    path = session.inside(HOME / ".config/aiproxy/aiproxy.conf")
+    path.write_text(text)
+    os.chown(path, UID, UID)
+    session.systemctl("reload", SERVICE)
+    token = session.inside(HOME / ".local/state/aiproxy/token").read_text().strip()
+    return ["-H", f"Authorization: Bearer {token}"]
+
+
 def test_reload_reads_the_configuration_again(running):
-    token = running.inside(HOME / ".local/state/aiproxy/token").read_text().strip()
-    config = running.inside(HOME / ".config/aiproxy/aiproxy.conf")
-    config.write_text("[provider demo]\ndialect=builtin\n")
-    os.chown(config, UID, UID)
-    running.systemctl("reload", SERVICE)
-    authorization = ["-H", f"Authorization: Bearer {token}"]
+    authorization = configure(running, "[provider demo]\ndialect=builtin\n")
     assert wait_until(lambda: '"echo"' in running.get("http://127.0.0.1:8000/v1/models", *authorization))
+
+
+def test_sandbox_lets_requests_out(running):
+    """Up to a port where nobody listens: name look-up and connection work, or the error would be another."""
+    provider = "[provider out]\ndialect=openai\nbase-url=http://localhost:9/v1\nmodels=far\n"
+    authorization = configure(running, f"{provider}[retry]\nenabled=false\n[key k]\nprovider=out\nsecret=env:HOME\n")
+    chat = [*authorization, "--json", '{"model":"far","messages":[{"role":"user","content":"hi"}]}']
+    answer = []
+
+    def asked():
+        answer.append(running.get("http://127.0.0.1:8000/v1/chat/completions", *chat))
+        return "localhost" in answer[-1]
+
+    assert wait_until(asked), answer[-1]
+    assert json.loads(answer[-1])["error"]["code"] == "connect"
 
 
 def test_daemon_is_confined(running):

@@ -15,7 +15,7 @@ INIT = pathlib.Path(__file__).with_name("session_init.py")
 # Of nobody on any machine: outside of what login.defs(5) and systemd give to users.
 UID = 4294900
 GROUP = f"aiproxy-test-{os.getpid()}"
-HOME = pathlib.Path("/run/home")
+HOME = pathlib.Path("/home/aiproxy-test")
 SERVICE = "aiproxy.service"
 
 
