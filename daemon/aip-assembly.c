@@ -21,6 +21,7 @@ struct _AipAssembly
   AipKeyStore *environment;
   AipKeyStore *credentials;
   AipDiscovery *discovery;
+  AipConcurrency *concurrency;
   AipConfig *config;     /* (nullable) */
   AipSnapshot *snapshot; /* (nullable) */
 };
@@ -165,7 +166,7 @@ add_first_token (AipAssembly *self, AipClients *clients, GError **error)
 static AipClients *
 make_clients (AipAssembly *self, AipConfig *config, GError **error)
 {
-  g_autoptr (AipClients) clients = aip_clients_new (config);
+  g_autoptr (AipClients) clients = aip_clients_new (config, self->concurrency);
 
   if (self->sources->demo_token != NULL)
     aip_clients_add_token (clients, "demo", self->sources->demo_token);
@@ -348,6 +349,7 @@ aip_assembly_new (const AipAssemblySources *sources, AipAssemblyFunc changed, vo
   self->environment = aip_key_store_environment_new ();
   self->credentials = aip_key_store_credentials_new (NULL);
   self->discovery = aip_discovery_new (get_secret, discovered_cb, self);
+  self->concurrency = aip_concurrency_new ();
   load_key_stores (self);
   return self;
 }
@@ -362,6 +364,7 @@ aip_assembly_free (AipAssembly *self)
   aip_discovery_free (self->discovery);
   g_clear_pointer (&self->snapshot, aip_snapshot_unref);
   g_clear_pointer (&self->config, aip_config_unref);
+  aip_concurrency_unref (self->concurrency);
   g_object_unref (self->environment);
   g_object_unref (self->credentials);
   g_free (self);
