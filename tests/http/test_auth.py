@@ -206,3 +206,18 @@ def test_a_key_in_clear_in_the_config_is_refused(upstream, tmp_path, secret):
     assert result.returncode != 0
     assert "aiproxyctl key secret" in output or "keyring" in output
     assert secret not in output
+
+
+@pytest.mark.parametrize("sample", ["your-api-key-1", "sk-xxxxxxxx", "<your key>", "REPLACE_ME"])
+def test_what_examples_show_is_no_key(start, upstream, sample):
+    daemon = start(config(upstream), env={"FAKE_KEY_1": sample}, secrets=[sample])
+    error = expect_error(daemon.chat(), 503, "FAKE_KEY_1")
+    assert sample not in str(error) and not upstream.requests
+    daemon.wait_for_log("FAKE_KEY_1 holds what an example shows in place of a key")
+
+
+@pytest.mark.parametrize("dummy", ["EMPTY", "none", "ollama", "lm-studio", "dummy"])
+def test_what_local_servers_want_is_a_key(start, upstream, dummy):
+    daemon = start(config(upstream), env={"FAKE_KEY_1": dummy})
+    assert daemon.chat().status == 200
+    assert upstream.request.header("Authorization") == f"Bearer {dummy}"
