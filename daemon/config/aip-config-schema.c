@@ -81,7 +81,7 @@ static const AipSetting timeout_settings[] = {
   { "idle", &aip_setting_duration, AT (idle), "60s", 1, DAY,
     .doc = "between two pieces of an answer" },
   { "total", &aip_setting_duration, AT (total), "0", 0, 7 * DAY,
-    .doc = "for the whole request; 0: no limit" },
+    .doc = "for the whole request, and the most that X-Proxy-Timeout may ask for; 0: no limit, there a day" },
   { NULL }
 };
 #undef AT

@@ -311,7 +311,8 @@ refuse_unseen (AipExchange *self)
       &(AipFailure){ .status = 403, .code = "model_not_allowed", .param = "model", .message = message });
 }
 
-/* X-Proxy-Timeout: the client's own limit for the whole answer, in seconds. */
+/* X-Proxy-Timeout: the client's own limit for the whole answer, in seconds. A longer one than `total` counts
+ * as that. */
 static gboolean
 take_timeout (AipExchange *self)
 {
