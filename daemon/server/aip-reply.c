@@ -71,10 +71,12 @@ aip_reply_failure (AipConnection *connection,
 {
   g_autofree char *body = aip_protocol_format_error (protocol, failure);
 
+  if (failure->status == 429 && strstr (headers->str, "Retry-After") == NULL)
+    aip_reply_add_header (headers, "Retry-After", "1");
   if (failure->status == 401)
     aip_reply_add_header (headers, "WWW-Authenticate", "Bearer realm=\"aiproxy\"");
-  if ((failure->status == 503 || failure->status == 429) && strstr (headers->str, "Retry-After") == NULL)
-    aip_reply_add_header (headers, "Retry-After", failure->status == 503 ? "5" : "1");
+  if (failure->status == 503 && strstr (headers->str, "Retry-After") == NULL)
+    aip_reply_add_header (headers, "Retry-After", "5");
   aip_reply_json (connection, failure->status, headers, body);
 }
 
