@@ -8,6 +8,7 @@
 #include "aip-discovery.h"
 #include "base/aip-error.h"
 #include "base/aip-log.h"
+#include "config/aip-config-values.h"
 #include "keys/aip-key-store.h"
 #include "policy/aip-first-token.h"
 
@@ -16,11 +17,11 @@ struct _AipAssembly
   const AipAssemblySources *sources; /* (not owned) */
   AipAssemblyFunc changed;
   void *user_data;
-  gboolean insists_on_tokens;
 
   AipKeyStore *environment;
   AipKeyStore *credentials;
   AipDiscovery *discovery;
+  AipConcurrency *concurrency;
   AipConfig *config;     /* (nullable) */
   AipSnapshot *snapshot; /* (nullable) */
 };
@@ -73,14 +74,61 @@ get_secret (const AipKeyConfig *key, void *user_data)
 /* --- the configuration --- */
 
 static void
-add_problem (GPtrArray *problems, const char *file, const char *message)
+add_problem (GPtrArray *problems, const char *file, const char *key, const char *message)
 {
   AipConfigProblem *problem = g_new0 (AipConfigProblem, 1);
 
   problem->file = g_strdup (file);
+  problem->group = key != NULL ? g_strdup ("server") : NULL;
+  problem->key = g_strdup (key);
   problem->message = g_strdup (message);
   problem->fatal = TRUE;
   g_ptr_array_add (problems, problem);
+}
+
+/* Sockets stay open as they are while the daemon runs, so that a later `listen` takes nothing away. */
+static gboolean
+is_exposed (const AipAssemblySources *sources, const AipConfig *config)
+{
+  if (sources->sockets != AIP_SOCKETS_AS_CONFIGURED)
+    return sources->sockets == AIP_SOCKETS_EXPOSED;
+  for (gsize i = 0; config->server.listen[i] != NULL; i++)
+    {
+      g_autoptr (GSocketAddress) address = aip_config_parse_listen (config->server.listen[i], NULL);
+
+      if (address != NULL && !aip_config_is_loopback (address))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* Where other machines can connect, who may is decided before the first start, not by it. */
+static gboolean
+check_exposure (const AipAssemblySources *sources, const AipConfig *config, GPtrArray *problems)
+{
+  const char *key = "require-token";
+  g_autofree char *message = NULL;
+
+  if (!is_exposed (sources, config))
+    return TRUE;
+  if (!config->server.require_token)
+    message =
+        g_strdup ("is false while other machines can reach the daemon, so that anybody could use the keys; "
+                  "set it to true, or listen on the loopback alone and start again");
+  else if (config->clients->len == 0 && sources->demo_token == NULL &&
+           !aip_first_token_exists (sources->state_dir))
+    {
+      key = "listen";
+      message = g_strdup_printf (
+          "opens the daemon to other machines, and no client has a token yet; add [client NAME] with "
+          "token-sha256=DIGEST (a token: `openssl rand -hex 32`, its digest: `printf %%s TOKEN | "
+          "sha256sum`), or "
+          "start once with `aiproxyd --listen 127.0.0.1:8000`, which makes a token in %s/token",
+          sources->state_dir);
+    }
+  if (message != NULL)
+    add_problem (problems, sources->paths[g_strv_length (sources->paths) - 1], key, message);
+  return message == NULL;
 }
 
 /**
@@ -94,15 +142,19 @@ AipConfig *
 aip_assembly_read_config (const AipAssemblySources *sources, GPtrArray *problems)
 {
   g_auto (GStrv) environment = g_get_environ ();
+  g_autoptr (AipConfig) config = NULL;
   const char *last = sources->paths[g_strv_length (sources->paths) - 1];
 
   if (sources->must_exist && !g_file_test (last, G_FILE_TEST_EXISTS))
     {
-      add_problem (problems, last, "the file does not exist; give the path of one that does");
+      add_problem (problems, last, NULL, "the file does not exist; give the path of one that does");
       return NULL;
     }
-  return aip_config_load ((const char *const *) sources->paths, (const char *const *) environment,
-                          &sources->overrides, problems);
+  config = aip_config_load ((const char *const *) sources->paths, (const char *const *) environment,
+                            &sources->overrides, problems);
+  if (config == NULL || !check_exposure (sources, config, problems))
+    return NULL;
+  return g_steal_pointer (&config);
 }
 
 static GLogLevelFlags
@@ -165,7 +217,7 @@ add_first_token (AipAssembly *self, AipClients *clients, GError **error)
 static AipClients *
 make_clients (AipAssembly *self, AipConfig *config, GError **error)
 {
-  g_autoptr (AipClients) clients = aip_clients_new (config);
+  g_autoptr (AipClients) clients = aip_clients_new (config, self->concurrency);
 
   if (self->sources->demo_token != NULL)
     aip_clients_add_token (clients, "demo", self->sources->demo_token);
@@ -236,19 +288,6 @@ discovered_cb (void *user_data)
 }
 
 /**
- * aip_assembly_insist_on_tokens:
- * @self: an assembly
- *
- * From now on no configuration is taken that does without tokens: sockets stay open as they are while the
- * daemon runs, whatever a later configuration says of them.
- */
-void
-aip_assembly_insist_on_tokens (AipAssembly *self)
-{
-  self->insists_on_tokens = TRUE;
-}
-
-/**
  * aip_assembly_load:
  * @self: an assembly
  * @error: return location for an AIP_ERROR_INVALID_CONFIG or what the first token says
@@ -264,13 +303,6 @@ aip_assembly_load (AipAssembly *self, GError **error)
   g_autoptr (AipConfig) config = load_config (self, error);
   g_autoptr (AipClients) clients = NULL;
 
-  if (config != NULL && self->insists_on_tokens && !config->server.require_token)
-    {
-      g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG,
-                   "`require-token` cannot be switched off while other machines can reach the daemon: "
-                   "listen on the loopback alone and start it again");
-      return FALSE;
-    }
   if (config != NULL)
     clients = make_clients (self, config, error);
   if (clients == NULL)
@@ -348,6 +380,7 @@ aip_assembly_new (const AipAssemblySources *sources, AipAssemblyFunc changed, vo
   self->environment = aip_key_store_environment_new ();
   self->credentials = aip_key_store_credentials_new (NULL);
   self->discovery = aip_discovery_new (get_secret, discovered_cb, self);
+  self->concurrency = aip_concurrency_new ();
   load_key_stores (self);
   return self;
 }
@@ -362,6 +395,7 @@ aip_assembly_free (AipAssembly *self)
   aip_discovery_free (self->discovery);
   g_clear_pointer (&self->snapshot, aip_snapshot_unref);
   g_clear_pointer (&self->config, aip_config_unref);
+  aip_concurrency_unref (self->concurrency);
   g_object_unref (self->environment);
   g_object_unref (self->credentials);
   g_free (self);

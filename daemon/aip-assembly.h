@@ -14,10 +14,21 @@ typedef struct _AipAssembly AipAssembly;
 typedef void (*AipAssemblyFunc) (AipSnapshot *snapshot, void *user_data);
 
 /**
+ * AipSocketsReach: who can connect to the sockets that the daemon serves on.
+ */
+typedef enum
+{
+  AIP_SOCKETS_AS_CONFIGURED, /* there are none yet */
+  AIP_SOCKETS_LOCAL,
+  AIP_SOCKETS_EXPOSED, /* other machines */
+} AipSocketsReach;
+
+/**
  * AipAssemblySources: where all comes from.
  * @paths: config files in rising precedence
  * @must_exist: the last path has to be there
  * @overrides: what the command line says
+ * @sockets: what is known of the sockets that the daemon serves on, whatever the configuration says of them
  * @state_dir: the daemon's folder for state
  * @key_store: (nullable): where secret=keyring is looked up: "credentials", "environment", "memory", or
  *   "auto", the default: the first two, in this order
@@ -28,6 +39,7 @@ typedef struct
   char **paths;
   gboolean must_exist;
   AipConfigOverrides overrides;
+  AipSocketsReach sockets;
   char *state_dir;
   const char *key_store;
   char *demo_token;
@@ -36,7 +48,6 @@ typedef struct
 AipAssembly *aip_assembly_new (const AipAssemblySources *sources, AipAssemblyFunc changed, void *user_data);
 void aip_assembly_free (AipAssembly *self);
 AipConfig *aip_assembly_read_config (const AipAssemblySources *sources, GPtrArray *problems);
-void aip_assembly_insist_on_tokens (AipAssembly *self);
 gboolean aip_assembly_load (AipAssembly *self, GError **error);
 AipSnapshot *aip_assembly_get_snapshot (AipAssembly *self);
 void aip_assembly_refresh_models (AipAssembly *self);

@@ -16,6 +16,7 @@
 #include "config/aip-config-watch.h"
 #include "policy/aip-first-token.h"
 #include "server/aip-server.h"
+#include "server/aip-sockets.h"
 #include "upstream/aip-upstream.h"
 
 /* Four workers with an event loop, a resolver and a socket or two each. */
@@ -185,6 +186,15 @@ check_limits (GError **error)
   return FALSE;
 }
 
+static AipSocketsReach
+get_reach (int first, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    if (aip_sockets_is_exposed (first + (int) i))
+      return AIP_SOCKETS_EXPOSED;
+  return n > 0 ? AIP_SOCKETS_LOCAL : AIP_SOCKETS_AS_CONFIGURED;
+}
+
 static gboolean
 start (AipDaemon *self, GError **error)
 {
@@ -194,6 +204,7 @@ start (AipDaemon *self, GError **error)
 
   if (!check_limits (error) || !aip_upstream_global_init (error))
     return FALSE;
+  self->sources.sockets = get_reach (first, n);
   self->assembly = aip_assembly_new (&self->sources, snapshot_cb, self);
   if (!aip_assembly_load (self->assembly, error))
     return FALSE;
@@ -215,8 +226,7 @@ tell_ready (AipDaemon *self)
   if (self->sources.demo_token != NULL)
     printf ("token: %s\n", self->sources.demo_token);
   fflush (stdout);
-  if (aip_server_is_exposed (self->server))
-    aip_assembly_insist_on_tokens (self->assembly);
+  self->sources.sockets = aip_server_is_exposed (self->server) ? AIP_SOCKETS_EXPOSED : AIP_SOCKETS_LOCAL;
   aip_systemd_notify ("READY=1");
   if (interval > 0)
     self->watchdog = g_timeout_add ((guint) MAX (interval / 1000, 1), watchdog_cb, self);

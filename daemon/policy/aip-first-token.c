@@ -245,6 +245,23 @@ save_token (const char *directory, const char *path, const char *token, gboolean
 }
 
 /**
+ * aip_first_token_exists:
+ * @state_dir: the daemon's folder
+ *
+ * Returns: whether an earlier start has left a token there, or what stands in for one
+ */
+gboolean
+aip_first_token_exists (const char *state_dir)
+{
+  g_return_val_if_fail (state_dir != NULL, FALSE);
+
+  g_autofree char *path = g_build_filename (state_dir, FILE_NAME, NULL);
+  struct stat st;
+
+  return lstat (path, &st) == 0;
+}
+
+/**
  * aip_first_token_load_or_create:
  * @state_dir: the daemon's folder; made with mode 0700 where it is missing
  * @created: (out): whether the token is new

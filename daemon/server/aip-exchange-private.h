@@ -54,7 +54,8 @@ typedef struct
   gint64 sent;
 
   const AipClient *client;
-  GByteArray *gathered; /* (nullable): the body so far */
+  AipConcurrencySlot *under_way; /* (not owned) (nullable): where it counts */
+  GByteArray *gathered;          /* (nullable): the body so far */
   guint64 max_body;
   guint64 received;    /* bytes of the body */
   gboolean streams_up; /* the body is passed on as it comes */

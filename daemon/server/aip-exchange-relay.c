@@ -258,6 +258,17 @@ start_internal (AipExchange *self, GBytes *body)
                                      self->route.endpoint, body, &transfer_funcs, self);
 }
 
+/* A client may wait for less than the operator allows, never for more. */
+static guint64
+get_total_timeout (const AipExchange *self, const AipProviderConfig *provider)
+{
+  guint64 allowed = provider->timeouts.total;
+
+  if (self->timeout == 0 || (allowed > 0 && self->timeout > allowed))
+    return allowed;
+  return self->timeout;
+}
+
 static AipTransfer *
 start_external (AipExchange *self, const AipCandidate *candidate, GBytes *body)
 {
@@ -269,24 +280,23 @@ start_external (AipExchange *self, const AipCandidate *candidate, GBytes *body)
   AipTransfer *transfer;
 
   aip_forward_headers_out (&lines, self->head, candidate, self->request_id);
-  transfer =
-      aip_upstream_start (aip_worker_get_upstream (self->worker),
-                          &(AipTransferRequest){
-                              .method = self->head->method,
-                              .url = url,
-                              .headers = (const char *const *) lines.lines->pdata,
-                              .body = body,
-                              .upload = self->streams_up,
-                              .upload_length = self->head->content_length,
-                              .connect_timeout = provider->timeouts.connect,
-                              .first_byte_timeout = provider->timeouts.first_byte,
-                              .idle_timeout = provider->timeouts.idle,
-                              .total_timeout = self->timeout > 0 ? self->timeout : provider->timeouts.total,
-                              .verify_tls = provider->verify_tls,
-                              .ca_file = provider->ca_file,
-                              .proxy = provider->proxy,
-                          },
-                          &transfer_funcs, self);
+  transfer = aip_upstream_start (aip_worker_get_upstream (self->worker),
+                                 &(AipTransferRequest){
+                                     .method = self->head->method,
+                                     .url = url,
+                                     .headers = (const char *const *) lines.lines->pdata,
+                                     .body = body,
+                                     .upload = self->streams_up,
+                                     .upload_length = self->head->content_length,
+                                     .connect_timeout = provider->timeouts.connect,
+                                     .first_byte_timeout = provider->timeouts.first_byte,
+                                     .idle_timeout = provider->timeouts.idle,
+                                     .total_timeout = get_total_timeout (self, provider),
+                                     .verify_tls = provider->verify_tls,
+                                     .ca_file = provider->ca_file,
+                                     .proxy = provider->proxy,
+                                 },
+                                 &transfer_funcs, self);
   aip_header_lines_clear (&lines);
   return transfer;
 }

@@ -58,6 +58,8 @@ exchange_free (AipExchange *self)
     aip_worker_forget_wait (self->worker, self);
   aip_timer_disarm (&self->models_timer);
   aip_worker_change (self->worker, AIP_GAUGE_ACTIVE_REQUESTS, -1);
+  if (self->under_way != NULL)
+    aip_concurrency_slot_leave (self->under_way);
   aip_call_clear (&self->call);
   aip_upload_clear (&self->upload);
   aip_answer_clear (&self->answer);
@@ -160,6 +162,8 @@ aip_exchange_refuse_error (AipExchange *self, const GError *error)
       failure.param = members[i];
   if (g_error_matches (error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED))
     failure.code = "invalid_api_key";
+  else if (g_error_matches (error, AIP_ERROR, AIP_ERROR_RATE_LIMITED))
+    failure.code = "rate_limit_exceeded";
   else if (g_error_matches (error, AIP_ERROR, AIP_ERROR_NOT_FOUND))
     failure = (AipFailure){ failure.status, NULL, "model_not_found", "model", failure.message };
   return aip_exchange_refuse (self, &failure);
@@ -201,6 +205,20 @@ step_guard (AipExchange *self)
   return AIP_OUTCOME_NEXT;
 }
 
+/* One that has waited is counted already, unless it has become another client's. */
+static gboolean
+enter (AipExchange *self, GError **error)
+{
+  AipConcurrencySlot *old = self->under_way;
+
+  if (old != NULL && old == self->client->under_way)
+    return TRUE;
+  self->under_way = aip_client_enter (self->client, error);
+  if (old != NULL)
+    aip_concurrency_slot_leave (old);
+  return self->under_way != NULL;
+}
+
 static AipOutcome
 step_client (AipExchange *self)
 {
@@ -213,7 +231,9 @@ step_client (AipExchange *self)
   if (token == NULL && self->route.kind == AIP_ROUTE_REALTIME)
     token = aip_websocket_find_token (self->head, &length);
   self->client = aip_clients_authenticate (self->snapshot->clients, token, length, &error);
-  return self->client != NULL ? AIP_OUTCOME_NEXT : aip_exchange_refuse_error (self, error);
+  if (self->client == NULL || !enter (self, &error))
+    return aip_exchange_refuse_error (self, error);
+  return AIP_OUTCOME_NEXT;
 }
 
 static gboolean
@@ -291,7 +311,8 @@ refuse_unseen (AipExchange *self)
       &(AipFailure){ .status = 403, .code = "model_not_allowed", .param = "model", .message = message });
 }
 
-/* X-Proxy-Timeout: the client's own limit for the whole answer, in seconds. */
+/* X-Proxy-Timeout: the client's own limit for the whole answer, in seconds. A longer one than `total` counts
+ * as that. */
 static gboolean
 take_timeout (AipExchange *self)
 {

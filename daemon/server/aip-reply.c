@@ -71,6 +71,8 @@ aip_reply_failure (AipConnection *connection,
 {
   g_autofree char *body = aip_protocol_format_error (protocol, failure);
 
+  if (failure->status == 429 && strstr (headers->str, "Retry-After") == NULL)
+    aip_reply_add_header (headers, "Retry-After", "1");
   if (failure->status == 401)
     aip_reply_add_header (headers, "WWW-Authenticate", "Bearer realm=\"aiproxy\"");
   if (failure->status == 503 && strstr (headers->str, "Retry-After") == NULL)

@@ -220,14 +220,6 @@ aip_server_adopt_sockets (AipServer *self, const AipConfig *config, int first, g
 
       if (!aip_sockets_check (fd, error))
         return FALSE;
-      if (!config->server.require_token && aip_sockets_is_exposed (fd))
-        {
-          g_set_error (
-              error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG,
-              "other machines can reach the socket that was passed in, and `require-token` is false: "
-              "anybody could use the keys; set it to true, or listen on the loopback alone");
-          return FALSE;
-        }
       fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK);
       if (!spread (self, fd, error))
         return FALSE;
