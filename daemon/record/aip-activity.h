@@ -17,7 +17,8 @@ typedef enum
 } AipOutcomeKind;
 
 /**
- * AipRequestEvent: a request has begun, or is over. All strings are owned and (nullable) unless said otherwise.
+ * AipRequestEvent: a request has begun, or is over. All strings are owned and (nullable) unless said
+ * otherwise.
  * @finished: whether it is over; what follows it is set only then
  * @id: never NULL
  * @time_us: when it began, microseconds since the epoch
