@@ -209,7 +209,7 @@ start (AipDaemon *self, GError **error)
   if (!aip_assembly_load (self->assembly, error))
     return FALSE;
   snapshot = aip_assembly_get_snapshot (self->assembly);
-  self->server = aip_server_new (snapshot, models_wanted_cb, self);
+  self->server = aip_server_new (snapshot, NULL, models_wanted_cb, self);
   if (n > 0)
     return aip_server_adopt_sockets (self->server, snapshot->config, first, n, error);
   return aip_server_listen (self->server, snapshot->config, error);
