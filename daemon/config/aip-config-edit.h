@@ -2,12 +2,13 @@
 #pragma once
 
 #include "config/aip-config-loader.h"
+#include "config/aip-config-watch.h"
 
 G_BEGIN_DECLS
 
 /**
- * AipConfigEdit: a list of changes to a config file, made in the order they were added. What a change does not
- * name stays as it stands: comments, order, empty lines, other people's settings.
+ * AipConfigEdit: a list of changes to a config file, made in the order they were added. What a change does
+ * not name stays as it stands: comments, order, empty lines, other people's settings.
  */
 typedef struct _AipConfigEdit AipConfigEdit;
 
@@ -17,7 +18,10 @@ void aip_config_edit_free (AipConfigEdit *self);
 void aip_config_edit_add_group (AipConfigEdit *self, const char *group);
 void aip_config_edit_remove_group (AipConfigEdit *self, const char *group);
 void aip_config_edit_set (AipConfigEdit *self, const char *group, const char *key, const char *value);
+void
+aip_config_edit_set_list (AipConfigEdit *self, const char *group, const char *key, const char *const *items);
 void aip_config_edit_unset (AipConfigEdit *self, const char *group, const char *key);
+void aip_config_edit_set_watch (AipConfigEdit *self, AipConfigWatch *watch);
 
 char *aip_config_edit_apply (const AipConfigEdit *self, const char *text, GError **error);
 

@@ -60,7 +60,8 @@ classify (AipConfigLine *line)
  * @text: where a line begins
  * @end: where the file ends, behind @text
  *
- * Reads one line. Whoever reads a config file and whoever writes it see lines through this alone, and so the same.
+ * Reads one line. Whoever reads a config file and whoever writes it see lines through this alone, and so the
+ * same.
  *
  * Returns: where the next line begins, or @end
  */
@@ -84,7 +85,8 @@ aip_config_line_read (AipConfigLine *line, const char *text, const char *end)
  * @value: a setting's value as it stands in a file
  * @list: whether it is a list, where ";" can be escaped too
  *
- * Tells it before GKeyFile would, whose own error repeats the value, and which warns where two escapes are wrong.
+ * Tells it before GKeyFile would, whose own error repeats the value, and which warns where two escapes are
+ * wrong.
  *
  * Returns: whether a "\" in it means nothing
  */

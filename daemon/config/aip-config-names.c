@@ -59,9 +59,8 @@ aip_config_check_group_name (const char *group, char **shown, char **fault)
   else if (kind->size == 0 && name != NULL)
     *fault = g_strdup_printf ("has no name; write [%s]", kind->name);
   else if (kind->size > 0 && (name == NULL || !aip_setting_group_is_name (kind, name)))
-    *fault =
-        g_strdup_printf ("needs a name; write [%s NAME] with letters, digits, \"-\", \"_\", \".\"%s",
-                         kind->name, kind->loose_names ? ", \"/\", \":\" and \"@\"" : "");
+    *fault = g_strdup_printf ("needs a name; write [%s NAME] with letters, digits, \"-\", \"_\", \".\"%s",
+                              kind->name, kind->loose_names ? ", \"/\", \":\" and \"@\"" : "");
 
   if (*fault == NULL)
     *shown = g_strdup (group);
