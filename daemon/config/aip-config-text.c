@@ -115,7 +115,7 @@ count_lines (const char *text, const char *end)
 void
 aip_config_read_text (AipConfigDraft *draft, const char *name, const char *text, gsize length)
 {
-  AipConfigSource *source = aip_config_draft_add_source (draft, name);
+  AipConfigSource *source = aip_config_draft_add_source (draft, AIP_CONFIG_SOURCE_FILE, name);
   g_autoptr (GString) clean = g_string_new (NULL);
   g_autoptr (GError) error = NULL;
   Scan scan = { .draft = draft, .source = source, .clean = clean };
