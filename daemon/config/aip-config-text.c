@@ -31,6 +31,18 @@ report_fault (Scan *scan, const char *group, const char *key, const char *fault)
 }
 
 static void
+append_clean (Scan *scan, const AipConfigLine *line)
+{
+  gboolean setting = line->kind == AIP_CONFIG_LINE_SETTING;
+
+  g_string_append (scan->clean, setting ? "" : "[");
+  g_string_append_len (scan->clean, line->name, (gssize) line->name_length);
+  g_string_append (scan->clean, setting ? "=" : "]");
+  g_string_append_len (scan->clean, line->value, (gssize) line->value_length);
+  g_string_append_c (scan->clean, '\n');
+}
+
+static void
 scan_group (Scan *scan, const AipConfigLine *line)
 {
   g_autofree char *group = g_strndup (line->name, line->name_length);
@@ -50,7 +62,7 @@ scan_group (Scan *scan, const AipConfigLine *line)
     }
 
   aip_config_source_mark (scan->source, group, NULL, scan->line);
-  g_string_append_printf (scan->clean, "[%s]\n", group);
+  append_clean (scan, line);
   scan->group = g_steal_pointer (&group);
   scan->kind = kind;
 }
@@ -78,7 +90,7 @@ scan_setting (Scan *scan, const AipConfigLine *line)
     }
 
   aip_config_source_mark (scan->source, scan->group, key, scan->line);
-  g_string_append_printf (scan->clean, "%s=%.*s\n", key, (int) line->value_length, line->value);
+  append_clean (scan, line);
 }
 
 static void
@@ -115,7 +127,7 @@ count_lines (const char *text, const char *end)
 void
 aip_config_read_text (AipConfigDraft *draft, const char *name, const char *text, gsize length)
 {
-  AipConfigSource *source = aip_config_draft_add_source (draft, name);
+  AipConfigSource *source = aip_config_draft_add_source (draft, AIP_CONFIG_SOURCE_FILE, name);
   g_autoptr (GString) clean = g_string_new (NULL);
   g_autoptr (GError) error = NULL;
   Scan scan = { .draft = draft, .source = source, .clean = clean };
