@@ -48,6 +48,7 @@ make_config (guint upstream_port, guint closed_port)
   g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
   g_autofree char *text =
       g_strdup_printf ("[server]\nlisten=127.0.0.1:0\nworkers=2\nrequire-token=false\n"
+                       "allowed-origins=https://app.example\n"
                        "[retry]\nenabled=true\n"
                        "[provider up]\ndialect=openai\nbase-url=http://127.0.0.1:%u/v1\nmodels=m;later\n"
                        "[key up-key]\nprovider=up\nsecret=env:UP\npriority=1\n"
