@@ -268,9 +268,11 @@ dup_missing (const Key *key)
   switch (key->config->ref_kind)
     {
     case AIP_KEY_REF_ENVIRONMENT:
-      return g_strdup_printf ("environment variable %s is not set", key->config->ref);
+      return g_strdup_printf ("environment variable %s is not set, or the log says why it is not used",
+                              key->config->ref);
     case AIP_KEY_REF_CREDENTIAL:
-      return g_strdup_printf ("credential %s is not there", key->config->ref);
+      return g_strdup_printf ("credential %s is not there, or the log says why it is not used",
+                              key->config->ref);
     case AIP_KEY_REF_KEYRING:
       return g_strdup_printf ("it is not in the keyring: run `aiproxyctl key secret %s`", key->config->name);
     default:
