@@ -138,6 +138,20 @@ aip_key_store_is_writable (AipKeyStore *self)
   return AIP_KEY_STORE_GET_CLASS (self)->store_async != NULL;
 }
 
+/**
+ * aip_key_store_is_persistent:
+ * @self: the store
+ *
+ * Returns: whether what is stored by this program is still there after its end
+ */
+gboolean
+aip_key_store_is_persistent (AipKeyStore *self)
+{
+  g_return_val_if_fail (AIP_IS_KEY_STORE (self), FALSE);
+
+  return AIP_KEY_STORE_GET_CLASS (self)->persistent;
+}
+
 static void
 refuse_write (AipKeyStore *self, GAsyncReadyCallback callback, void *user_data, void *tag)
 {
