@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "base/aip-secret.h"
 #include "config/aip-config-loader.h"
 #include "config/aip-config-watch.h"
 
@@ -30,6 +31,8 @@ AipConfig *aip_config_edit_save (const AipConfigEdit *self,
                                  const char *const *environment,
                                  const AipConfigOverrides *overrides,
                                  GError **error);
+
+AipSecret *aip_config_take_clear_secret (const char *path, const char *key_name, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipConfigEdit, aip_config_edit_free)
 
