@@ -101,5 +101,6 @@ AipKeyStore *aip_key_store_environment_new (void);
 AipKeyStore *aip_key_store_credentials_new (const char *directory);
 AipKeyStore *aip_key_store_memory_new (void);
 void aip_key_store_memory_set (AipKeyStore *self, const char *ref, AipSecret *secret);
+AipKeyStore *aip_key_store_libsecret_new (guint time_limit);
 
 G_END_DECLS
