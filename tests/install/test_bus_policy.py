@@ -33,7 +33,7 @@ def test_another_user_may_not_call(system_bus):
 
 def test_another_user_may_not_start_the_daemon(system_bus):
     assert system_bus.call(NOBODY) == "org.freedesktop.DBus.Error.AccessDenied"
-    # Root may: /bin/false is run where there is no systemd, or the set-up of a private bus forbids to.
+    # Root may, but what it starts here without systemd is /bin/false.
     assert "Spawn" in system_bus.call(0)
 
 
