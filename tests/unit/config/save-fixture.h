@@ -20,7 +20,6 @@ typedef struct
 static inline void
 write_file (const char *path, const char *text)
 {
-  g_autoptr (GError) error = NULL;
   FILE *stream = g_fopen (path, "w");
 
   g_assert_nonnull (stream);
