@@ -281,6 +281,7 @@ test_watch (Fixture *fixture, gconstpointer data)
       g_autoptr (AipConfig) config = save_with (fixture, edit, NULL, NULL, &error);
 
       g_assert_no_error (error);
+      g_assert_nonnull (config);
       run_for_a_while ();
       g_assert_cmpuint (calls, ==, 0);
       aip_config_edit_set (edit, "log", "level", "debug");
@@ -293,6 +294,7 @@ test_watch (Fixture *fixture, gconstpointer data)
   {
     g_autoptr (AipConfig) config = save_with (fixture, edit, NULL, NULL, &error);
 
+    g_assert_nonnull (config);
     while (calls == 1)
       g_main_context_iteration (NULL, TRUE);
   }
