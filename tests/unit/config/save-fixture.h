@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <glib/gstdio.h>
-
 #include "base/aip-error.h"
+#include "config-files.h"
 #include "config-problems.h"
 #include "config/aip-config-edit.h"
 
@@ -16,16 +15,6 @@ typedef struct
   char *low;
   char *high;
 } Fixture;
-
-static inline void
-write_file (const char *path, const char *text)
-{
-  FILE *stream = g_fopen (path, "w");
-
-  g_assert_nonnull (stream);
-  g_assert_cmpint (fputs (text, stream), >=, 0);
-  g_assert_cmpint (fclose (stream), ==, 0);
-}
 
 static inline void
 assert_file (const char *path, const char *expected)
@@ -45,21 +34,6 @@ set_up (Fixture *fixture, gconstpointer data)
   g_assert_nonnull (fixture->folder);
   fixture->low = g_build_filename (fixture->folder, "low.conf", NULL);
   fixture->high = g_build_filename (fixture->folder, "high.conf", NULL);
-}
-
-static inline void
-remove_tree (const char *path)
-{
-  g_autoptr (GDir) folder = g_file_test (path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open (path, 0, NULL);
-  const char *name;
-
-  while (folder != NULL && (name = g_dir_read_name (folder)) != NULL)
-    {
-      g_autofree char *child = g_build_filename (path, name, NULL);
-
-      remove_tree (child);
-    }
-  g_remove (path);
 }
 
 /* Whatever happened, no temporary file is left. */

@@ -10,7 +10,6 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "save-fixture.h"
@@ -60,16 +59,29 @@ end (Fixture *fixture, gconstpointer data)
   tear_down (fixture, data);
 }
 
-/* A process of its own gives up being root, or there would be no way back. */
+/* For a while, root is somebody without rights. */
+static void
+drop_rights (void)
+{
+  g_assert_cmpint (setegid (4321), ==, 0);
+  g_assert_cmpint (seteuid (4321), ==, 0);
+}
+
+static void
+regain_rights (void)
+{
+  g_assert_cmpint (seteuid (0), ==, 0);
+  g_assert_cmpint (setegid (0), ==, 0);
+}
+
 static void
 test_foreign_owner (Fixture *fixture, gconstpointer data)
 {
+  g_autoptr (AipConfigEdit) edit = aip_config_edit_new ();
   g_autofree char *expected = g_strdup_printf (
       "%s belongs to another user or group, and would no longer if it was written: Operation not permitted; "
       "change it as that user and reload, or give it to this user. Nothing was changed",
       fixture->high);
-  int result;
-  pid_t child;
 
   if (geteuid () != 0)
     {
@@ -80,19 +92,10 @@ test_foreign_owner (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (chown (fixture->high, 1234, 5678), ==, 0);
   g_assert_cmpint (chmod (fixture->high, 0644), ==, 0);
   g_assert_cmpint (chmod (fixture->folder, 0777), ==, 0);
-  child = fork ();
-  if (child == 0)
-    {
-      GError *error = NULL;
-
-      if (setgid (4321) != 0 || setuid (4321) != 0)
-        _exit (2);
-      _exit (save (fixture, "provider p", "weight", "2", &error) != NULL ||
-             strcmp (error->message, expected) != 0);
-    }
-  g_assert_cmpint (waitpid (child, &result, 0), ==, child);
-  g_assert_cmpint (result, ==, 0);
-  assert_file (fixture->high, PROVIDER);
+  aip_config_edit_set (edit, "provider p", "weight", "2");
+  drop_rights ();
+  assert_refused (fixture, edit, NULL, NULL, AIP_ERROR_FAILED, expected);
+  regain_rights ();
 }
 
 /* Somebody saves the file while it is being saved: both edits are there in the end. */
@@ -197,7 +200,7 @@ test_read_only_mount (Fixture *fixture, gconstpointer data)
       return;
     }
   write_file (fixture->high, PROVIDER);
-  g_assert_cmpint (mount (NULL, fixture->folder, NULL, MS_REMOUNT | MS_RDONLY, NULL), ==, 0);
+  g_assert_cmpint (mount ("tmpfs", fixture->folder, "tmpfs", MS_REMOUNT | MS_RDONLY, NULL), ==, 0);
   assert_write_fails (fixture, "Read-only file system; let this user write to its folder, or change the file "
                                "by hand and reload");
   g_assert_cmpint (umount (fixture->folder), ==, 0);
@@ -206,23 +209,17 @@ test_read_only_mount (Fixture *fixture, gconstpointer data)
 static void
 test_read_only_folder (Fixture *fixture, gconstpointer data)
 {
-  int result;
-  pid_t child;
+  gboolean root = geteuid () == 0;
 
   write_file (fixture->high, PROVIDER);
   g_assert_cmpint (chmod (fixture->high, 0644), ==, 0);
   g_assert_cmpint (chmod (fixture->folder, 0555), ==, 0);
-  child = fork ();
-  if (child == 0)
-    {
-      if (geteuid () == 0 && (setgid (4321) != 0 || setuid (4321) != 0))
-        _exit (2);
-      assert_write_fails (fixture, "Permission denied; let this user write to its folder, or change the file "
-                                   "by hand and reload");
-      _exit (0);
-    }
-  g_assert_cmpint (waitpid (child, &result, 0), ==, child);
-  g_assert_cmpint (result, ==, 0);
+  if (root)
+    drop_rights ();
+  assert_write_fails (fixture, "Permission denied; let this user write to its folder, or change the file by "
+                               "hand and reload");
+  if (root)
+    regain_rights ();
   g_assert_cmpint (chmod (fixture->folder, 0755), ==, 0);
 }
 
