@@ -418,6 +418,13 @@ test_no_bus (void)
 }
 
 static void
+wait_for_call (const char *method)
+{
+  while (!mock_was_called (method))
+    g_main_context_iteration (NULL, FALSE);
+}
+
+static void
 set_up_mock (AipKeyStore **store, const void *data)
 {
   mock_start (session);
@@ -479,8 +486,7 @@ test_prompt_cancelled (AipKeyStore **store, const void *data)
   mock_set ("locked", "yes");
   mock_set ("prompt", "wait");
   aip_key_store_unlock_async (*store, cancellable, result_cb, &result);
-  while (!mock_was_called ("Prompt"))
-    g_main_context_iteration (NULL, FALSE);
+  wait_for_call ("Prompt");
   g_assert_null (result);
   g_cancellable_cancel (cancellable);
   g_assert_false (aip_key_store_unlock_finish (*store, wait_for_result (&result), &error));
@@ -498,20 +504,32 @@ test_prompt_orphaned (AipKeyStore **store, const void *data)
   mock_set ("locked", "yes");
   mock_set ("prompt", "wait");
   aip_key_store_unlock_async (*store, NULL, result_cb, &result);
-  while (!mock_was_called ("Prompt"))
-    g_main_context_iteration (NULL, FALSE);
+  wait_for_call ("Prompt");
   mock_stop (session);
   g_assert_false (aip_key_store_unlock_finish (*store, wait_for_result (&result), &error));
   g_assert_error (error, AIP_ERROR, AIP_ERROR_UNAVAILABLE);
   mock_start (session);
 }
 
+/* A machine that is busy may need more than one try. */
+static void
+load_in_time (AipKeyStore *store)
+{
+  g_autoptr (GError) error = NULL;
+
+  while (!load (store, &error))
+    {
+      g_assert_error (error, AIP_ERROR, AIP_ERROR_TIMED_OUT);
+      g_clear_error (&error);
+    }
+}
+
 static void
 test_slow (AipKeyStore **store, const void *data)
 {
-  g_autoptr (AipKeyStore) hasty = aip_key_store_libsecret_new (200);
+  g_autoptr (AipKeyStore) hasty = aip_key_store_libsecret_new (500);
 
-  g_assert_true (load (hasty, NULL));
+  load_in_time (hasty);
   mock_set ("hold", "SearchItems");
   assert_load_fails (hasty, AIP_ERROR_TIMED_OUT, AIP_KEY_STORE_UNAVAILABLE);
   assert_secret (hasty, "key", "sk-1");
@@ -525,34 +543,60 @@ test_slow (AipKeyStore **store, const void *data)
   /* It was stored all the same; a slow service tells of that with its signals. */
   mock_set ("hold", "");
   wait_for_secret (*store, "key", "sk-2");
-  g_assert_true (load (hasty, NULL));
+  load_in_time (hasty);
   assert_secret (hasty, "key", "sk-2");
 }
 
 static void
-test_cancelled (AipKeyStore **store, const void *data)
+test_load_cancelled (AipKeyStore **store, const void *data)
 {
   g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-  g_autoptr (GAsyncResult) loaded = NULL;
-  g_autoptr (GAsyncResult) stored = NULL;
+  g_autoptr (GAsyncResult) cancelled = NULL;
+  g_autoptr (GAsyncResult) queued = NULL;
+  g_autoptr (GAsyncResult) other = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (mock_was_called ("SearchItems"));
+  mock_set ("hold", "SearchItems");
+  aip_key_store_load_async (*store, cancellable, result_cb, &cancelled);
+  aip_key_store_load_async (*store, cancellable, result_cb, &queued);
+  aip_key_store_load_async (*store, NULL, result_cb, &other);
+  wait_for_call ("SearchItems");
+  g_cancellable_cancel (cancellable);
+
+  g_assert_false (aip_key_store_load_finish (*store, wait_for_result (&cancelled), &error));
+  g_assert_error (error, AIP_ERROR, AIP_ERROR_CANCELLED);
+  g_clear_error (&error);
+  g_assert_false (aip_key_store_load_finish (*store, wait_for_result (&queued), &error));
+  g_assert_error (error, AIP_ERROR, AIP_ERROR_CANCELLED);
+  g_assert_cmpint (aip_key_store_get_state (*store), ==, AIP_KEY_STORE_READY);
+  assert_secret (*store, "key", "sk-1");
+
+  /* That one of the callers left is nothing to the others. */
+  g_assert_null (other);
+  mock_set ("hold", "");
+  g_assert_true (aip_key_store_load_finish (*store, wait_for_result (&other), NULL));
+}
+
+static void
+test_store_cancelled (AipKeyStore **store, const void *data)
+{
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (AipSecret) secret = aip_secret_new ("sk-2", -1);
   g_autoptr (GError) error = NULL;
 
-  mock_set ("hold", "SearchItems");
-  aip_key_store_load_async (*store, cancellable, result_cb, &loaded);
-  while (!mock_was_called ("SearchItems"))
-    g_main_context_iteration (NULL, FALSE);
+  /* By the fixture; that is not the call to wait for. */
+  g_assert_true (mock_was_called ("CreateItem"));
   mock_set ("hold", "CreateItem");
-  mock_set ("hold", "CreateItem");
-  aip_key_store_store_async (*store, "key", secret, cancellable, result_cb, &stored);
-  while (!mock_was_called ("CreateItem"))
-    g_main_context_iteration (NULL, FALSE);
+  aip_key_store_store_async (*store, "key", secret, cancellable, result_cb, &result);
+  wait_for_call ("CreateItem");
   g_cancellable_cancel (cancellable);
-
-  g_assert_false (aip_key_store_store_finish (*store, wait_for_result (&stored), &error));
+  g_assert_false (aip_key_store_store_finish (*store, wait_for_result (&result), &error));
   g_assert_error (error, AIP_ERROR, AIP_ERROR_CANCELLED);
-  g_assert_true (aip_key_store_load_finish (*store, wait_for_result (&loaded), NULL) ||
-                 aip_key_store_get_state (*store) == AIP_KEY_STORE_READY);
+
+  /* The service had done it already, and tells so. */
+  wait_for_secret (*store, "key", "sk-2");
   mock_set ("hold", "");
 }
 
@@ -564,10 +608,10 @@ test_overtaken (AipKeyStore **store, const void *data)
   g_autoptr (GAsyncResult) second = NULL;
 
   store_or_fail (*store, "other", "sk-5");
+  g_assert_true (mock_was_called ("CreateItem"));
   mock_set ("hold", "GetSecrets");
   aip_key_store_load_async (*store, NULL, result_cb, &first);
-  while (!mock_was_called ("GetSecrets"))
-    g_main_context_iteration (NULL, FALSE);
+  wait_for_call ("GetSecrets");
   store_or_fail (*store, "key", "sk-2");
   remove_or_fail (*store, "other");
   aip_key_store_load_async (*store, NULL, result_cb, &second);
@@ -589,10 +633,10 @@ test_locked_meanwhile (AipKeyStore **store, const void *data)
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (GError) error = NULL;
 
+  g_assert_true (mock_was_called ("CreateItem"));
   mock_set ("hold", "GetSecrets");
   aip_key_store_load_async (*store, NULL, result_cb, &result);
-  while (!mock_was_called ("GetSecrets"))
-    g_main_context_iteration (NULL, FALSE);
+  wait_for_call ("GetSecrets");
   mock_set ("locked", "yes");
   wait_for_state (*store, AIP_KEY_STORE_LOCKED);
   mock_set ("hold", "");
@@ -639,7 +683,8 @@ add_mock_tests (void)
   add_mock_test ("/keyring/mock/prompt-cancelled", test_prompt_cancelled);
   add_mock_test ("/keyring/mock/prompt-orphaned", test_prompt_orphaned);
   add_mock_test ("/keyring/mock/slow", test_slow);
-  add_mock_test ("/keyring/mock/cancelled", test_cancelled);
+  add_mock_test ("/keyring/mock/load-cancelled", test_load_cancelled);
+  add_mock_test ("/keyring/mock/store-cancelled", test_store_cancelled);
   add_mock_test ("/keyring/mock/overtaken", test_overtaken);
   add_mock_test ("/keyring/mock/locked-meanwhile", test_locked_meanwhile);
   add_mock_test ("/keyring/mock/failing", test_failing);
