@@ -13,6 +13,10 @@
 #include "server/aip-worker.h"
 
 #define MAX_DEFAULT_WORKERS 4
+
+/* Each takes a thread. */
+#define MAX_HANDSHAKES 64u
+
 #define DRAIN_CHECK_MS 10
 #define TRIM_INTERVAL_S 30
 
@@ -90,6 +94,7 @@ aip_server_new (AipSnapshot *snapshot, AipServerFunc models_wanted, void *user_d
   self->shared = (AipWorkerShared){
     .counters = aip_counters_new (n),
     .max_connections = (int) config->max_connections,
+    .max_handshakes = MAX (MAX_HANDSHAKES / n, 1),
     .models_wanted = post_models_wanted,
     .user_data = self,
   };

@@ -106,6 +106,7 @@ set_up (AipWorker *self)
     .closed = closed_cb,
     .user_data = self,
   };
+  aip_handshakes_init (&self->owner.handshakes, self->loop, self->shared->max_handshakes);
 }
 
 static void
@@ -129,6 +130,7 @@ tear_down (AipWorker *self)
   aip_upstream_free (self->upstream);
   while (g_main_context_iteration (self->context, FALSE))
     ;
+  aip_handshakes_clear (&self->owner.handshakes);
   aip_loop_free (self->loop);
   g_free (self->owner.scratch);
   if (self->owner.spare != NULL)

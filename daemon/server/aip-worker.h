@@ -19,6 +19,7 @@ typedef struct _AipWorker AipWorker;
  * AipWorkerShared: what the workers of one server have in common.
  * @n_connections: open ones of all workers; atomic
  * @max_connections: more are answered 503; atomic
+ * @max_handshakes: TLS handshakes that one worker has under way at a time
  * @models_wanted: a client asked for models while their list was not complete; called on any thread
  */
 typedef struct
@@ -26,6 +27,7 @@ typedef struct
   AipCounters *counters;
   int n_connections;
   int max_connections;
+  guint max_handshakes;
   void (*models_wanted) (void *user_data);
   void *user_data;
 } AipWorkerShared;
