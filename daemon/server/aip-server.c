@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <gio/gio.h>
 #include <glib/gstdio.h>
-#include <malloc.h>
 
 #include "base/aip-error.h"
 #include "server/aip-sockets.h"
@@ -18,7 +17,6 @@
 #define MAX_HANDSHAKES 64u
 
 #define DRAIN_CHECK_MS 10
-#define TRIM_INTERVAL_S 30
 
 struct _AipServer
 {
@@ -31,8 +29,6 @@ struct _AipServer
   GTlsCertificate *certificate; /* (nullable) */
   gboolean exposed;             /* other machines can reach it */
 
-  guint trim_source;
-  guint64 trimmed_at; /* how many requests there had been */
   guint drain_source;
   gint64 drain_limit; /* monotonic µs */
   AipServerFunc drained;
@@ -52,23 +48,6 @@ static void
 post_models_wanted (void *user_data)
 {
   g_idle_add (models_wanted_cb, user_data);
-}
-
-/* What a burst of requests took goes back to the system once it is quiet; the allocator keeps it by itself.
- */
-static gboolean
-trim_cb (gpointer data)
-{
-  AipServer *self = data;
-  AipCountersSnapshot now;
-
-  aip_counters_read (self->shared.counters, &now);
-  if (now.gauges[AIP_GAUGE_ACTIVE_REQUESTS] == 0 && now.counters[AIP_COUNT_REQUESTS] != self->trimmed_at)
-    {
-      self->trimmed_at = now.counters[AIP_COUNT_REQUESTS];
-      malloc_trim (0);
-    }
-  return G_SOURCE_CONTINUE;
 }
 
 /**
@@ -98,7 +77,6 @@ aip_server_new (AipSnapshot *snapshot, AipServerFunc models_wanted, void *user_d
     .models_wanted = post_models_wanted,
     .user_data = self,
   };
-  self->trim_source = g_timeout_add_seconds (TRIM_INTERVAL_S, trim_cb, self);
   for (guint i = 0; i < n; i++)
     g_ptr_array_add (self->workers, aip_worker_new (i, &self->shared, snapshot));
   return self;
@@ -115,7 +93,6 @@ aip_server_free (AipServer *self)
 {
   g_ptr_array_unref (self->workers);
   g_clear_handle_id (&self->drain_source, g_source_remove);
-  g_clear_handle_id (&self->trim_source, g_source_remove);
   while (g_idle_remove_by_data (self))
     ;
   for (guint i = 0; i < self->socket_files->len; i++)

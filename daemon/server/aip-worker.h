@@ -46,6 +46,7 @@ AipWorkerShared *aip_worker_get_shared (AipWorker *self);
 void aip_worker_count (AipWorker *self, AipCounter counter, guint64 amount);
 void aip_worker_change (AipWorker *self, AipGauge gauge, int amount);
 char *aip_worker_make_request_id (AipWorker *self);
+void aip_worker_rest_later (AipWorker *self);
 void aip_worker_hand_over (AipWorker *self, GIOStream *stream);
 
 typedef void (*AipModelsFunc) (void *user_data);
