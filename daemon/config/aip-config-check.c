@@ -120,6 +120,7 @@ split_alias (AipConfig *config, AipMappingConfig *mapping)
   if (mapping->provider == NULL && at != NULL && at != mapping->alias && has_name (config->providers, at + 1))
     {
       mapping->provider = g_strdup (at + 1);
+      mapping->at_provider = TRUE;
       *at = '\0';
     }
 }

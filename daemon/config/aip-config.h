@@ -146,10 +146,11 @@ typedef struct
 
 typedef struct
 {
-  char *alias;    /* [mapping ALIAS]; per provider: [mapping ALIAS@PROVIDER] or provider= */
-  char **targets; /* at least one */
-  char *provider; /* (nullable) */
-  char *strategy; /* (nullable) */
+  char *alias;          /* [mapping ALIAS]; per provider: [mapping ALIAS@PROVIDER] or provider= */
+  char **targets;       /* at least one */
+  char *provider;       /* (nullable) */
+  char *strategy;       /* (nullable) */
+  gboolean at_provider; /* its group is [mapping ALIAS@PROVIDER] */
 } AipMappingConfig;
 
 typedef struct

@@ -312,3 +312,18 @@ aip_first_token_load_or_create (const char *state_dir, gboolean *created, GError
 
   return taken ? load_present_token (path, error) : NULL;
 }
+
+/**
+ * aip_first_token_remove:
+ * @state_dir: the daemon's folder
+ *
+ * Removes the file, when its token is kept elsewhere or no longer valid.
+ */
+void
+aip_first_token_remove (const char *state_dir)
+{
+  g_autofree char *path = g_build_filename (state_dir, FILE_NAME, NULL);
+
+  if (unlink (path) != 0 && errno != ENOENT)
+    g_warning ("cannot remove %s: %s", path, g_strerror (errno));
+}

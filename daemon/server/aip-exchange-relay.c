@@ -104,6 +104,13 @@ head_cb (AipTransfer *transfer, guint status, const AipHeaderView *headers, gsiz
                     aip_header_view_to_length (aip_header_views_find (headers, n_headers, "Content-Length")));
 }
 
+static void
+note_first_byte (AipExchange *self)
+{
+  if (G_UNLIKELY (self->time != 0) && aip_answer_has_begun (&self->answer))
+    aip_exchange_stamp_first_byte (self);
+}
+
 static gboolean
 body_cb (AipTransfer *transfer, const char *data, gsize length, void *user_data)
 {
@@ -115,7 +122,8 @@ body_cb (AipTransfer *transfer, const char *data, gsize length, void *user_data)
     return FALSE;
   if (self->status == 200)
     aip_usage_scan_feed (&self->scan, data, length);
-  aip_worker_count (self->worker, AIP_COUNT_BYTES_OUT, length);
+  aip_exchange_count_out (self, length);
+  note_first_byte (self);
   return TRUE;
 }
 
@@ -196,7 +204,7 @@ break_off (AipExchange *self, AipFault fault, const char *reason)
                          .message = message };
   g_autofree char *event = aip_protocol_format_stream_error (self->route.protocol, &failure);
 
-  aip_worker_count (self->worker, AIP_COUNT_TRUNCATED, 1);
+  self->outcome = AIP_OUTCOME_KIND_TRUNCATED;
   self->status = failure.status;
   aip_answer_break (&self->answer, event);
 }
@@ -213,6 +221,7 @@ end_well (AipExchange *self)
     break_off (self, AIP_FAULT_CUT, "the stream ended without its end mark");
   else if (!aip_answer_end (&self->answer, &error))
     refuse (self, 502, "unusable_answer", error->message);
+  note_first_byte (self);
 }
 
 static void
