@@ -192,6 +192,9 @@ check_new_secret (AipSecret *secret, GError **error)
   else if (has_control_character (text, length))
     g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
                  "the secret holds a control character, such as a line break: give the key alone");
+  else if (aip_placeholder_is_key (text, length))
+    g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
+                 "the secret is what an example shows in place of a key: give the provider's key");
   else
     return TRUE;
 

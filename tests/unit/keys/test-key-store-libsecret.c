@@ -252,6 +252,7 @@ test_refused (void)
   assert_store_fails (store, "key", "", -1, AIP_ERROR_INVALID_ARGUMENT);
   assert_store_fails (store, "key", "sk-1\n", -1, AIP_ERROR_INVALID_ARGUMENT);
   assert_store_fails (store, "key", "sk\0-1", 5, AIP_ERROR_INVALID_ARGUMENT);
+  assert_store_fails (store, "key", "your-api-key-1", -1, AIP_ERROR_INVALID_ARGUMENT);
   assert_store_fails (store, "key", largest, MAX_LENGTH + 1, AIP_ERROR_INVALID_ARGUMENT);
   assert_secret (store, "key", NULL);
   g_assert_cmpuint (n_changes, ==, 0);
