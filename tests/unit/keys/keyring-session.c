@@ -156,19 +156,32 @@ has_owner (void)
   return owned;
 }
 
-/* Ends the keyring in the middle of whatever it does. */
-void
-keyring_daemon_kill (void)
+static void
+kill_owner (const char *name)
 {
   g_autoptr (GVariant) reply = call ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                     "GetConnectionUnixProcessID", g_variant_new ("(s)", SECRETS));
+                                     "GetConnectionUnixProcessID", g_variant_new ("(s)", name));
   guint32 pid = 0;
 
   g_variant_get (reply, "(u)", &pid);
   g_assert_cmpuint (pid, >, 1);
   g_assert_cmpint (kill ((pid_t) pid, SIGKILL), ==, 0);
+}
+
+/* Ends the keyring in the middle of whatever it does. */
+void
+keyring_daemon_kill (void)
+{
+  kill_owner (SECRETS);
   while (has_owner ())
     g_usleep (10000);
+}
+
+/* Ends the bus, for good. */
+void
+keyring_bus_kill (void)
+{
+  kill_owner ("org.freedesktop.DBus");
 }
 
 /* Starts it again, on what the one before has left, and unlocked. */

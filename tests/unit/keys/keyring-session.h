@@ -13,6 +13,7 @@ void keyring_session_stop (KeyringSession *self);
 GVariant *keyring_call (const char *path, const char *interface, const char *method, GVariant *parameters);
 
 void keyring_daemon_kill (void);
+void keyring_bus_kill (void);
 void keyring_daemon_start (KeyringSession *self);
 void keyring_lock (void);
 void keyring_unlock (void);

@@ -283,6 +283,21 @@ test_restart (void)
   remove_or_fail (store, "key");
 }
 
+/* The last one: there is no other bus after it. */
+static void
+test_bus_lost (void)
+{
+  g_autoptr (AipKeyStore) store = new_loaded_store ();
+
+  store_or_fail (store, "key", "sk-1");
+  keyring_bus_kill ();
+  wait_for_state (store, AIP_KEY_STORE_UNAVAILABLE);
+  assert_secret (store, "key", "sk-1");
+  assert_load_fails (store, AIP_ERROR_UNAVAILABLE, AIP_KEY_STORE_UNAVAILABLE);
+  assert_store_fails (store, "key", "sk-2", -1, AIP_ERROR_UNAVAILABLE);
+  assert_secret (store, "key", "sk-1");
+}
+
 static void
 test_locked_at_start (void)
 {
@@ -358,6 +373,7 @@ add_unlocked_tests (void)
   g_test_add_func ("/keyring/unlocked/lock", test_lock);
   g_test_add_func ("/keyring/unlocked/many", test_many);
   g_test_add_func ("/keyring/unlocked/restart", test_restart);
+  g_test_add_func ("/keyring/unlocked/bus-lost", test_bus_lost);
 }
 
 static const struct
