@@ -34,7 +34,8 @@ struct _AipKeyStoreClass
 {
   GObjectClass parent_class;
 
-  const char *name; /* "libsecret", "credentials", "environment", "memory" */
+  const char *name;    /* "libsecret", "credentials", "environment", "memory" */
+  gboolean persistent; /* what is stored outlives the process */
 
   void (*load_async) (AipKeyStore *self,
                       GCancellable *cancellable,
@@ -77,6 +78,7 @@ gboolean aip_key_store_load_finish (AipKeyStore *self, GAsyncResult *result, GEr
 AipSecret *aip_key_store_lookup (AipKeyStore *self, const char *ref);
 
 gboolean aip_key_store_is_writable (AipKeyStore *self);
+gboolean aip_key_store_is_persistent (AipKeyStore *self);
 void aip_key_store_store_async (AipKeyStore *self,
                                 const char *ref,
                                 AipSecret *secret,
