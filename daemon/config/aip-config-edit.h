@@ -6,8 +6,8 @@
 G_BEGIN_DECLS
 
 /**
- * AipConfigEdit: a list of changes to a config file, made in the order they were added. What a change does not
- * name stays as it stands: comments, order, empty lines, other people's settings.
+ * AipConfigEdit: a list of changes to a config file, made in the order they were added. What a change does
+ * not name stays as it stands: comments, order, empty lines, other people's settings.
  */
 typedef struct _AipConfigEdit AipConfigEdit;
 
