@@ -6,9 +6,10 @@
 #include <string.h>
 
 #include "aip-discovery.h"
+#include "aip-key-stores.h"
 #include "base/aip-error.h"
 #include "base/aip-log.h"
-#include "keys/aip-key-store.h"
+#include "config/aip-config-values.h"
 #include "policy/aip-first-token.h"
 
 struct _AipAssembly
@@ -16,71 +17,81 @@ struct _AipAssembly
   const AipAssemblySources *sources; /* (not owned) */
   AipAssemblyFunc changed;
   void *user_data;
-  gboolean insists_on_tokens;
 
-  AipKeyStore *environment;
-  AipKeyStore *credentials;
+  AipKeyStores *stores;
   AipDiscovery *discovery;
-  AipConfig *config;     /* (nullable) */
-  AipSnapshot *snapshot; /* (nullable) */
+  AipConcurrency *concurrency;
+  AipConfig *config;      /* (nullable) */
+  AipSnapshot *snapshot;  /* (nullable) */
+  AipSecret *first_token; /* (nullable): of the client that no config file names */
+  char **problems;        /* what the last reading found */
+  gboolean valid;         /* it could be used */
 };
-
-/* [key openai-1] -> OPENAI_1_API_KEY */
-static char *
-dup_variable_name (const char *key)
-{
-  g_autofree char *name = g_ascii_strup (key, -1);
-
-  for (char *p = name; *p != '\0'; p++)
-    if (!g_ascii_isalnum (*p))
-      *p = '_';
-  return g_strconcat (name, "_API_KEY", NULL);
-}
-
-/* What stands in for a keyring where there is none. */
-static AipSecret *
-get_keyring_secret (AipAssembly *self, const char *key)
-{
-  const char *store = self->sources->key_store != NULL ? self->sources->key_store : "auto";
-  gboolean both = g_str_equal (store, "auto");
-  g_autofree char *variable = dup_variable_name (key);
-  AipSecret *secret = NULL;
-
-  if (both || g_str_equal (store, "credentials"))
-    secret = aip_key_store_lookup (self->credentials, key);
-  if (secret == NULL && (both || g_str_equal (store, "environment")))
-    secret = aip_key_store_lookup (self->environment, variable);
-  return secret;
-}
 
 static AipSecret *
 get_secret (const AipKeyConfig *key, void *user_data)
 {
-  AipAssembly *self = user_data;
-
-  switch (key->ref_kind)
-    {
-    case AIP_KEY_REF_ENVIRONMENT:
-      return aip_key_store_lookup (self->environment, key->ref);
-    case AIP_KEY_REF_CREDENTIAL:
-      return aip_key_store_lookup (self->credentials, key->ref);
-    case AIP_KEY_REF_KEYRING:
-    default:
-      return get_keyring_secret (self, key->name);
-    }
+  return aip_key_stores_find (((AipAssembly *) user_data)->stores, key);
 }
 
 /* --- the configuration --- */
 
 static void
-add_problem (GPtrArray *problems, const char *file, const char *message)
+add_problem (GPtrArray *problems, const char *file, const char *key, const char *message)
 {
   AipConfigProblem *problem = g_new0 (AipConfigProblem, 1);
 
   problem->file = g_strdup (file);
+  problem->group = key != NULL ? g_strdup ("server") : NULL;
+  problem->key = g_strdup (key);
   problem->message = g_strdup (message);
   problem->fatal = TRUE;
   g_ptr_array_add (problems, problem);
+}
+
+/* Sockets stay open as they are while the daemon runs, so that a later `listen` takes nothing away. */
+static gboolean
+is_exposed (const AipAssemblySources *sources, const AipConfig *config)
+{
+  if (sources->sockets != AIP_SOCKETS_AS_CONFIGURED)
+    return sources->sockets == AIP_SOCKETS_EXPOSED;
+  for (gsize i = 0; config->server.listen[i] != NULL; i++)
+    {
+      g_autoptr (GSocketAddress) address = aip_config_parse_listen (config->server.listen[i], NULL);
+
+      if (address != NULL && !aip_config_is_loopback (address))
+        return TRUE;
+    }
+  return FALSE;
+}
+
+/* Where other machines can connect, who may is decided before the first start, not by it. */
+static gboolean
+check_exposure (const AipAssemblySources *sources, const AipConfig *config, GPtrArray *problems)
+{
+  const char *key = "require-token";
+  g_autofree char *message = NULL;
+
+  if (!is_exposed (sources, config))
+    return TRUE;
+  if (!config->server.require_token)
+    message =
+        g_strdup ("is false while other machines can reach the daemon, so that anybody could use the keys; "
+                  "set it to true, or listen on the loopback alone and start again");
+  else if (config->clients->len == 0 && sources->demo_token == NULL &&
+           !aip_first_token_exists (sources->state_dir))
+    {
+      key = "listen";
+      message = g_strdup_printf (
+          "opens the daemon to other machines, and no client has a token yet; add [client NAME] with "
+          "token-sha256=DIGEST (a token: `openssl rand -hex 32`, its digest: `printf %%s TOKEN | "
+          "sha256sum`), or "
+          "start once with `aiproxyd --listen 127.0.0.1:8000`, which makes a token in %s/token",
+          sources->state_dir);
+    }
+  if (message != NULL)
+    add_problem (problems, sources->paths[g_strv_length (sources->paths) - 1], key, message);
+  return message == NULL;
 }
 
 /**
@@ -94,15 +105,19 @@ AipConfig *
 aip_assembly_read_config (const AipAssemblySources *sources, GPtrArray *problems)
 {
   g_auto (GStrv) environment = g_get_environ ();
+  g_autoptr (AipConfig) config = NULL;
   const char *last = sources->paths[g_strv_length (sources->paths) - 1];
 
   if (sources->must_exist && !g_file_test (last, G_FILE_TEST_EXISTS))
     {
-      add_problem (problems, last, "the file does not exist; give the path of one that does");
+      add_problem (problems, last, NULL, "the file does not exist; give the path of one that does");
       return NULL;
     }
-  return aip_config_load ((const char *const *) sources->paths, (const char *const *) environment,
-                          &sources->overrides, problems);
+  config = aip_config_load ((const char *const *) sources->paths, (const char *const *) environment,
+                            &sources->overrides, problems);
+  if (config == NULL || !check_exposure (sources, config, problems))
+    return NULL;
+  return g_steal_pointer (&config);
 }
 
 static GLogLevelFlags
@@ -123,23 +138,47 @@ level_of (const char *name)
   return G_LOG_LEVEL_MESSAGE;
 }
 
+static char **
+take_problem_texts (GPtrArray *problems)
+{
+  char **texts = g_new0 (char *, problems->len + 1);
+
+  for (guint i = 0; i < problems->len; i++)
+    texts[i] = aip_config_problem_to_string (g_ptr_array_index (problems, i));
+  g_ptr_array_unref (problems);
+  return texts;
+}
+
+/**
+ * aip_assembly_check:
+ * @sources: where the configuration stands
+ * @problems: (out) (transfer full): what is wrong with it, a line each
+ *
+ * Returns: (transfer full) (nullable): the configuration; NULL when it cannot be used
+ */
+AipConfig *
+aip_assembly_check (const AipAssemblySources *sources, char ***problems)
+{
+  GPtrArray *found = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
+  AipConfig *config = aip_assembly_read_config (sources, found);
+
+  *problems = take_problem_texts (found);
+  return config;
+}
+
 static AipConfig *
 load_config (AipAssembly *self, GError **error)
 {
-  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
-  AipConfig *config = aip_assembly_read_config (self->sources, problems);
+  AipConfig *config;
 
-  for (guint i = 0; i < problems->len; i++)
-    {
-      g_autofree char *text = aip_config_problem_to_string (g_ptr_array_index (problems, i));
-
-      g_warning ("%s", text);
-    }
+  g_clear_pointer (&self->problems, g_strfreev);
+  config = aip_assembly_check (self->sources, &self->problems);
+  self->valid = config != NULL;
+  for (gsize i = 0; self->problems[i] != NULL; i++)
+    g_warning ("%s", self->problems[i]);
   if (config == NULL)
     g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG,
                  "the configuration cannot be used: see the problems above");
-  else
-    aip_log_set_threshold (level_of (config->log.level));
   return config;
 }
 
@@ -155,9 +194,11 @@ add_first_token (AipAssembly *self, AipClients *clients, GError **error)
     return FALSE;
   if (created)
     g_message ("a client token was made: it lies in %s/token", self->sources->state_dir);
-  else
+  else if (self->first_token == NULL)
     g_message ("the client token lies in %s/token", self->sources->state_dir);
   aip_clients_add_token (clients, "default", token);
+  g_clear_pointer (&self->first_token, aip_secret_unref);
+  self->first_token = aip_secret_new (token, -1);
   aip_secret_wipe (token, strlen (token));
   return TRUE;
 }
@@ -165,13 +206,17 @@ add_first_token (AipAssembly *self, AipClients *clients, GError **error)
 static AipClients *
 make_clients (AipAssembly *self, AipConfig *config, GError **error)
 {
-  g_autoptr (AipClients) clients = aip_clients_new (config);
+  g_autoptr (AipClients) clients = aip_clients_new (config, self->concurrency);
 
   if (self->sources->demo_token != NULL)
     aip_clients_add_token (clients, "demo", self->sources->demo_token);
-  if (config->server.require_token && aip_clients_is_empty (clients) &&
-      !add_first_token (self, clients, error))
-    return NULL;
+  if (config->server.require_token && aip_clients_is_empty (clients))
+    {
+      if (!add_first_token (self, clients, error))
+        return NULL;
+    }
+  else
+    g_clear_pointer (&self->first_token, aip_secret_unref);
   return g_steal_pointer (&clients);
 }
 
@@ -189,10 +234,8 @@ make_router (AipAssembly *self, AipConfig *config)
       const AipKeyConfig *key = g_ptr_array_index (config->keys, i);
 
       secrets[i].secret = get_secret (key, self);
-      if (key->ref_kind == AIP_KEY_REF_KEYRING)
-        secrets[i].missing =
-            "there is no keyring in this version, and neither a systemd credential of the key's "
-            "name nor a variable NAME_API_KEY; use secret=env:VARIABLE or secret=credential:NAME";
+      if (secrets[i].secret == NULL)
+        secrets[i].missing = aip_key_stores_explain (self->stores, key, &secrets[i].locked);
     }
   router = aip_router_new (config, secrets, aip_discovery_get_lists (self->discovery));
   for (guint i = 0; i < n; i++)
@@ -235,17 +278,20 @@ discovered_cb (void *user_data)
   take_snapshot (self, self->config, clients);
 }
 
-/**
- * aip_assembly_insist_on_tokens:
- * @self: an assembly
- *
- * From now on no configuration is taken that does without tokens: sockets stay open as they are while the
- * daemon runs, whatever a later configuration says of them.
- */
-void
-aip_assembly_insist_on_tokens (AipAssembly *self)
+static gboolean
+use_config (AipAssembly *self, AipConfig *config, GError **error)
 {
-  self->insists_on_tokens = TRUE;
+  g_autoptr (AipClients) clients = make_clients (self, config, error);
+
+  if (clients == NULL)
+    return FALSE;
+  aip_log_set_threshold (level_of (config->log.level));
+  warn_of_idle_providers (config);
+  g_clear_pointer (&self->config, aip_config_unref);
+  self->config = aip_config_ref (config);
+  aip_discovery_set_config (self->discovery, config);
+  take_snapshot (self, config, clients);
+  return TRUE;
 }
 
 /**
@@ -262,25 +308,48 @@ gboolean
 aip_assembly_load (AipAssembly *self, GError **error)
 {
   g_autoptr (AipConfig) config = load_config (self, error);
-  g_autoptr (AipClients) clients = NULL;
 
-  if (config != NULL && self->insists_on_tokens && !config->server.require_token)
-    {
-      g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG,
-                   "`require-token` cannot be switched off while other machines can reach the daemon: "
-                   "listen on the loopback alone and start it again");
-      return FALSE;
-    }
-  if (config != NULL)
-    clients = make_clients (self, config, error);
-  if (clients == NULL)
+  return config != NULL && use_config (self, config, error);
+}
+
+/**
+ * aip_assembly_apply:
+ * @self: a loaded assembly
+ * @edit: what to change in the last config file
+ * @error: return location for what the configuration says
+ *
+ * Writes the file and takes it into use, or does neither.
+ *
+ * Returns: whether there is a new snapshot
+ */
+gboolean
+aip_assembly_apply (AipAssembly *self, const AipConfigEdit *edit, GError **error)
+{
+  g_auto (GStrv) environment = g_get_environ ();
+  g_autoptr (AipConfig) config =
+      aip_config_edit_save (edit, (const char *const *) self->sources->paths,
+                            (const char *const *) environment, &self->sources->overrides, error);
+
+  if (config == NULL || !use_config (self, config, error))
     return FALSE;
-  warn_of_idle_providers (config);
-  g_clear_pointer (&self->config, aip_config_unref);
-  self->config = aip_config_ref (config);
-  aip_discovery_set_config (self->discovery, config);
-  take_snapshot (self, config, clients);
+  g_clear_pointer (&self->problems, g_strfreev);
+  self->problems = g_new0 (char *, 1);
+  self->valid = TRUE;
   return TRUE;
+}
+
+/**
+ * aip_assembly_get_problems:
+ * @self: an assembly that has read a configuration
+ * @valid: (out): whether it could be used
+ *
+ * Returns: (transfer none): what the last reading found, a line each
+ */
+const char *const *
+aip_assembly_get_problems (AipAssembly *self, gboolean *valid)
+{
+  *valid = self->valid;
+  return (const char *const *) self->problems;
 }
 
 /**
@@ -308,25 +377,63 @@ aip_assembly_refresh_models (AipAssembly *self)
 }
 
 static void
-loaded_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+secrets_changed_cb (void *user_data)
 {
-  g_autoptr (GError) error = NULL;
+  AipAssembly *self = user_data;
 
-  /* Outside of a service there are no credentials, and nothing is wrong with that. */
-  if (!aip_key_store_load_finish (AIP_KEY_STORE (object), result, &error))
-    g_debug ("%s: %s", aip_key_store_get_name (AIP_KEY_STORE (object)), error->message);
-  *(guint *) user_data -= 1;
+  if (self->snapshot == NULL)
+    return;
+  discovered_cb (self);
+  aip_discovery_retry (self->discovery);
 }
 
-static void
-load_key_stores (AipAssembly *self)
+/**
+ * aip_assembly_get_key_store:
+ * @self: an assembly
+ *
+ * Returns: (transfer none): where secret=keyring is looked up
+ */
+AipKeyStore *
+aip_assembly_get_key_store (AipAssembly *self)
 {
-  guint left = 2;
+  return aip_key_stores_get_main (self->stores);
+}
 
-  aip_key_store_load_async (self->environment, NULL, loaded_cb, &left);
-  aip_key_store_load_async (self->credentials, NULL, loaded_cb, &left);
-  while (left > 0)
-    g_main_context_iteration (NULL, TRUE);
+/**
+ * aip_assembly_find_secret:
+ * @self: an assembly
+ * @key: a key
+ *
+ * Returns: (transfer full) (nullable): its secret
+ */
+AipSecret *
+aip_assembly_find_secret (AipAssembly *self, const AipKeyConfig *key)
+{
+  return get_secret (key, self);
+}
+
+/**
+ * aip_assembly_reload_secrets:
+ * @self: an assembly
+ *
+ * Reads all secrets again; a new snapshot comes when they have changed.
+ */
+void
+aip_assembly_reload_secrets (AipAssembly *self)
+{
+  aip_key_stores_reload (self->stores);
+}
+
+/**
+ * aip_assembly_get_first_token:
+ * @self: an assembly
+ *
+ * Returns: (transfer none) (nullable): the token of the client that no config file names
+ */
+AipSecret *
+aip_assembly_get_first_token (AipAssembly *self)
+{
+  return self->first_token;
 }
 
 /**
@@ -345,10 +452,10 @@ aip_assembly_new (const AipAssemblySources *sources, AipAssemblyFunc changed, vo
   self->sources = sources;
   self->changed = changed;
   self->user_data = user_data;
-  self->environment = aip_key_store_environment_new ();
-  self->credentials = aip_key_store_credentials_new (NULL);
+  self->stores = aip_key_stores_new (sources->key_store != NULL ? sources->key_store : "auto",
+                                     sources->on_session_bus, secrets_changed_cb, self);
   self->discovery = aip_discovery_new (get_secret, discovered_cb, self);
-  load_key_stores (self);
+  self->concurrency = aip_concurrency_new ();
   return self;
 }
 
@@ -362,7 +469,9 @@ aip_assembly_free (AipAssembly *self)
   aip_discovery_free (self->discovery);
   g_clear_pointer (&self->snapshot, aip_snapshot_unref);
   g_clear_pointer (&self->config, aip_config_unref);
-  g_object_unref (self->environment);
-  g_object_unref (self->credentials);
+  aip_concurrency_unref (self->concurrency);
+  aip_key_stores_free (self->stores);
+  g_clear_pointer (&self->first_token, aip_secret_unref);
+  g_strfreev (self->problems);
   g_free (self);
 }

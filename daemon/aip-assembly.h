@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include "config/aip-config-loader.h"
+#include "config/aip-config-edit.h"
+#include "keys/aip-key-store.h"
 #include "server/aip-snapshot.h"
 
 G_BEGIN_DECLS
@@ -14,13 +15,24 @@ typedef struct _AipAssembly AipAssembly;
 typedef void (*AipAssemblyFunc) (AipSnapshot *snapshot, void *user_data);
 
 /**
+ * AipSocketsReach: who can connect to the sockets that the daemon serves on.
+ */
+typedef enum
+{
+  AIP_SOCKETS_AS_CONFIGURED, /* there are none yet */
+  AIP_SOCKETS_LOCAL,
+  AIP_SOCKETS_EXPOSED, /* other machines */
+} AipSocketsReach;
+
+/**
  * AipAssemblySources: where all comes from.
  * @paths: config files in rising precedence
  * @must_exist: the last path has to be there
  * @overrides: what the command line says
+ * @sockets: what is known of the sockets that the daemon serves on, whatever the configuration says of them
  * @state_dir: the daemon's folder for state
- * @key_store: (nullable): where secret=keyring is looked up: "credentials", "environment", "memory", or
- *   "auto", the default: the first two, in this order
+ * @key_store: (nullable): where secret=keyring is looked up, as in aip_key_stores_new (); NULL: "auto"
+ * @on_session_bus: "auto" may look for a keyring
  * @demo_token: (nullable): one more token that is accepted
  */
 typedef struct
@@ -28,16 +40,24 @@ typedef struct
   char **paths;
   gboolean must_exist;
   AipConfigOverrides overrides;
+  AipSocketsReach sockets;
   char *state_dir;
   const char *key_store;
+  gboolean on_session_bus;
   char *demo_token;
 } AipAssemblySources;
 
 AipAssembly *aip_assembly_new (const AipAssemblySources *sources, AipAssemblyFunc changed, void *user_data);
 void aip_assembly_free (AipAssembly *self);
 AipConfig *aip_assembly_read_config (const AipAssemblySources *sources, GPtrArray *problems);
-void aip_assembly_insist_on_tokens (AipAssembly *self);
+AipConfig *aip_assembly_check (const AipAssemblySources *sources, char ***problems);
 gboolean aip_assembly_load (AipAssembly *self, GError **error);
+gboolean aip_assembly_apply (AipAssembly *self, const AipConfigEdit *edit, GError **error);
+const char *const *aip_assembly_get_problems (AipAssembly *self, gboolean *valid);
+AipKeyStore *aip_assembly_get_key_store (AipAssembly *self);
+AipSecret *aip_assembly_find_secret (AipAssembly *self, const AipKeyConfig *key);
+void aip_assembly_reload_secrets (AipAssembly *self);
+AipSecret *aip_assembly_get_first_token (AipAssembly *self);
 AipSnapshot *aip_assembly_get_snapshot (AipAssembly *self);
 void aip_assembly_refresh_models (AipAssembly *self);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #define G_LOG_DOMAIN "aip-daemon"
 
-#include "aip-daemon.h"
+#include "aip-daemon-private.h"
 
 #include <glib-unix.h>
 #include <signal.h>
@@ -10,28 +10,17 @@
 #include <sys/resource.h>
 #include <sysexits.h>
 
-#include "aip-assembly.h"
 #include "base/aip-error.h"
 #include "base/aip-systemd.h"
-#include "config/aip-config-watch.h"
 #include "policy/aip-first-token.h"
-#include "server/aip-server.h"
+#include "server/aip-sockets.h"
 #include "upstream/aip-upstream.h"
 
 /* Four workers with an event loop, a resolver and a socket or two each. */
 #define MIN_DESCRIPTORS 40u
 
-struct _AipDaemon
-{
-  AipAssemblySources sources;
-  AipAssembly *assembly; /* (nullable) */
-  AipServer *server;     /* (nullable) */
-  AipConfigWatch *watch; /* (nullable) */
-  GMainLoop *loop;
-  GArray *signals; /* of guint: source ids */
-  guint watchdog;
-  gboolean draining;
-};
+/* Requests that come and go while the bus is busy; beyond that they are left out of the live view. */
+#define MAX_EVENTS 4096
 
 /* --- reloading --- */
 
@@ -42,6 +31,8 @@ snapshot_cb (AipSnapshot *snapshot, void *user_data)
 
   if (self->server != NULL)
     aip_server_set_snapshot (self->server, snapshot);
+  if (self->bus != NULL)
+    aip_bus_show (self->bus);
 }
 
 static void
@@ -65,22 +56,43 @@ tell_what_needs_a_restart (const AipServerConfig *old, const AipServerConfig *ne
     g_message ("`tls-certificate` or `tls-key` has changed: it counts from the next start on");
 }
 
-static void
-reload (AipDaemon *self)
+/**
+ * aip_daemon_reload:
+ * @self: a daemon that serves
+ * @error: return location for what is wrong with the configuration
+ *
+ * Reads the configuration and the secrets again.
+ *
+ * Returns: whether the configuration is in use; else the last good one stays
+ */
+gboolean
+aip_daemon_reload (AipDaemon *self, GError **error)
 {
   g_autoptr (AipConfig) old = aip_config_ref (aip_assembly_get_snapshot (self->assembly)->config);
-  g_autoptr (GError) error = NULL;
+  gboolean loaded;
 
   aip_systemd_notify ("RELOADING=1");
-  if (aip_assembly_load (self->assembly, &error))
+  aip_assembly_reload_secrets (self->assembly);
+  loaded = aip_assembly_load (self->assembly, error);
+  if (loaded)
     {
       g_message ("the configuration was read again");
       tell_what_needs_a_restart (&old->server, &aip_assembly_get_snapshot (self->assembly)->config->server);
     }
-  else
-    g_warning ("%s; the last good configuration stays in use", error->message);
+  else if (self->bus != NULL)
+    aip_bus_show (self->bus);
   aip_assembly_refresh_models (self->assembly);
   aip_systemd_notify ("READY=1");
+  return loaded;
+}
+
+static void
+reload (AipDaemon *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!aip_daemon_reload (self, &error))
+    g_warning ("%s; the last good configuration stays in use", error->message);
 }
 
 static void
@@ -121,6 +133,8 @@ terminate_cb (gpointer user_data)
   self->draining = TRUE;
   aip_systemd_notify ("STOPPING=1");
   aip_server_drain (self->server, config->server.shutdown_timeout, drained_cb, self);
+  if (self->bus != NULL)
+    aip_bus_show_state (self->bus);
   return G_SOURCE_CONTINUE;
 }
 
@@ -185,23 +199,79 @@ check_limits (GError **error)
   return FALSE;
 }
 
+static AipSocketsReach
+get_reach (int first, guint n)
+{
+  for (guint i = 0; i < n; i++)
+    if (aip_sockets_is_exposed (first + (int) i))
+      return AIP_SOCKETS_EXPOSED;
+  return n > 0 ? AIP_SOCKETS_LOCAL : AIP_SOCKETS_AS_CONFIGURED;
+}
+
+static gboolean
+serve (AipDaemon *self, int first, guint n, GError **error)
+{
+  AipSnapshot *snapshot = aip_assembly_get_snapshot (self->assembly);
+
+  self->server = aip_server_new (snapshot, self->activity, models_wanted_cb, self);
+  if (n > 0)
+    return aip_server_adopt_sockets (self->server, snapshot->config, first, n, error);
+  return aip_server_listen (self->server, snapshot->config, error);
+}
+
+/* Where nothing else was asked for, a session's bus is used as far as there is one. */
+static gboolean
+has_session_bus (void)
+{
+  g_autofree char *path = g_build_filename (g_get_user_runtime_dir (), "bus", NULL);
+
+  return g_getenv ("DBUS_SESSION_BUS_ADDRESS") != NULL || g_file_test (path, G_FILE_TEST_EXISTS);
+}
+
+static gboolean
+is_on_bus (const AipDaemon *self, GBusType type)
+{
+  const char *bus = self->options->bus;
+
+  if (type == G_BUS_TYPE_SYSTEM)
+    return g_strcmp0 (bus, "system") == 0;
+  return g_strcmp0 (bus, "session") == 0 || (bus == NULL && has_session_bus ());
+}
+
+static AipSecret *
+find_secret_cb (const AipKeyConfig *key, void *user_data)
+{
+  return aip_assembly_find_secret (((AipDaemon *) user_data)->assembly, key);
+}
+
+static gboolean
+join_bus (AipDaemon *self, GError **error)
+{
+  gboolean system = is_on_bus (self, G_BUS_TYPE_SYSTEM);
+
+  if (!system && !is_on_bus (self, G_BUS_TYPE_SESSION))
+    {
+      if (self->options->bus == NULL)
+        g_message ("there is no session bus: aiproxyctl cannot reach this daemon");
+      return TRUE;
+    }
+  self->probe = aip_probe_new (find_secret_cb, self);
+  self->bus = aip_bus_new (system ? G_BUS_TYPE_SYSTEM : G_BUS_TYPE_SESSION, &aip_daemon_host, self, error);
+  return self->bus != NULL;
+}
+
 static gboolean
 start (AipDaemon *self, GError **error)
 {
   int first = -1;
   guint n = aip_systemd_take_sockets (&first);
-  AipSnapshot *snapshot;
 
   if (!check_limits (error) || !aip_upstream_global_init (error))
     return FALSE;
+  self->sources.sockets = get_reach (first, n);
+  self->sources.on_session_bus = is_on_bus (self, G_BUS_TYPE_SESSION);
   self->assembly = aip_assembly_new (&self->sources, snapshot_cb, self);
-  if (!aip_assembly_load (self->assembly, error))
-    return FALSE;
-  snapshot = aip_assembly_get_snapshot (self->assembly);
-  self->server = aip_server_new (snapshot, models_wanted_cb, self);
-  if (n > 0)
-    return aip_server_adopt_sockets (self->server, snapshot->config, first, n, error);
-  return aip_server_listen (self->server, snapshot->config, error);
+  return aip_assembly_load (self->assembly, error) && serve (self, first, n, error) && join_bus (self, error);
 }
 
 static void
@@ -215,8 +285,7 @@ tell_ready (AipDaemon *self)
   if (self->sources.demo_token != NULL)
     printf ("token: %s\n", self->sources.demo_token);
   fflush (stdout);
-  if (aip_server_is_exposed (self->server))
-    aip_assembly_insist_on_tokens (self->assembly);
+  self->sources.sockets = aip_server_is_exposed (self->server) ? AIP_SOCKETS_EXPOSED : AIP_SOCKETS_LOCAL;
   aip_systemd_notify ("READY=1");
   if (interval > 0)
     self->watchdog = g_timeout_add ((guint) MAX (interval / 1000, 1), watchdog_cb, self);
@@ -306,6 +375,8 @@ aip_daemon_new (const AipDaemonOptions *options)
   g_auto (GStrv) state =
       g_strsplit (g_getenv ("STATE_DIRECTORY") != NULL ? g_getenv ("STATE_DIRECTORY") : "", ":", 2);
 
+  self->options = options;
+  self->activity = aip_activity_new (MAX_EVENTS);
   self->sources.paths = dup_paths (options);
   self->sources.must_exist = options->config != NULL;
   self->sources.overrides = (AipConfigOverrides){
@@ -333,7 +404,10 @@ aip_daemon_free (AipDaemon *self)
 {
   g_clear_pointer (&self->watch, aip_config_watch_free);
   g_clear_handle_id (&self->watchdog, g_source_remove);
+  g_clear_pointer (&self->bus, aip_bus_free);
   g_clear_pointer (&self->server, aip_server_free);
+  g_clear_pointer (&self->activity, aip_activity_free);
+  g_clear_pointer (&self->probe, aip_probe_free);
   g_clear_pointer (&self->assembly, aip_assembly_free);
   /* Last, since without a source a signal ends the process on the spot. */
   for (guint i = 0; i < self->signals->len; i++)

@@ -3,30 +3,25 @@
 
 #include "aip-discovery.h"
 
-#include <string.h>
-
+#include "aip-models-request.h"
 #include "base/aip-clock.h"
 #include "base/aip-loop.h"
 #include "routing/aip-router.h"
 #include "upstream/aip-upstream.h"
 #include "wire/aip-dialect.h"
-#include "wire/aip-models-json.h"
 
 #define FRESH_FOR (5 * 60 * G_TIME_SPAN_SECOND)
 #define RETRY_AFTER (30 * G_TIME_SPAN_SECOND)
-#define MAX_LIST_SIZE (4 * 1024 * 1024)
-#define TOTAL_TIMEOUT_MS 15000
 
 /* One provider's list. */
 typedef struct
 {
   AipDiscovery *owner;
   AipDiscovered found;
-  gint64 next;           /* monotonic µs: not to be asked before */
-  AipTransfer *transfer; /* (nullable): being asked */
-  gboolean failed;       /* the last time */
-  guint status;
-  GByteArray *body;
+  char *address;             /* where and how it was asked */
+  gint64 next;               /* monotonic µs: not to be asked before */
+  AipModelsRequest *request; /* (nullable): being asked */
+  gboolean failed;           /* the last time */
 } Source;
 
 struct _AipDiscovery
@@ -45,11 +40,10 @@ struct _AipDiscovery
 static void
 source_free (Source *source)
 {
-  if (source->transfer != NULL)
-    aip_transfer_cancel (source->transfer);
+  g_clear_pointer (&source->request, aip_models_request_cancel);
   g_free (source->found.provider);
+  g_free (source->address);
   g_strfreev (source->found.models);
-  g_clear_pointer (&source->body, g_byte_array_unref);
   g_free (source);
 }
 
@@ -116,12 +110,31 @@ take_source (GPtrArray *sources, const char *provider)
   return NULL;
 }
 
-/* Its address or its key may be another now: what is known holds until it was asked again, at once. */
-static void
-forget_asking (Source *source)
+static char *
+dup_address (const AipProviderConfig *provider)
 {
-  g_clear_pointer (&source->transfer, aip_transfer_cancel);
-  g_clear_pointer (&source->body, g_byte_array_unref);
+  GString *text = g_string_new (NULL);
+
+  g_string_append_printf (text, "%s\n%s\n%s\n%s\n%d", provider->dialect, provider->base_url,
+                          provider->proxy != NULL ? provider->proxy : "",
+                          provider->ca_file != NULL ? provider->ca_file : "", provider->verify_tls);
+  for (const AipConfigHeader *header = provider->headers; header != NULL && header->name != NULL; header++)
+    g_string_append_printf (text, "\n%s: %s", header->name, header->value);
+  return g_string_free (text, FALSE);
+}
+
+/* What is another service now is asked again, at once; what is known holds until then. So is one that could
+ * not be asked: its key may be another. */
+static void
+compare_address (Source *source, const AipProviderConfig *provider)
+{
+  g_autofree char *address = dup_address (provider);
+
+  if (g_strcmp0 (address, source->address) == 0 && !source->failed)
+    return;
+  g_free (source->address);
+  source->address = g_steal_pointer (&address);
+  g_clear_pointer (&source->request, aip_models_request_cancel);
   source->next = MIN (source->next, 1);
 }
 
@@ -152,7 +165,7 @@ aip_discovery_set_config (AipDiscovery *self, AipConfig *config)
           source->owner = self;
           source->found.provider = g_strdup (provider->name);
         }
-      forget_asking (source);
+      compare_address (source, provider);
       g_ptr_array_add (self->sources, source);
       g_ptr_array_add (self->lists, &source->found);
     }
@@ -161,24 +174,6 @@ aip_discovery_set_config (AipDiscovery *self, AipConfig *config)
 }
 
 /* --- asking one --- */
-
-static void
-head_cb (AipTransfer *transfer, guint status, const AipHeaderView *headers, gsize n_headers, void *user_data)
-{
-  ((Source *) user_data)->status = status;
-}
-
-static gboolean
-body_cb (AipTransfer *transfer, const char *data, gsize length, void *user_data)
-{
-  Source *source = user_data;
-
-  if (source->body->len + length <= MAX_LIST_SIZE)
-    g_byte_array_append (source->body, (const guint8 *) data, length);
-  else
-    source->status = 0;
-  return TRUE;
-}
 
 static void
 finish (Source *source, char **models, const char *problem)
@@ -201,25 +196,13 @@ finish (Source *source, char **models, const char *problem)
 }
 
 static void
-done_cb (AipTransfer *transfer, const AipTransferResult *result, void *user_data)
+replied_cb (const AipModelsReply *reply, void *user_data)
 {
   Source *source = user_data;
-  g_autoptr (GByteArray) body = g_steal_pointer (&source->body);
-  g_autoptr (GError) error = NULL;
-  g_autofree char *problem = NULL;
-  char **models = NULL;
 
-  source->transfer = NULL;
-  if (result->fault != AIP_FAULT_NONE)
-    problem = g_strdup (result->message);
-  else if (source->status != 200)
-    problem = g_strdup_printf ("it answered with status %u", source->status);
-  else
-    models = aip_models_parse_list ((const char *) body->data, body->len, &error);
-  finish (source, models, error != NULL ? error->message : problem);
+  source->request = NULL;
+  finish (source, g_strdupv (reply->models), reply->problem);
 }
-
-static const AipTransferFuncs transfer_funcs = { .head = head_cb, .body = body_cb, .done = done_cb };
 
 static AipSecret *
 find_secret (AipDiscovery *self, const char *provider, gboolean *needs_one)
@@ -240,58 +223,17 @@ find_secret (AipDiscovery *self, const char *provider, gboolean *needs_one)
   return NULL;
 }
 
-static GPtrArray *
-make_headers (const AipProviderConfig *provider, const AipDialect *dialect, AipSecret *secret)
-{
-  GPtrArray *lines = g_ptr_array_new ();
-
-  for (gsize i = 0; dialect->headers != NULL && dialect->headers[i] != NULL; i += 2)
-    g_ptr_array_add (lines, g_strconcat (dialect->headers[i], ": ", dialect->headers[i + 1], NULL));
-  for (const AipConfigHeader *header = provider->headers; header != NULL && header->name != NULL; header++)
-    g_ptr_array_add (lines, g_strconcat (header->name, ": ", header->value, NULL));
-  if (secret != NULL && dialect->auth_header != NULL)
-    g_ptr_array_add (lines, g_strconcat (dialect->auth_header, ": ", dialect->auth_prefix,
-                                         aip_secret_peek (secret, NULL), NULL));
-  g_ptr_array_add (lines, NULL);
-  return lines;
-}
-
 static void
 ask (Source *source, const AipProviderConfig *provider)
 {
   AipDiscovery *self = source->owner;
-  const AipDialect *dialect = aip_dialect_find (provider->dialect);
   gboolean needs_secret;
   g_autoptr (AipSecret) secret = find_secret (self, provider->name, &needs_secret);
-  g_autofree char *url = dialect->dup_url (provider->base_url, "models", NULL, NULL);
-  GPtrArray *lines;
 
   if (needs_secret && secret == NULL)
-    {
-      finish (source, NULL, "it has no usable key");
-      return;
-    }
-  lines = make_headers (provider, dialect, secret);
-  source->status = 0;
-  source->body = g_byte_array_new ();
-  source->transfer = aip_upstream_start (self->upstream,
-                                         &(AipTransferRequest){
-                                             .method = "GET",
-                                             .url = url,
-                                             .headers = (const char *const *) lines->pdata,
-                                             .connect_timeout = provider->timeouts.connect,
-                                             .total_timeout = TOTAL_TIMEOUT_MS,
-                                             .verify_tls = provider->verify_tls,
-                                             .ca_file = provider->ca_file,
-                                             .proxy = provider->proxy,
-                                         },
-                                         &transfer_funcs, source);
-  for (guint i = 0; i + 1 < lines->len; i++)
-    {
-      aip_secret_wipe (lines->pdata[i], strlen (lines->pdata[i]));
-      g_free (lines->pdata[i]);
-    }
-  g_ptr_array_unref (lines);
+    finish (source, NULL, "it has no usable key");
+  else
+    source->request = aip_models_request_new (self->upstream, provider, secret, replied_cb, source);
 }
 
 /**
@@ -309,9 +251,28 @@ aip_discovery_refresh (AipDiscovery *self)
     {
       Source *source = g_ptr_array_index (self->sources, i);
 
-      if (source->transfer == NULL && source->next <= now)
+      if (source->request == NULL && source->next <= now)
         ask (source, aip_config_find_provider (self->config, source->found.provider));
     }
+}
+
+/**
+ * aip_discovery_retry:
+ * @self: a discovery
+ *
+ * Asks those again that could not be asked the last time: there may be a key for them now.
+ */
+void
+aip_discovery_retry (AipDiscovery *self)
+{
+  for (guint i = 0; i < self->sources->len; i++)
+    {
+      Source *source = g_ptr_array_index (self->sources, i);
+
+      if (source->failed)
+        source->next = MIN (source->next, 1);
+    }
+  aip_discovery_refresh (self);
 }
 
 /**

@@ -19,6 +19,7 @@ aip_discovery_new (AipDiscoverySecretFunc get_secret, AipDiscoveryFunc changed, 
 void aip_discovery_free (AipDiscovery *self);
 void aip_discovery_set_config (AipDiscovery *self, AipConfig *config);
 void aip_discovery_refresh (AipDiscovery *self);
+void aip_discovery_retry (AipDiscovery *self);
 gboolean aip_discovery_is_complete (AipDiscovery *self);
 const GPtrArray *aip_discovery_get_lists (AipDiscovery *self);
 

@@ -35,8 +35,8 @@ is_one_of (const char *option, const char *value, const char *const *values)
 static gboolean
 check_options (const AipDaemonOptions *options)
 {
-  static const char *const stores[] = { "auto", "credentials", "environment", "memory", NULL };
-  static const char *const buses[] = { "none", NULL };
+  static const char *const stores[] = { "auto", "libsecret", "credentials", "environment", "memory", NULL };
+  static const char *const buses[] = { "session", "system", "none", NULL };
 
   return is_one_of ("--key-store", options->key_store, stores) && is_one_of ("--bus", options->bus, buses);
 }
@@ -50,8 +50,9 @@ parse (AipDaemonOptions *options, gboolean *version, int *argc, char ***argv)
       "Listen here instead of where the file says; may be given several times; port 0: a free one",
       "ADDR:PORT" },
     { "key-store", 0, 0, G_OPTION_ARG_STRING, &options->key_store, "Where secret=keyring is looked up",
-      "auto|credentials|environment|memory" },
-    { "bus", 0, 0, G_OPTION_ARG_STRING, &options->bus, "Which D-Bus to be on", "none" },
+      "auto|libsecret|credentials|environment|memory" },
+    { "bus", 0, 0, G_OPTION_ARG_STRING, &options->bus,
+      "Which D-Bus to be on; session by default, where there is one", "session|system|none" },
     { "env", 0, 0, G_OPTION_ARG_NONE, &options->plain_names,
       "Also read UPSTREAM_URL, OPENAI_API_KEY and the like from the environment", NULL },
     { "demo", 0, 0, G_OPTION_ARG_NONE, &options->demo,

@@ -112,6 +112,27 @@ clear_checksum (GChecksum *checksum)
 }
 
 /**
+ * aip_secret_dup_digest:
+ * @secret: a secret
+ *
+ * Returns: (transfer full): its SHA-256 digest in hexadecimal digits, as `token-sha256` has it
+ */
+char *
+aip_secret_dup_digest (const AipSecret *secret)
+{
+  g_return_val_if_fail (secret != NULL, NULL);
+
+  g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
+
+  g_checksum_update (checksum, (const guchar *) secret->text, (gssize) secret->length);
+
+  char *digest = g_strdup (g_checksum_get_string (checksum));
+
+  clear_checksum (checksum);
+  return digest;
+}
+
+/**
  * aip_secret_dup_fingerprint:
  * @secret: a secret
  *
@@ -123,16 +144,11 @@ clear_checksum (GChecksum *checksum)
 char *
 aip_secret_dup_fingerprint (const AipSecret *secret)
 {
-  g_return_val_if_fail (secret != NULL, NULL);
+  char *digest = aip_secret_dup_digest (secret);
 
-  g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
-
-  g_checksum_update (checksum, (const guchar *) secret->text, (gssize) secret->length);
-
-  char *fingerprint = g_strndup (g_checksum_get_string (checksum), FINGERPRINT_LENGTH);
-
-  clear_checksum (checksum);
-  return fingerprint;
+  if (digest != NULL)
+    digest[FINGERPRINT_LENGTH] = '\0';
+  return digest;
 }
 
 /**

@@ -17,6 +17,7 @@ AipSecret *aip_secret_new (const char *text, gssize length);
 AipSecret *aip_secret_ref (AipSecret *secret);
 void aip_secret_unref (AipSecret *secret);
 const char *aip_secret_peek (const AipSecret *secret, gsize *length);
+char *aip_secret_dup_digest (const AipSecret *secret);
 char *aip_secret_dup_fingerprint (const AipSecret *secret);
 void aip_secret_wipe (void *memory, gsize length);
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/aip-error.h"
+#include "config/aip-config-line.h"
 #include "config/aip-config-schema.h"
 
 /* Blanks around entries mean nothing, nor does an empty one, as behind a last ";". */
@@ -25,21 +26,6 @@ tidy_items (char **items)
   items[kept] = NULL;
 }
 
-/* Asked before GKeyFile is, whose own error repeats the value, and which warns where two escapes are wrong.
- */
-static gboolean
-has_wrong_escape (const char *value, gboolean list)
-{
-  for (; *value != '\0'; value++)
-    if (*value == '\\')
-      {
-        value++;
-        if (*value == '\0' || strchr (list ? "sntr\\;" : "sntr\\", *value) == NULL)
-          return TRUE;
-      }
-  return FALSE;
-}
-
 static gboolean
 parse_value (const AipSetting *setting, GKeyFile *values, const char *group, void *field, GError **error)
 {
@@ -48,7 +34,7 @@ parse_value (const AipSetting *setting, GKeyFile *values, const char *group, voi
   g_auto (GStrv) items = NULL;
   g_autofree char *text = NULL;
 
-  if (has_wrong_escape (raw, list))
+  if (aip_config_has_wrong_escape (raw, list))
     {
       g_set_error_literal (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG,
                            "has a \"\\\" that means nothing; write \\\\ for a \"\\\"");

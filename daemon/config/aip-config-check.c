@@ -5,52 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/aip-placeholder.h"
 #include "config/aip-config-draft.h"
 #include "config/aip-config-suggest.h"
 #include "config/aip-config-values.h"
-
-/* What stands in examples, ours and others': everybody knows these tokens. */
-static const char *const placeholders[] = { "",
-                                            "any-key",
-                                            "anything",
-                                            "changeme",
-                                            "change-me",
-                                            "default",
-                                            "demo",
-                                            "dummy",
-                                            "EMPTY",
-                                            "empty",
-                                            "example",
-                                            "fake",
-                                            "internal-token",
-                                            "key",
-                                            "none",
-                                            "not-needed",
-                                            "ollama",
-                                            "password",
-                                            "secret",
-                                            "sk-1234",
-                                            "sk-1234567890",
-                                            "sk-...",
-                                            "sk-test",
-                                            "sk-xxx",
-                                            "sk-xxxx",
-                                            "sk-xxxxxxxx",
-                                            "test",
-                                            "token",
-                                            "xxx",
-                                            "YOUR_API_KEY",
-                                            "YOUR_TOKEN",
-                                            "your-api-key",
-                                            "your-api-key-1",
-                                            "your-api-key-2",
-                                            "your-api-key-3",
-                                            "your-azure-api-key",
-                                            "your-key",
-                                            "your-token",
-                                            "your_api_key",
-                                            "your_api_key_here",
-                                            "your_openai_api_key_here" };
 
 /* Every struct of a named group begins with its name. */
 static const char *
@@ -162,6 +120,7 @@ split_alias (AipConfig *config, AipMappingConfig *mapping)
   if (mapping->provider == NULL && at != NULL && at != mapping->alias && has_name (config->providers, at + 1))
     {
       mapping->provider = g_strdup (at + 1);
+      mapping->at_provider = TRUE;
       *at = '\0';
     }
 }
@@ -213,25 +172,6 @@ check_mappings (AipConfigDraft *draft, AipConfig *config)
     }
 }
 
-static gboolean
-is_placeholder (const guint8 *digest)
-{
-  g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
-
-  for (guint i = 0; i < G_N_ELEMENTS (placeholders); i++)
-    {
-      guint8 known[32];
-      gsize length = sizeof known;
-
-      g_checksum_reset (checksum);
-      g_checksum_update (checksum, (const guchar *) placeholders[i], (gssize) strlen (placeholders[i]));
-      g_checksum_get_digest (checksum, known, &length);
-      if (memcmp (known, digest, sizeof known) == 0)
-        return TRUE;
-    }
-  return FALSE;
-}
-
 static void
 check_token (AipConfigDraft *draft, const AipConfig *config, guint index, const char *group)
 {
@@ -242,7 +182,7 @@ check_token (AipConfigDraft *draft, const AipConfig *config, guint index, const 
   if (memcmp (client->digest, unset, sizeof unset) == 0)
     return;
 
-  if (is_placeholder (client->digest))
+  if (aip_placeholder_is_token_digest (client->digest))
     aip_config_draft_report (
         draft, TRUE, group, "token-sha256",
         "is the digest of an example's token, which everybody knows; make a token of your own "

@@ -47,6 +47,7 @@ aip_config_draft_free (AipConfigDraft *self)
 /**
  * aip_config_draft_add_source:
  * @self: a draft
+ * @kind: what kind of place that is
  * @name: where the settings come from
  *
  * Adds a source that is stronger than those before.
@@ -54,15 +55,35 @@ aip_config_draft_free (AipConfigDraft *self)
  * Returns: (transfer none): the source, still empty
  */
 AipConfigSource *
-aip_config_draft_add_source (AipConfigDraft *self, const char *name)
+aip_config_draft_add_source (AipConfigDraft *self, AipConfigSourceKind kind, const char *name)
 {
   AipConfigSource *source = g_new0 (AipConfigSource, 1);
 
+  source->kind = kind;
   source->name = g_strdup (name);
   source->values = g_key_file_new ();
   source->lines = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   g_ptr_array_add (self->sources, source);
   return source;
+}
+
+/**
+ * aip_config_draft_get_last_file:
+ * @self: a draft
+ *
+ * Returns: (transfer none) (nullable): the strongest of the files
+ */
+AipConfigSource *
+aip_config_draft_get_last_file (const AipConfigDraft *self)
+{
+  for (guint i = self->sources->len; i > 0; i--)
+    {
+      AipConfigSource *source = g_ptr_array_index (self->sources, i - 1);
+
+      if (source->kind == AIP_CONFIG_SOURCE_FILE)
+        return source;
+    }
+  return NULL;
 }
 
 /**

@@ -5,6 +5,14 @@
 
 G_BEGIN_DECLS
 
+typedef enum
+{
+  AIP_CONFIG_SOURCE_FILE,
+  AIP_CONFIG_SOURCE_PLAIN_NAMES, /* UPSTREAM_URL and its like (--env) */
+  AIP_CONFIG_SOURCE_VARIABLES,   /* AIPROXY_GROUP_SETTING */
+  AIP_CONFIG_SOURCE_COMMAND_LINE,
+} AipConfigSourceKind;
+
 /**
  * AipConfigSource: one place that settings come from.
  *
@@ -14,6 +22,7 @@ G_BEGIN_DECLS
  */
 typedef struct
 {
+  AipConfigSourceKind kind;
   char *name;
   GKeyFile *values;
   GHashTable *lines;
@@ -35,7 +44,9 @@ typedef struct
 
 AipConfigDraft *aip_config_draft_new (GPtrArray *problems);
 void aip_config_draft_free (AipConfigDraft *self);
-AipConfigSource *aip_config_draft_add_source (AipConfigDraft *self, const char *name);
+AipConfigSource *
+aip_config_draft_add_source (AipConfigDraft *self, AipConfigSourceKind kind, const char *name);
+AipConfigSource *aip_config_draft_get_last_file (const AipConfigDraft *self);
 AipConfigSource *aip_config_draft_find (const AipConfigDraft *self, const char *group, const char *key);
 GPtrArray *aip_config_draft_list_groups (const AipConfigDraft *self, const char *kind);
 gboolean aip_config_draft_has_group (const AipConfigDraft *self, const char *group);
@@ -61,9 +72,25 @@ guint aip_config_source_get_line (const AipConfigSource *self, const char *group
 void aip_config_read_text (AipConfigDraft *draft, const char *name, const char *text, gsize length);
 void aip_config_read_environment (AipConfigDraft *draft, const char *const *environment);
 void aip_config_read_plain_names (AipConfigDraft *draft, const char *const *environment);
+char *aip_config_make_variable (const char *kind, const char *name, const char *key);
 AipConfig *aip_config_build (AipConfigDraft *draft);
 void aip_config_check (AipConfigDraft *draft, AipConfig *config);
 void aip_config_check_providers (AipConfigDraft *draft, AipConfig *config);
+
+/**
+ * AipConfigText: what is to be read in place of a file; @text need not end with NUL.
+ */
+typedef struct
+{
+  const char *text;
+  gsize length;
+} AipConfigText;
+
+AipConfig *aip_config_load_draft (AipConfigDraft *draft,
+                                  const char *const *paths,
+                                  const AipConfigText *last,
+                                  const char *const *environment,
+                                  const AipConfigOverrides *overrides);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipConfigDraft, aip_config_draft_free)
 

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "base/aip-secret.h"
 #include "config/aip-config-loader.h"
+#include "config/aip-config-watch.h"
 
 G_BEGIN_DECLS
 
@@ -17,7 +19,10 @@ void aip_config_edit_free (AipConfigEdit *self);
 void aip_config_edit_add_group (AipConfigEdit *self, const char *group);
 void aip_config_edit_remove_group (AipConfigEdit *self, const char *group);
 void aip_config_edit_set (AipConfigEdit *self, const char *group, const char *key, const char *value);
+void
+aip_config_edit_set_list (AipConfigEdit *self, const char *group, const char *key, const char *const *items);
 void aip_config_edit_unset (AipConfigEdit *self, const char *group, const char *key);
+void aip_config_edit_set_watch (AipConfigEdit *self, AipConfigWatch *watch);
 
 char *aip_config_edit_apply (const AipConfigEdit *self, const char *text, GError **error);
 
@@ -26,6 +31,8 @@ AipConfig *aip_config_edit_save (const AipConfigEdit *self,
                                  const char *const *environment,
                                  const AipConfigOverrides *overrides,
                                  GError **error);
+
+AipSecret *aip_config_take_clear_secret (const char *path, const char *key_name, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipConfigEdit, aip_config_edit_free)
 

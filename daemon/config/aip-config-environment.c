@@ -19,8 +19,16 @@ make_variable_part (const char *name)
   return g_strcanon (part, G_CSET_A_2_Z G_CSET_DIGITS, '_');
 }
 
-static char *
-make_variable (const char *kind, const char *name, const char *key)
+/**
+ * aip_config_make_variable:
+ * @kind: a kind of group
+ * @name: (nullable): the group's name, where it has one
+ * @key: name of a setting
+ *
+ * Returns: (transfer full): the variable that sets it
+ */
+char *
+aip_config_make_variable (const char *kind, const char *name, const char *key)
 {
   g_autofree char *kind_part = make_variable_part (kind);
   g_autofree char *name_part = name == NULL ? NULL : make_variable_part (name);
@@ -52,7 +60,7 @@ add_targets (GHashTable *targets, const AipSettingGroup *kind, const char *name)
 {
   for (const AipSetting *setting = kind->settings; setting->key != NULL; setting++)
     {
-      char *variable = make_variable (kind->name, name, setting->key);
+      char *variable = aip_config_make_variable (kind->name, name, setting->key);
       Target *target = g_hash_table_lookup (targets, variable);
 
       if (target != NULL)
@@ -154,8 +162,8 @@ read_variable (AipConfigDraft *draft,
 void
 aip_config_read_environment (AipConfigDraft *draft, const char *const *environment)
 {
-  g_autoptr (GHashTable) targets = list_targets (draft);
-  AipConfigSource *source = aip_config_draft_add_source (draft, "environment");
+  g_autoptr (GHashTable) targets = NULL;
+  AipConfigSource *source = aip_config_draft_add_source (draft, AIP_CONFIG_SOURCE_VARIABLES, "environment");
 
   for (; *environment != NULL; environment++)
     {
@@ -164,6 +172,9 @@ aip_config_read_environment (AipConfigDraft *draft, const char *const *environme
 
       if (equals == NULL || !g_str_has_prefix (*environment, PREFIX))
         continue;
+      /* Many, where there are many keys; most environments need none. */
+      if (targets == NULL)
+        targets = list_targets (draft);
       variable = g_strndup (*environment, equals - *environment);
       read_variable (draft, source, targets, variable, equals + 1);
     }

@@ -4,71 +4,33 @@
 #include "config/aip-config-loader.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <glib/gstdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "aip-build.h"
 #include "config/aip-config-draft.h"
-
-/* Far above any real file; a wrong path must not eat the memory. */
-#define MAX_FILE_SIZE (4 * 1024 * 1024)
-
-/* Returns NULL with errno set. */
-static GString *
-read_descriptor (int fd)
-{
-  g_autoptr (GString) text = g_string_new (NULL);
-  char buffer[16384];
-  struct stat status;
-  gssize count;
-
-  if (fstat (fd, &status) != 0)
-    return NULL;
-  if (!S_ISREG (status.st_mode))
-    errno = S_ISDIR (status.st_mode) ? EISDIR : EINVAL;
-  else if (status.st_size > MAX_FILE_SIZE)
-    errno = EFBIG;
-  else
-    {
-      while ((count = read (fd, buffer, sizeof buffer)) > 0 && text->len <= MAX_FILE_SIZE)
-        g_string_append_len (text, buffer, count);
-      if (count == 0)
-        return g_steal_pointer (&text);
-      errno = count > 0 ? EFBIG : errno;
-    }
-  return NULL;
-}
+#include "config/aip-config-file.h"
 
 static void
 read_file (AipConfigDraft *draft, const char *path)
 {
-  /* A pipe in the file's place must not hold up the start. */
-  int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-  g_autoptr (GString) text = NULL;
-  int saved_errno;
+  struct stat status;
+  GString *text = aip_config_file_read_text (path, &status);
 
-  if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-    return;
-
-  text = fd < 0 ? NULL : read_descriptor (fd);
-  saved_errno = errno;
-  if (fd >= 0)
-    g_close (fd, NULL);
-  if (text == NULL)
+  if (text != NULL)
+    {
+      aip_config_read_text (draft, path, text->str, text->len);
+      g_string_free (text, TRUE);
+    }
+  else if (errno != ENOENT && errno != ENOTDIR)
     aip_config_draft_report_at (draft, TRUE, path, 0, NULL, NULL,
                                 "cannot be read: %s; make it a file that this user may read",
-                                g_strerror (saved_errno));
-  else
-    aip_config_read_text (draft, path, text->str, text->len);
+                                g_strerror (errno));
 }
 
 static void
 apply_overrides (AipConfigDraft *draft, const AipConfigOverrides *overrides)
 {
-  AipConfigSource *source = aip_config_draft_add_source (draft, "command line");
+  AipConfigSource *source =
+      aip_config_draft_add_source (draft, AIP_CONFIG_SOURCE_COMMAND_LINE, "command line");
 
   if (overrides->listen != NULL && overrides->listen[0] != NULL)
     g_key_file_set_string_list (source->values, "server", "listen", overrides->listen,
@@ -99,6 +61,39 @@ finish (AipConfigDraft *draft)
 }
 
 /**
+ * aip_config_load_draft:
+ * @draft: an empty draft; it tells later what came from where
+ * @paths: (array zero-terminated=1): as for aip_config_load ()
+ * @last: (nullable): what to read in place of the last file
+ * @environment: (nullable) (array zero-terminated=1): as for aip_config_load ()
+ * @overrides: (nullable): as for aip_config_load ()
+ *
+ * Reads the whole configuration and checks it whole.
+ *
+ * Returns: (transfer full) (nullable): the snapshot; NULL: a problem is fatal
+ */
+AipConfig *
+aip_config_load_draft (AipConfigDraft *draft,
+                       const char *const *paths,
+                       const AipConfigText *last,
+                       const char *const *environment,
+                       const AipConfigOverrides *overrides)
+{
+  for (; *paths != NULL; paths++)
+    if (last != NULL && paths[1] == NULL)
+      aip_config_read_text (draft, *paths, last->text, last->length);
+    else
+      read_file (draft, *paths);
+  if (environment != NULL && overrides != NULL && overrides->plain_names)
+    aip_config_read_plain_names (draft, environment);
+  if (environment != NULL)
+    aip_config_read_environment (draft, environment);
+  if (overrides != NULL)
+    apply_overrides (draft, overrides);
+  return finish (draft);
+}
+
+/**
  * aip_config_load:
  * @paths: (array zero-terminated=1): config files in rising precedence; one that does not exist is
  *   passed over
@@ -122,15 +117,7 @@ aip_config_load (const char *const *paths,
 
   g_return_val_if_fail (paths != NULL, NULL);
 
-  for (; *paths != NULL; paths++)
-    read_file (draft, *paths);
-  if (environment != NULL && overrides != NULL && overrides->plain_names)
-    aip_config_read_plain_names (draft, environment);
-  if (environment != NULL)
-    aip_config_read_environment (draft, environment);
-  if (overrides != NULL)
-    apply_overrides (draft, overrides);
-  return finish (draft);
+  return aip_config_load_draft (draft, paths, NULL, environment, overrides);
 }
 
 /**

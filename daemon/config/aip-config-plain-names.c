@@ -250,7 +250,7 @@ aip_config_read_plain_names (AipConfigDraft *draft, const char *const *environme
 {
   Names self = {
     .draft = draft,
-    .source = aip_config_draft_add_source (draft, "environment"),
+    .source = aip_config_draft_add_source (draft, AIP_CONFIG_SOURCE_PLAIN_NAMES, "environment"),
     .environment = (char **) environment,
   };
 

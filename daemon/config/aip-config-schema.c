@@ -44,6 +44,8 @@ static const AipSetting server_settings[] = {
     .doc = "largest request body" },
   { "max-connections", &aip_setting_uint, AT (max_connections), "4096", 1, MILLION,
     .doc = "client connections at a time; more are answered with 503" },
+  { "max-client-requests", &aip_setting_uint, AT (max_client_requests), "1024", 1, MILLION,
+    .doc = "requests that one client may have under way at a time; more are answered with 429" },
   { "tls-certificate", &aip_setting_optional, AT (tls_certificate), "",
     .doc = "PEM file with the certificate chain; needs tls-key too" },
   { "tls-key", &aip_setting_optional, AT (tls_key), "",
@@ -79,7 +81,7 @@ static const AipSetting timeout_settings[] = {
   { "idle", &aip_setting_duration, AT (idle), "60s", 1, DAY,
     .doc = "between two pieces of an answer" },
   { "total", &aip_setting_duration, AT (total), "0", 0, 7 * DAY,
-    .doc = "for the whole request; 0: no limit" },
+    .doc = "for the whole request, and the most that X-Proxy-Timeout may ask for; 0: no limit, there a day" },
   { NULL }
 };
 #undef AT
@@ -267,6 +269,8 @@ static const AipSetting client_settings[] = {
     .doc = "whether the client may use /admin" },
   { "models", &aip_setting_list, AT (models), "",
     .doc = "names or patterns of models that the client may use; empty: all" },
+  { "max-concurrent", &aip_setting_uint, AT (max_concurrent), "0", 0, MILLION,
+    .doc = "requests under way at a time; 0: max-client-requests of [server]" },
   { "rpm", &aip_setting_uint, AT (rpm), "0", 0, 1000 * MILLION,
     .doc = "requests per minute; 0: no limit" },
   { "tpm", &aip_setting_uint, AT (tpm), "0", 0, 4000 * MILLION,

@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-#include "config/aip-config-schema.h"
-#include "config/aip-config-suggest.h"
+#include "config/aip-config-line.h"
+#include "config/aip-config-names.h"
 
 /*
  * GKeyFile parses; but it stops at the first bad line, merges what occurs twice, knows no line numbers,
@@ -24,149 +24,84 @@ typedef struct
   gboolean refused;            /* the group was refused and reported: its settings are passed over */
 } Scan;
 
-static void refuse_group (Scan *scan, const char *group, const char *format, ...) G_GNUC_PRINTF (3, 4);
-
 static void
-refuse_group (Scan *scan, const char *group, const char *format, ...)
+report_fault (Scan *scan, const char *group, const char *key, const char *fault)
 {
-  g_autofree char *message = NULL;
-  va_list arguments;
-
-  va_start (arguments, format);
-  message = g_strdup_vprintf (format, arguments);
-  va_end (arguments);
-  aip_config_draft_report_at (scan->draft, TRUE, scan->source->name, scan->line, group, NULL, "%s", message);
-  scan->refused = TRUE;
-}
-
-/* What is no plain word is not repeated: it may be a secret ("dGVzdA==" looks like a setting), or
- * steer a terminal. */
-static const char *
-filter_name (const char *name, gsize longest)
-{
-  gsize length = strspn (name, G_CSET_A_2_Z G_CSET_a_2_z "-_ ");
-
-  return name[length] == '\0' && length <= longest ? name : NULL;
+  aip_config_draft_report_at (scan->draft, TRUE, scan->source->name, scan->line, group, key, "%s", fault);
 }
 
 static void
-refuse_unknown_group (Scan *scan, const char *group)
+append_clean (Scan *scan, const AipConfigLine *line)
 {
-  g_autofree char *word = g_strndup (group, strcspn (group, " "));
-  g_autofree char *hint = NULL;
-  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  gboolean setting = line->kind == AIP_CONFIG_LINE_SETTING;
 
-  for (const AipSettingGroup *kind = aip_setting_groups; kind->name != NULL; kind++)
-    g_ptr_array_add (names, (char *) kind->name);
-  g_ptr_array_add (names, NULL);
-
-  hint = aip_config_suggest_or_list (*word == '\0' ? group : word, (const char *const *) names->pdata);
-  refuse_group (scan, filter_name (group, 64), "there is no such group; %s", hint);
+  g_string_append (scan->clean, setting ? "" : "[");
+  g_string_append_len (scan->clean, line->name, (gssize) line->name_length);
+  g_string_append (scan->clean, setting ? "=" : "]");
+  g_string_append_len (scan->clean, line->value, (gssize) line->value_length);
+  g_string_append_c (scan->clean, '\n');
 }
 
 static void
-scan_group (Scan *scan, const char *text)
+scan_group (Scan *scan, const AipConfigLine *line)
 {
-  g_autofree char *group = g_strndup (text + 1, strlen (text) - 2);
-  const char *name;
-  const AipSettingGroup *kind = aip_setting_group_find (group, &name);
-  guint first;
+  g_autofree char *group = g_strndup (line->name, line->name_length);
+  g_autofree char *shown = NULL;
+  g_autofree char *fault = NULL;
+  const AipSettingGroup *kind = aip_config_check_group_name (group, &shown, &fault);
+  guint first = kind == NULL ? 0 : aip_config_source_get_line (scan->source, group, NULL);
 
-  g_clear_pointer (&scan->group, g_free);
-  scan->refused = FALSE;
-  if (kind == NULL)
-    {
-      refuse_unknown_group (scan, group);
-      return;
-    }
-  if (kind->size == 0 && name != NULL)
-    {
-      refuse_group (scan, kind->name, "has no name; write [%s]", kind->name);
-      return;
-    }
-  if (kind->size > 0 && (name == NULL || !aip_setting_group_is_name (kind, name)))
-    {
-      refuse_group (scan, kind->name,
-                    "needs a name; write [%s NAME] with letters, digits, \"-\", \"_\", \".\"%s", kind->name,
-                    kind->loose_names ? ", \"/\", \":\" and \"@\"" : "");
-      return;
-    }
-  first = aip_config_source_get_line (scan->source, group, NULL);
   if (first != 0)
+    fault = g_strdup_printf ("occurs twice; put its settings below line %u", first);
+  g_clear_pointer (&scan->group, g_free);
+  scan->refused = fault != NULL;
+  if (scan->refused)
     {
-      refuse_group (scan, group, "occurs twice; put its settings below line %u", first);
+      report_fault (scan, shown, NULL, fault);
       return;
     }
 
   aip_config_source_mark (scan->source, group, NULL, scan->line);
-  g_string_append_printf (scan->clean, "[%s]\n", group);
+  append_clean (scan, line);
   scan->group = g_steal_pointer (&group);
   scan->kind = kind;
 }
 
 static void
-refuse_unknown_key (Scan *scan, const char *key)
+scan_setting (Scan *scan, const AipConfigLine *line)
 {
-  g_autoptr (GPtrArray) names = g_ptr_array_new ();
-  g_autofree char *hint = NULL;
-
-  for (const AipSetting *setting = scan->kind->settings; setting->key != NULL; setting++)
-    g_ptr_array_add (names, (char *) setting->key);
-  g_ptr_array_add (names, NULL);
-
-  hint = aip_config_suggest_or_list (key, (const char *const *) names->pdata);
-  aip_config_draft_report_at (scan->draft, TRUE, scan->source->name, scan->line, scan->group,
-                              filter_name (key, 32), "there is no such setting; %s", hint);
-}
-
-static void
-scan_pair (Scan *scan, const char *text, const char *equals)
-{
-  g_autofree char *key = g_strchomp (g_strndup (text, equals - text));
-  guint first;
+  g_autofree char *key = g_strndup (line->name, line->name_length);
+  g_autofree char *fault = NULL;
+  const char *shown = NULL;
+  guint first = 0;
 
   if (scan->refused)
     return;
   if (scan->group == NULL)
-    {
-      aip_config_draft_report_at (
-          scan->draft, TRUE, scan->source->name, scan->line, NULL, NULL,
-          "a setting stands before the first group; put it below one, such as [server]");
-      return;
-    }
-  if (aip_setting_group_find_setting (scan->kind, key) == NULL)
-    {
-      refuse_unknown_key (scan, key);
-      return;
-    }
-  first = aip_config_source_get_line (scan->source, scan->group, key);
+    fault = g_strdup ("a setting stands before the first group; put it below one, such as [server]");
+  else if (aip_config_check_setting_name (scan->kind, key, &shown, &fault) != NULL)
+    first = aip_config_source_get_line (scan->source, scan->group, key);
   if (first != 0)
+    fault = g_strdup_printf ("is set twice; line %u has it first, keep one of them", first);
+  if (fault != NULL)
     {
-      aip_config_draft_report_at (scan->draft, TRUE, scan->source->name, scan->line, scan->group, key,
-                                  "is set twice; line %u has it first, keep one of them", first);
+      report_fault (scan, scan->group, shown, fault);
       return;
     }
 
   aip_config_source_mark (scan->source, scan->group, key, scan->line);
-  g_string_append_printf (scan->clean, "%s=%s\n", key, equals + 1);
+  append_clean (scan, line);
 }
 
 static void
-scan_line (Scan *scan, char *text)
+scan_line (Scan *scan, const AipConfigLine *line)
 {
-  const char *equals;
-
-  g_strstrip (text);
-  equals = strchr (text, '=');
-  if (*text == '\0' || *text == '#')
-    return;
-  if (*text == '[' && strchr (text, ']') == text + strlen (text) - 1)
-    scan_group (scan, text);
-  else if (*text != '[' && equals != NULL && equals != text)
-    scan_pair (scan, text, equals);
-  else
-    aip_config_draft_report_at (scan->draft, TRUE, scan->source->name, scan->line, NULL, NULL,
-                                "is neither [group], key=value nor a comment; comments begin with \"#\"");
+  if (line->kind == AIP_CONFIG_LINE_GROUP)
+    scan_group (scan, line);
+  else if (line->kind == AIP_CONFIG_LINE_SETTING)
+    scan_setting (scan, line);
+  else if (line->kind == AIP_CONFIG_LINE_WRONG)
+    report_fault (scan, NULL, NULL, "is neither [group], key=value nor a comment; comments begin with \"#\"");
 }
 
 static guint
@@ -192,7 +127,7 @@ count_lines (const char *text, const char *end)
 void
 aip_config_read_text (AipConfigDraft *draft, const char *name, const char *text, gsize length)
 {
-  AipConfigSource *source = aip_config_draft_add_source (draft, name);
+  AipConfigSource *source = aip_config_draft_add_source (draft, AIP_CONFIG_SOURCE_FILE, name);
   g_autoptr (GString) clean = g_string_new (NULL);
   g_autoptr (GError) error = NULL;
   Scan scan = { .draft = draft, .source = source, .clean = clean };
@@ -209,13 +144,11 @@ aip_config_read_text (AipConfigDraft *draft, const char *name, const char *text,
 
   while (text < end)
     {
-      const char *newline = memchr (text, '\n', end - text);
-      const char *next = newline == NULL ? end : newline;
-      g_autofree char *line = g_strndup (text, next - text);
+      AipConfigLine line;
 
+      text = aip_config_line_read (&line, text, end);
       scan.line++;
-      scan_line (&scan, line);
-      text = newline == NULL ? end : newline + 1;
+      scan_line (&scan, &line);
     }
   g_free (scan.group);
 

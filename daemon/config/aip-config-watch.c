@@ -5,25 +5,14 @@
 
 #include <gio/gio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
 /* Editors write in several steps: one reading is enough when they are done. */
 #define SETTLE_MS 200
 
-/* What changes whenever the content does; all zero: there is no file. */
-typedef struct
-{
-  guint64 device;
-  guint64 inode;
-  gint64 size;
-  gint64 modified_ns;
-  gint64 changed_ns;
-} Stamp;
-
 typedef struct
 {
   char *path;
-  Stamp stamp;
+  AipConfigStamp stamp;
 } Watched;
 
 struct _AipConfigWatch
@@ -42,27 +31,12 @@ watched_clear (void *data)
   g_free (((Watched *) data)->path);
 }
 
-static Stamp
+static AipConfigStamp
 take_stamp (const char *path)
 {
   struct stat status;
 
-  if (stat (path, &status) != 0)
-    return (Stamp){ 0 };
-  return (Stamp){
-    .device = status.st_dev,
-    .inode = status.st_ino,
-    .size = status.st_size,
-    .modified_ns = status.st_mtim.tv_sec * G_GINT64_CONSTANT (1000000000) + status.st_mtim.tv_nsec,
-    .changed_ns = status.st_ctim.tv_sec * G_GINT64_CONSTANT (1000000000) + status.st_ctim.tv_nsec,
-  };
-}
-
-static gboolean
-stamp_equal (const Stamp *a, const Stamp *b)
-{
-  return a->device == b->device && a->inode == b->inode && a->size == b->size &&
-         a->modified_ns == b->modified_ns && a->changed_ns == b->changed_ns;
+  return stat (path, &status) == 0 ? aip_config_stamp_from_status (&status) : (AipConfigStamp){ 0 };
 }
 
 static gboolean
@@ -73,9 +47,9 @@ update_stamps (AipConfigWatch *self)
   for (guint i = 0; i < self->files->len; i++)
     {
       Watched *file = &g_array_index (self->files, Watched, i);
-      Stamp stamp = take_stamp (file->path);
+      AipConfigStamp stamp = take_stamp (file->path);
 
-      changed = changed || !stamp_equal (&stamp, &file->stamp);
+      changed = changed || !aip_config_stamp_equal (&stamp, &file->stamp);
       file->stamp = stamp;
     }
   return changed;
@@ -218,6 +192,31 @@ aip_config_watch_new (const char *const *paths, AipConfigWatchFunc func, void *u
   watch_directories (self);
   update_stamps (self);
   return self;
+}
+
+/**
+ * aip_config_watch_expect:
+ * @self: a watch
+ * @path: one of its files
+ * @written: the stamp of what the caller has just written there
+ *
+ * Does not tell of that. Whatever anybody else does to the file, before or after, is told of all the same, as
+ * it leaves another stamp.
+ */
+void
+aip_config_watch_expect (AipConfigWatch *self, const char *path, const AipConfigStamp *written)
+{
+  g_return_if_fail (self != NULL);
+  g_return_if_fail (path != NULL);
+  g_return_if_fail (written != NULL);
+
+  for (guint i = 0; i < self->files->len; i++)
+    {
+      Watched *file = &g_array_index (self->files, Watched, i);
+
+      if (g_str_equal (file->path, path))
+        file->stamp = *written;
+    }
 }
 
 /**

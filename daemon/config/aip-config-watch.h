@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
-#include <glib.h>
+#include "config/aip-config-file.h"
 
 G_BEGIN_DECLS
 
@@ -13,6 +13,7 @@ typedef struct _AipConfigWatch AipConfigWatch;
 typedef void (*AipConfigWatchFunc) (void *user_data);
 
 AipConfigWatch *aip_config_watch_new (const char *const *paths, AipConfigWatchFunc func, void *user_data);
+void aip_config_watch_expect (AipConfigWatch *self, const char *path, const AipConfigStamp *written);
 void aip_config_watch_free (AipConfigWatch *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipConfigWatch, aip_config_watch_free)

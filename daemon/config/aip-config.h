@@ -21,8 +21,9 @@ typedef struct
   char **allowed_origins; /* "https://app.example" */
   guint64 max_body;
   guint max_connections;
-  char *tls_certificate; /* (nullable) PEM file */
-  char *tls_key;         /* (nullable) PEM file */
+  guint max_client_requests; /* of each client that has no limit of its own */
+  char *tls_certificate;     /* (nullable) PEM file */
+  char *tls_key;             /* (nullable) PEM file */
   guint64 shutdown_timeout;
 } AipServerConfig;
 
@@ -145,10 +146,11 @@ typedef struct
 
 typedef struct
 {
-  char *alias;    /* [mapping ALIAS]; per provider: [mapping ALIAS@PROVIDER] or provider= */
-  char **targets; /* at least one */
-  char *provider; /* (nullable) */
-  char *strategy; /* (nullable) */
+  char *alias;          /* [mapping ALIAS]; per provider: [mapping ALIAS@PROVIDER] or provider= */
+  char **targets;       /* at least one */
+  char *provider;       /* (nullable) */
+  char *strategy;       /* (nullable) */
+  gboolean at_provider; /* its group is [mapping ALIAS@PROVIDER] */
 } AipMappingConfig;
 
 typedef struct
@@ -159,6 +161,7 @@ typedef struct
   gboolean enabled;
   gboolean admin;
   char **models;
+  guint max_concurrent; /* 0: as many as max_client_requests says */
   guint rpm;
   guint tpm;
   guint64 daily_requests;

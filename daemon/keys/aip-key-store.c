@@ -4,6 +4,7 @@
 #include "keys/aip-key-store.h"
 
 #include "base/aip-error.h"
+#include "base/aip-placeholder.h"
 #include "keys/aip-key-store-backend.h"
 
 G_DEFINE_ABSTRACT_TYPE (AipKeyStore, aip_key_store, G_TYPE_OBJECT)
@@ -316,9 +317,9 @@ has_control_character (const char *text, gsize length)
  * @text: what lies there; any bytes
  * @length: its length in bytes
  *
- * Makes a secret of what a backend found. An empty one cannot be a key, and one with control
- * characters could add lines to the request's head: both count as missing, with a warning that
- * names @ref and never the value.
+ * Makes a secret of what a backend found. An empty one cannot be a key, one with control characters
+ * could add lines to the request's head, and what examples show ("your-api-key-1") is nobody's: they
+ * count as missing, with a warning that names @ref and never the value.
  *
  * Returns: (transfer full) (nullable): the secret, or %NULL
  */
@@ -338,6 +339,14 @@ aip_key_store_check_secret (AipKeyStore *self, const char *ref, const char *text
     {
       g_warning ("%s %s holds a control character, such as a line break: not used",
                  aip_key_store_get_name (self), ref);
+      return NULL;
+    }
+
+  if (aip_placeholder_is_key (text, length))
+    {
+      g_warning (
+          "%s %s holds what an example shows in place of a key: not used; put the provider's key there",
+          aip_key_store_get_name (self), ref);
       return NULL;
     }
 

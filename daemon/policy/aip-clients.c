@@ -22,6 +22,7 @@ struct _AipClients
 {
   gatomicrefcount ref_count;
   AipConfig *config;
+  AipConcurrency *concurrency;
   GPtrArray *entries; /* of Entry; by pointer, since callers keep the AipClient in it */
   AipClient anonymous;
 };
@@ -29,27 +30,44 @@ struct _AipClients
 static void
 entry_free (Entry *entry)
 {
+  aip_concurrency_slot_unref (entry->client.under_way);
   g_free (entry->name);
   g_free (entry);
 }
 
+/* Those whom the config does not know count by a name that no [client NAME] can have. */
+static void
+limit_client (const AipClients *self, AipClient *client)
+{
+  g_autofree char *name =
+      client->config != NULL ? g_strdup (client->name) : g_strdup_printf ("(%s)", client->name);
+
+  client->under_way = aip_concurrency_get (self->concurrency, name);
+  client->max_concurrent = self->config->server.max_client_requests;
+  if (client->config != NULL && client->config->max_concurrent > 0)
+    client->max_concurrent = client->config->max_concurrent;
+}
+
 /**
  * aip_clients_new:
- * @config: its clients and whether a token is required
+ * @config: its clients, what they may do, and whether a token is required
+ * @concurrency: what counts their requests
  *
  * Returns: (transfer full): the table
  */
 AipClients *
-aip_clients_new (AipConfig *config)
+aip_clients_new (AipConfig *config, AipConcurrency *concurrency)
 {
-  g_return_val_if_fail (config != NULL, NULL);
+  g_return_val_if_fail (config != NULL && concurrency != NULL, NULL);
 
   AipClients *self = g_new0 (AipClients, 1);
 
   g_atomic_ref_count_init (&self->ref_count);
   self->config = aip_config_ref (config);
+  self->concurrency = aip_concurrency_ref (concurrency);
   self->entries = g_ptr_array_new_full (config->clients->len, (GDestroyNotify) entry_free);
   self->anonymous.name = "anonymous";
+  limit_client (self, &self->anonymous);
 
   for (guint i = 0; i < config->clients->len; i++)
     {
@@ -58,6 +76,7 @@ aip_clients_new (AipConfig *config)
 
       entry->client.name = client->name;
       entry->client.config = client;
+      limit_client (self, &entry->client);
       memcpy (entry->digest, client->digest, DIGEST_LENGTH);
       g_ptr_array_add (self->entries, entry);
     }
@@ -94,6 +113,8 @@ aip_clients_unref (AipClients *self)
     return;
 
   g_ptr_array_unref (self->entries);
+  aip_concurrency_slot_unref (self->anonymous.under_way);
+  aip_concurrency_unref (self->concurrency);
   aip_config_unref (self->config);
   g_free (self);
 }
@@ -128,6 +149,7 @@ aip_clients_add_token (AipClients *self, const char *name, const char *token)
 
   entry->name = g_strdup (name);
   entry->client.name = entry->name;
+  limit_client (self, &entry->client);
   compute_digest (token, strlen (token), entry->digest);
   g_ptr_array_add (self->entries, entry);
 }
@@ -234,6 +256,38 @@ aip_clients_authenticate (const AipClients *self, const char *token, gsize lengt
     g_set_error_literal (error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED,
                          "unknown token: it must be one whose SHA-256 is `token-sha256` of a [client NAME]; "
                          "the daemon's log says where the first one lies");
+
+  return NULL;
+}
+
+/**
+ * aip_client_enter:
+ * @client: who begins a request
+ * @error: where to put an error
+ *
+ * Counts one more request of the client's. From any thread.
+ *
+ * Returns: (transfer none) (nullable): where it was counted, for aip_concurrency_slot_leave () at the
+ *   request's end; or %NULL with %AIP_ERROR_RATE_LIMITED
+ */
+AipConcurrencySlot *
+aip_client_enter (const AipClient *client, GError **error)
+{
+  g_return_val_if_fail (client != NULL, NULL);
+
+  if (aip_concurrency_slot_enter (client->under_way, client->max_concurrent))
+    return client->under_way;
+
+  if (client->config != NULL)
+    g_set_error (error, AIP_ERROR, AIP_ERROR_RATE_LIMITED,
+                 "client `%s` has %u requests under way, as many as it may have: wait until one has ended, "
+                 "or raise `max-concurrent` in [client %s] of aiproxy.conf",
+                 client->name, client->max_concurrent, client->name);
+  else
+    g_set_error (error, AIP_ERROR, AIP_ERROR_RATE_LIMITED,
+                 "client `%s` has %u requests under way, as many as it may have: wait until one has ended, "
+                 "or raise `max-client-requests` in [server] of aiproxy.conf",
+                 client->name, client->max_concurrent);
 
   return NULL;
 }

@@ -245,6 +245,23 @@ save_token (const char *directory, const char *path, const char *token, gboolean
 }
 
 /**
+ * aip_first_token_exists:
+ * @state_dir: the daemon's folder
+ *
+ * Returns: whether an earlier start has left a token there, or what stands in for one
+ */
+gboolean
+aip_first_token_exists (const char *state_dir)
+{
+  g_return_val_if_fail (state_dir != NULL, FALSE);
+
+  g_autofree char *path = g_build_filename (state_dir, FILE_NAME, NULL);
+  struct stat st;
+
+  return lstat (path, &st) == 0;
+}
+
+/**
  * aip_first_token_load_or_create:
  * @state_dir: the daemon's folder; made with mode 0700 where it is missing
  * @created: (out): whether the token is new
@@ -294,4 +311,19 @@ aip_first_token_load_or_create (const char *state_dir, gboolean *created, GError
   g_free (token);
 
   return taken ? load_present_token (path, error) : NULL;
+}
+
+/**
+ * aip_first_token_remove:
+ * @state_dir: the daemon's folder
+ *
+ * Removes the file, when its token is kept elsewhere or no longer valid.
+ */
+void
+aip_first_token_remove (const char *state_dir)
+{
+  g_autofree char *path = g_build_filename (state_dir, FILE_NAME, NULL);
+
+  if (unlink (path) != 0 && errno != ENOENT)
+    g_warning ("cannot remove %s: %s", path, g_strerror (errno));
 }

@@ -17,11 +17,13 @@ typedef enum
 } AipOutcomeKind;
 
 /**
- * AipRequestEvent: a request has begun, or is over. All strings are owned and (nullable) unless said otherwise.
+ * AipRequestEvent: a request has begun, or is over. All strings are owned, valid UTF-8, and (nullable) unless
+ * said otherwise.
  * @finished: whether it is over; what follows it is set only then
  * @id: never NULL
  * @time_us: when it began, microseconds since the epoch
- * @first_byte_us: from its head to the first byte of its answer; negative: there was none
+ * @first_byte_us: from its head to the first byte of its answer; negative: there was none, or nobody watched
+ *   when the request began
  */
 typedef struct
 {

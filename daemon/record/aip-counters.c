@@ -39,7 +39,8 @@ static const struct
   [AIP_COUNT_TRUNCATED] = { "streams_truncated_total",
                             "Streams that the upstream cut before their proper end." },
   [AIP_COUNT_CANCELLED] = { "requests_cancelled_total",
-                            "Requests whose client left before the answer's end." },
+                            "Requests that came to no end: the client left, or they were "
+                            "cut here (paused, cancelled)." },
   [AIP_COUNT_STREAMS] = { "streams_total", "Answers that were event streams." },
   [AIP_COUNT_INPUT_TOKENS] = { "input_tokens_total", "Input tokens that the upstreams reported." },
   [AIP_COUNT_OUTPUT_TOKENS] = { "output_tokens_total", "Output tokens that the upstreams reported." },

@@ -18,7 +18,7 @@ typedef enum
   AIP_COUNT_CLIENT_FAULTS,       /* answered 4xx by the upstream */
   AIP_COUNT_UPSTREAM_FAULTS,     /* answered 5xx by the upstream, or not at all */
   AIP_COUNT_TRUNCATED,           /* streams the upstream cut */
-  AIP_COUNT_CANCELLED,           /* the client left */
+  AIP_COUNT_CANCELLED,           /* the client left, or it was cut here */
   AIP_COUNT_STREAMS,             /* answers that were event streams */
   AIP_COUNT_INPUT_TOKENS,
   AIP_COUNT_OUTPUT_TOKENS,

@@ -268,14 +268,30 @@ dup_missing (const Key *key)
   switch (key->config->ref_kind)
     {
     case AIP_KEY_REF_ENVIRONMENT:
-      return g_strdup_printf ("environment variable %s is not set", key->config->ref);
+      return g_strdup_printf ("environment variable %s is not set, or the log says why it is not used",
+                              key->config->ref);
     case AIP_KEY_REF_CREDENTIAL:
-      return g_strdup_printf ("credential %s is not there", key->config->ref);
+      return g_strdup_printf ("credential %s is not there, or the log says why it is not used",
+                              key->config->ref);
     case AIP_KEY_REF_KEYRING:
       return g_strdup_printf ("it is not in the keyring: run `aiproxyctl key secret %s`", key->config->name);
     default:
       g_assert_not_reached ();
     }
+}
+
+/* Returns: (transfer full) (nullable): why the key cannot serve the model; NULL: it can */
+static char *
+dup_reason (const Key *key, const char *model, gboolean *locked)
+{
+  if (!key->config->enabled)
+    return g_strdup ("it is disabled");
+  if (model != NULL && !key_serves (key, model))
+    return g_strdup ("its `models` do not allow this model");
+  if (key->found.secret != NULL)
+    return NULL;
+  *locked |= key->found.locked;
+  return dup_missing (key);
 }
 
 /**
@@ -296,23 +312,39 @@ aip_route_provider_append_reasons (const AipRouteProvider *self, const char *mod
   for (guint i = 0; i < self->keys->len; i++)
     {
       const Key *key = &g_array_index (self->keys, Key, i);
-      g_autofree char *reason = NULL;
+      g_autofree char *reason = dup_reason (key, model, &locked);
 
-      if (!key->config->enabled)
-        reason = g_strdup ("it is disabled");
-      else if (model != NULL && !key_serves (key, model))
-        reason = g_strdup ("its `models` do not allow this model");
-      else if (key->found.secret == NULL)
-        {
-          reason = dup_missing (key);
-          locked |= key->found.locked;
-        }
-      else
-        continue;
-
-      g_ptr_array_add (reasons, g_strdup_printf ("key `%s` of provider `%s`: %s", key->config->name,
-                                                 self->config->name, reason));
+      if (reason != NULL)
+        g_ptr_array_add (reasons, g_strdup_printf ("key `%s` of provider `%s`: %s", key->config->name,
+                                                   self->config->name, reason));
     }
 
   return locked;
+}
+
+/**
+ * aip_route_provider_explain:
+ * @self: a provider
+ * @model: (nullable): what it was asked to serve
+ * @func: called for each key that cannot be used
+ * @user_data: for @func
+ */
+void
+aip_route_provider_explain (const AipRouteProvider *self,
+                            const char *model,
+                            AipRouteReasonFunc func,
+                            void *user_data)
+{
+  gboolean locked = FALSE;
+
+  g_return_if_fail (self != NULL && func != NULL);
+
+  for (guint i = 0; i < self->keys->len; i++)
+    {
+      const Key *key = &g_array_index (self->keys, Key, i);
+      g_autofree char *reason = dup_reason (key, model, &locked);
+
+      if (reason != NULL)
+        func (key->config, reason, user_data);
+    }
 }

@@ -46,6 +46,12 @@ void aip_route_provider_keep_candidates (const AipRouteProvider *self, const cha
 gboolean
 aip_route_provider_append_reasons (const AipRouteProvider *self, const char *model, GPtrArray *reasons);
 
+typedef void (*AipRouteReasonFunc) (const AipKeyConfig *key, const char *reason, void *user_data);
+void aip_route_provider_explain (const AipRouteProvider *self,
+                                 const char *model,
+                                 AipRouteReasonFunc func,
+                                 void *user_data);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipRouteProvider, aip_route_provider_free)
 
 G_END_DECLS

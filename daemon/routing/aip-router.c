@@ -8,6 +8,7 @@
 #include "base/aip-error.h"
 #include "routing/aip-model-catalog.h"
 #include "routing/aip-route-errors.h"
+#include "routing/aip-route-explain.h"
 #include "routing/aip-route-table.h"
 
 /* Far beyond any real name; what is longer is not worth a look at every glob. */
@@ -112,6 +113,16 @@ plan_without_model (AipRouter *self,
 }
 
 static gboolean
+check_name (const char *model, GError **error)
+{
+  if (strnlen (model, MAX_NAME_LENGTH + 1) <= MAX_NAME_LENGTH)
+    return TRUE;
+  g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT, "model: the name is longer than %d bytes",
+               MAX_NAME_LENGTH);
+  return FALSE;
+}
+
+static gboolean
 plan_model (AipRouter *self,
             const AipRouteQuery *query,
             const AipRouteProvider *only,
@@ -122,12 +133,8 @@ plan_model (AipRouter *self,
   AipRoute *route = NULL;
   guint turn = 0;
 
-  if (strnlen (query->model, MAX_NAME_LENGTH + 1) > MAX_NAME_LENGTH)
-    {
-      g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT, "model: the name is longer than %d bytes",
-                   MAX_NAME_LENGTH);
-      return FALSE;
-    }
+  if (!check_name (query->model, error))
+    return FALSE;
 
   if (only == NULL)
     route = aip_route_table_find (self->table, query->model);
@@ -194,6 +201,50 @@ aip_router_plan (AipRouter *self, const AipRouteQuery *query, GError **error)
                                           : plan_model (self, query, only, plan, error);
 
   return planned ? g_steal_pointer (&plan) : NULL;
+}
+
+/**
+ * aip_router_explain:
+ * @self: the router
+ * @query: what would be asked for; it names a model
+ * @error: where to put %AIP_ERROR_INVALID_ARGUMENT: no such provider, an overlong name
+ *
+ * Tells what aip_router_plan () would list next, and why all else is not in it. Takes no turn.
+ *
+ * Returns: (transfer full) (nullable) (element-type AipRouteExplanation): candidates in the order in which
+ * they would be tried, then what is out
+ */
+GPtrArray *
+aip_router_explain (AipRouter *self, const AipRouteQuery *query, GError **error)
+{
+  g_return_val_if_fail (self != NULL && query != NULL && query->model != NULL, NULL);
+
+  const AipRouteProvider *only = NULL;
+  g_autoptr (GArray) plan = g_array_new (FALSE, FALSE, sizeof (AipCandidate));
+  g_autoptr (AipRoute) made = NULL;
+  AipRoute *route = NULL;
+  const guint *turn = &self->turn;
+
+  if (!check_name (query->model, error))
+    return NULL;
+  if (query->provider != NULL)
+    {
+      only = aip_route_rules_find_provider (self->rules, query->provider);
+      if (only == NULL && aip_config_find_provider (self->config, query->provider) == NULL)
+        {
+          aip_route_error_unknown_provider (self->config, query->provider, error);
+          return NULL;
+        }
+    }
+  if (only == NULL)
+    route = aip_route_table_find (self->table, query->model);
+  if (route != NULL)
+    turn = &route->turn;
+  else
+    route = made = aip_route_make (self->rules, query->model, only);
+  if (query->provider == NULL || only != NULL)
+    aip_route_fill (route, query->protocol, __atomic_load_n (turn, __ATOMIC_RELAXED), plan);
+  return aip_route_explain (self->config, self->rules, query, route, plan);
 }
 
 /**

@@ -58,6 +58,20 @@ typedef struct
 } AipDiscovered;
 
 /**
+ * AipRouteExplanation: what becomes of one key, or of a provider as a whole.
+ * @key: (nullable): the provider needs none, or all of it is out
+ * @model: (nullable): its name for the model
+ * @reason: (nullable): why it is out; NULL: it would serve
+ */
+typedef struct
+{
+  char *provider;
+  char *key;
+  char *model;
+  char *reason;
+} AipRouteExplanation;
+
+/**
  * AipRouter: an immutable, reference-counted table from models to candidates, made of one config, the
  * secrets there are, and the providers' model lists. Pure; safe to read from all workers. Its only
  * moving parts are the round-robin counters, atomics.
@@ -69,6 +83,7 @@ AipRouter *aip_router_ref (AipRouter *self);
 void aip_router_unref (AipRouter *self);
 
 GArray *aip_router_plan (AipRouter *self, const AipRouteQuery *query, GError **error);
+GPtrArray *aip_router_explain (AipRouter *self, const AipRouteQuery *query, GError **error);
 GPtrArray *aip_router_list_models (AipRouter *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipRouter, aip_router_unref)

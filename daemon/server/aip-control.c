@@ -62,6 +62,14 @@ authorize (AipControl *self, SoupServerMessage *message)
   return FALSE;
 }
 
+static const char *
+get_state (AipControl *self)
+{
+  int epoch = g_atomic_int_get (&aip_worker_get_shared (self->worker)->pause_epoch);
+
+  return AIP_EPOCH_IS_PAUSED (epoch) ? "paused" : "ok";
+}
+
 static void
 health_cb (SoupServer *server,
            SoupServerMessage *message,
@@ -73,7 +81,10 @@ health_cb (SoupServer *server,
   gboolean known = aip_token_find (soup_server_message_get_request_headers (message)) != NULL &&
                    client_of (self, message, NULL) != NULL;
   GPtrArray *providers = aip_worker_get_snapshot (self->worker)->config->providers;
-  GString *body = g_string_new ("{\"status\":\"ok\",\"version\":\"" AIP_VERSION "\"");
+  GString *body = g_string_new (NULL);
+
+  g_string_append_printf (body, "{\"status\":\"%s\",\"version\":\"" AIP_VERSION "\"",
+                          known ? get_state (self) : "ok");
 
   /* "/" stands for every path without a handler of its own, but only known ones come here. */
   if (known)
@@ -126,7 +137,8 @@ status_cb (SoupServer *server,
 
   if (!authorize (self, message))
     return;
-  body = g_string_new ("{\"status\":\"ok\",\"version\":\"" AIP_VERSION "\",");
+  body = g_string_new (NULL);
+  g_string_append_printf (body, "{\"status\":\"%s\",\"version\":\"" AIP_VERSION "\",", get_state (self));
   append_names (body, "listen", config->server.listen);
   g_string_append (body, ",\"strategy\":");
   aip_json_append_string (body, config->routing.strategy, -1);

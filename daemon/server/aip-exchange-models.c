@@ -27,7 +27,7 @@ reply (AipExchange *self, const char *body)
   self->status = 200;
   self->answered_here = TRUE;
   aip_reply_add_header (headers, "X-Request-Id", self->request_id);
-  aip_reply_json (self->connection, 200, headers, body);
+  aip_exchange_count_out (self, aip_reply_json (self->connection, 200, headers, body));
   g_string_free (headers, TRUE);
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "policy/aip-clients.h"
+#include "record/aip-activity.h"
 #include "routing/aip-router.h"
 #include "server/aip-answer.h"
 #include "server/aip-call.h"
@@ -9,6 +10,7 @@
 #include "server/aip-routes.h"
 #include "server/aip-short-answer.h"
 #include "server/aip-upload.h"
+#include "server/aip-websocket-frames.h"
 #include "upstream/aip-tunnel.h"
 #include "upstream/aip-upstream.h"
 #include "wire/aip-usage-scan.h"
@@ -38,10 +40,8 @@ typedef enum
   AIP_OUTCOME_ANSWER, /* answered here, or about to be refused: settle */
 } AipOutcome;
 
-/**
- * AipExchange: one request on the data plane and its answer. Private to the files aip-exchange*.
- */
-typedef struct
+/* Private to the files aip-exchange*. */
+struct _AipExchange
 {
   AipWorker *worker;
   AipConnection *connection; /* (not owned); NULL: the client is gone */
@@ -50,11 +50,17 @@ typedef struct
   AipRoute route;
   AipStep step;
   char *request_id;
-  gint64 begun; /* monotonic µs; so is the next */
+  GList link;      /* in the worker's list of those that can be cut */
+  int pause_epoch; /* that it came in */
+  gint64 arrived;  /* monotonic µs; so are the next two */
+  gint64 begun;
   gint64 sent;
+  gint64 time;       /* when it came, in µs since the epoch; 0: nobody was told of it */
+  gint64 first_byte; /* monotonic µs, of the answer; 0: not known */
 
   const AipClient *client;
-  GByteArray *gathered; /* (nullable): the body so far */
+  AipConcurrencySlot *under_way; /* (not owned) (nullable): where it counts */
+  GByteArray *gathered;          /* (nullable): the body so far */
   guint64 max_body;
   guint64 received;    /* bytes of the body */
   gboolean streams_up; /* the body is passed on as it comes */
@@ -67,7 +73,9 @@ typedef struct
   AipTransfer *transfer; /* (nullable) */
   AipTunnel *tunnel;     /* (nullable) */
 
-  guint status; /* of the answer; 0: none yet */
+  guint status;           /* of the answer; 0: none yet */
+  AipOutcomeKind outcome; /* what its status does not tell */
+  guint64 bytes_out;      /* of the answer's body */
   gboolean answered_here;
   gboolean event_stream;
   gboolean unusable; /* the upstream's answer is none */
@@ -78,9 +86,13 @@ typedef struct
   AipUsageScan scan;
   GString *answer_head; /* (nullable): for a tunnel's client; so is the next */
   AipShortAnswer short_answer;
-} AipExchange;
+  AipWebsocketFrames frames; /* to the client */
+};
 
 void aip_exchange_advance (AipExchange *self);
+void aip_exchange_settle (AipExchange *self);
+AipOutcomeKind aip_exchange_get_outcome (const AipExchange *self);
+void aip_exchange_count_out (AipExchange *self, gsize length);
 
 AipOutcome aip_exchange_refuse (AipExchange *self, const AipFailure *failure);
 AipOutcome aip_exchange_refuse_error (AipExchange *self, const GError *error);
@@ -103,5 +115,12 @@ void aip_exchange_refuse_fault (AipExchange *self, AipFault fault, const char *r
 AipOutcome aip_exchange_tunnel (AipExchange *self);
 
 AipOutcome aip_exchange_control (AipExchange *self);
+
+gboolean aip_exchange_is_paused (const AipExchange *self);
+AipOutcome aip_exchange_refuse_paused (AipExchange *self);
+
+void aip_exchange_report_start (AipExchange *self);
+void aip_exchange_report_end (AipExchange *self);
+void aip_exchange_stamp_first_byte (AipExchange *self);
 
 G_END_DECLS

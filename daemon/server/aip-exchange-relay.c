@@ -104,6 +104,13 @@ head_cb (AipTransfer *transfer, guint status, const AipHeaderView *headers, gsiz
                     aip_header_view_to_length (aip_header_views_find (headers, n_headers, "Content-Length")));
 }
 
+static void
+note_first_byte (AipExchange *self)
+{
+  if (G_UNLIKELY (self->time != 0) && aip_answer_has_begun (&self->answer))
+    aip_exchange_stamp_first_byte (self);
+}
+
 static gboolean
 body_cb (AipTransfer *transfer, const char *data, gsize length, void *user_data)
 {
@@ -115,7 +122,8 @@ body_cb (AipTransfer *transfer, const char *data, gsize length, void *user_data)
     return FALSE;
   if (self->status == 200)
     aip_usage_scan_feed (&self->scan, data, length);
-  aip_worker_count (self->worker, AIP_COUNT_BYTES_OUT, length);
+  aip_exchange_count_out (self, length);
+  note_first_byte (self);
   return TRUE;
 }
 
@@ -196,7 +204,7 @@ break_off (AipExchange *self, AipFault fault, const char *reason)
                          .message = message };
   g_autofree char *event = aip_protocol_format_stream_error (self->route.protocol, &failure);
 
-  aip_worker_count (self->worker, AIP_COUNT_TRUNCATED, 1);
+  self->outcome = AIP_OUTCOME_KIND_TRUNCATED;
   self->status = failure.status;
   aip_answer_break (&self->answer, event);
 }
@@ -213,6 +221,7 @@ end_well (AipExchange *self)
     break_off (self, AIP_FAULT_CUT, "the stream ended without its end mark");
   else if (!aip_answer_end (&self->answer, &error))
     refuse (self, 502, "unusable_answer", error->message);
+  note_first_byte (self);
 }
 
 static void
@@ -258,6 +267,17 @@ start_internal (AipExchange *self, GBytes *body)
                                      self->route.endpoint, body, &transfer_funcs, self);
 }
 
+/* A client may wait for less than the operator allows, never for more. */
+static guint64
+get_total_timeout (const AipExchange *self, const AipProviderConfig *provider)
+{
+  guint64 allowed = provider->timeouts.total;
+
+  if (self->timeout == 0 || (allowed > 0 && self->timeout > allowed))
+    return allowed;
+  return self->timeout;
+}
+
 static AipTransfer *
 start_external (AipExchange *self, const AipCandidate *candidate, GBytes *body)
 {
@@ -269,24 +289,23 @@ start_external (AipExchange *self, const AipCandidate *candidate, GBytes *body)
   AipTransfer *transfer;
 
   aip_forward_headers_out (&lines, self->head, candidate, self->request_id);
-  transfer =
-      aip_upstream_start (aip_worker_get_upstream (self->worker),
-                          &(AipTransferRequest){
-                              .method = self->head->method,
-                              .url = url,
-                              .headers = (const char *const *) lines.lines->pdata,
-                              .body = body,
-                              .upload = self->streams_up,
-                              .upload_length = self->head->content_length,
-                              .connect_timeout = provider->timeouts.connect,
-                              .first_byte_timeout = provider->timeouts.first_byte,
-                              .idle_timeout = provider->timeouts.idle,
-                              .total_timeout = self->timeout > 0 ? self->timeout : provider->timeouts.total,
-                              .verify_tls = provider->verify_tls,
-                              .ca_file = provider->ca_file,
-                              .proxy = provider->proxy,
-                          },
-                          &transfer_funcs, self);
+  transfer = aip_upstream_start (aip_worker_get_upstream (self->worker),
+                                 &(AipTransferRequest){
+                                     .method = self->head->method,
+                                     .url = url,
+                                     .headers = (const char *const *) lines.lines->pdata,
+                                     .body = body,
+                                     .upload = self->streams_up,
+                                     .upload_length = self->head->content_length,
+                                     .connect_timeout = provider->timeouts.connect,
+                                     .first_byte_timeout = provider->timeouts.first_byte,
+                                     .idle_timeout = provider->timeouts.idle,
+                                     .total_timeout = get_total_timeout (self, provider),
+                                     .verify_tls = provider->verify_tls,
+                                     .ca_file = provider->ca_file,
+                                     .proxy = provider->proxy,
+                                 },
+                                 &transfer_funcs, self);
   aip_header_lines_clear (&lines);
   return transfer;
 }

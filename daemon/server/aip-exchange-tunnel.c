@@ -9,13 +9,6 @@
 /* A request that leaves HTTP behind: an upstream's "101" and bytes both ways, or its other answer. */
 
 static void
-settle (AipExchange *self)
-{
-  self->step = AIP_STEP_RELAY;
-  aip_exchange_advance (self);
-}
-
-static void
 drop_tunnel (AipExchange *self)
 {
   aip_tunnel_cancel (g_steal_pointer (&self->tunnel));
@@ -28,6 +21,7 @@ client_body_cb (AipConnection *connection, const char *data, gsize length, void 
 {
   AipExchange *self = user_data;
 
+  self->received += length;
   aip_worker_count (self->worker, AIP_COUNT_BYTES_IN, length);
   return aip_tunnel_send (self->tunnel, data, length);
 }
@@ -45,7 +39,7 @@ client_gone_cb (AipConnection *connection, void *user_data)
   AipExchange *self = user_data;
 
   aip_tunnel_end (g_steal_pointer (&self->tunnel));
-  settle (self);
+  aip_exchange_settle (self);
 }
 
 static const AipConnectionFuncs client_funcs = {
@@ -64,15 +58,17 @@ send_short_answer (AipExchange *self)
   aip_connection_send_head (self->connection, self->status, self->answer_head, body->len);
   aip_connection_send_body (self->connection, (const char *) body->data, body->len);
   aip_connection_end (self->connection, TRUE);
-  aip_worker_count (self->worker, AIP_COUNT_BYTES_OUT, body->len);
-  settle (self);
+  aip_exchange_count_out (self, body->len);
+  if (self->time != 0)
+    aip_exchange_stamp_first_byte (self);
+  aip_exchange_settle (self);
 }
 
 static void
 refuse_unusable (AipExchange *self, const char *reason)
 {
   aip_exchange_refuse_fault (self, AIP_FAULT_PROTOCOL, reason);
-  settle (self);
+  aip_exchange_settle (self);
 }
 
 static void
@@ -110,6 +106,8 @@ head_cb (AipTunnel *tunnel, guint status, const AipHeaderView *headers, gsize n_
     }
   aip_connection_set_funcs (self->connection, &client_funcs, self);
   aip_connection_upgrade (self->connection, "websocket", self->answer_head);
+  if (self->time != 0)
+    aip_exchange_stamp_first_byte (self);
   aip_connection_resume_body (self->connection);
 }
 
@@ -126,7 +124,8 @@ data_cb (AipTunnel *tunnel, const char *data, gsize length, void *user_data)
   if (!aip_connection_has_room (self->connection))
     return FALSE;
   aip_connection_send_body (self->connection, data, length);
-  aip_worker_count (self->worker, AIP_COUNT_BYTES_OUT, length);
+  aip_websocket_frames_feed (&self->frames, data, length);
+  aip_exchange_count_out (self, length);
   return TRUE;
 }
 
@@ -145,9 +144,9 @@ done_cb (AipTunnel *tunnel, AipFault fault, const char *message, void *user_data
   if (self->status == 101)
     {
       if (fault != AIP_FAULT_NONE)
-        aip_worker_count (self->worker, AIP_COUNT_TRUNCATED, 1);
+        self->outcome = AIP_OUTCOME_KIND_TRUNCATED;
       aip_connection_end (self->connection, fault == AIP_FAULT_NONE);
-      settle (self);
+      aip_exchange_settle (self);
     }
   else if (self->status != 0 && fault == AIP_FAULT_NONE)
     go_on_with_answer (self, aip_short_answer_end (&self->short_answer));
@@ -155,12 +154,12 @@ done_cb (AipTunnel *tunnel, AipFault fault, const char *message, void *user_data
     {
       self->attempt++;
       if (aip_exchange_attempt (self) == AIP_OUTCOME_ANSWER)
-        settle (self);
+        aip_exchange_settle (self);
     }
   else
     {
       aip_exchange_refuse_fault (self, fault, message);
-      settle (self);
+      aip_exchange_settle (self);
     }
 }
 

@@ -22,7 +22,8 @@
  *                                                           answered here
  *
  * A step does its work elsewhere and returns; when it has to wait, whoever it waits for calls
- * aip_exchange_advance (), which goes on behind it. A client that leaves ends it from any step.
+ * aip_exchange_advance (), which goes on behind it. A client that leaves ends it from any step;
+ * aip_exchange_cut () settles it from any step.
  */
 
 static AipOutcome step_guard (AipExchange *self);
@@ -57,7 +58,12 @@ exchange_free (AipExchange *self)
   if (self->waits_for_models)
     aip_worker_forget_wait (self->worker, self);
   aip_timer_disarm (&self->models_timer);
+  if (self->link.data != NULL)
+    aip_worker_remove_exchange (self->worker, &self->link);
+  aip_exchange_report_end (self);
   aip_worker_change (self->worker, AIP_GAUGE_ACTIVE_REQUESTS, -1);
+  if (self->under_way != NULL)
+    aip_concurrency_slot_leave (self->under_way);
   aip_call_clear (&self->call);
   aip_upload_clear (&self->upload);
   aip_answer_clear (&self->answer);
@@ -99,6 +105,19 @@ aip_exchange_advance (AipExchange *self)
     exchange_free (self);
 }
 
+/**
+ * aip_exchange_settle:
+ * @self: an exchange whose answer has ended
+ *
+ * Goes to the end, whatever the step. It is gone when this returns.
+ */
+void
+aip_exchange_settle (AipExchange *self)
+{
+  go_on (self, AIP_OUTCOME_ANSWER);
+  exchange_free (self);
+}
+
 /* --- refusing --- */
 
 /**
@@ -137,7 +156,10 @@ aip_exchange_refuse (AipExchange *self, const AipFailure *failure)
     aip_reply_add_header (headers, "Allow", self->route.methods);
   if (failure->status == 426)
     g_string_append (headers, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n");
-  aip_reply_failure (self->connection, self->route.protocol, failure, headers);
+  /* SDKs that repeat a request by themselves heed it: what was cut is not wanted again. */
+  if (self->outcome == AIP_OUTCOME_KIND_CANCELLED)
+    aip_reply_add_header (headers, "X-Should-Retry", "false");
+  aip_exchange_count_out (self, aip_reply_failure (self->connection, self->route.protocol, failure, headers));
   g_string_free (headers, TRUE);
   return AIP_OUTCOME_ANSWER;
 }
@@ -160,6 +182,8 @@ aip_exchange_refuse_error (AipExchange *self, const GError *error)
       failure.param = members[i];
   if (g_error_matches (error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED))
     failure.code = "invalid_api_key";
+  else if (g_error_matches (error, AIP_ERROR, AIP_ERROR_RATE_LIMITED))
+    failure.code = "rate_limit_exceeded";
   else if (g_error_matches (error, AIP_ERROR, AIP_ERROR_NOT_FOUND))
     failure = (AipFailure){ failure.status, NULL, "model_not_found", "model", failure.message };
   return aip_exchange_refuse (self, &failure);
@@ -201,6 +225,20 @@ step_guard (AipExchange *self)
   return AIP_OUTCOME_NEXT;
 }
 
+/* One that has waited is counted already, unless it has become another client's. */
+static gboolean
+enter (AipExchange *self, GError **error)
+{
+  AipConcurrencySlot *old = self->under_way;
+
+  if (old != NULL && old == self->client->under_way)
+    return TRUE;
+  self->under_way = aip_client_enter (self->client, error);
+  if (old != NULL)
+    aip_concurrency_slot_leave (old);
+  return self->under_way != NULL;
+}
+
 static AipOutcome
 step_client (AipExchange *self)
 {
@@ -213,7 +251,9 @@ step_client (AipExchange *self)
   if (token == NULL && self->route.kind == AIP_ROUTE_REALTIME)
     token = aip_websocket_find_token (self->head, &length);
   self->client = aip_clients_authenticate (self->snapshot->clients, token, length, &error);
-  return self->client != NULL ? AIP_OUTCOME_NEXT : aip_exchange_refuse_error (self, error);
+  if (self->client == NULL || !enter (self, &error))
+    return aip_exchange_refuse_error (self, error);
+  return AIP_OUTCOME_NEXT;
 }
 
 static gboolean
@@ -242,6 +282,8 @@ step_body (AipExchange *self)
 {
   AipFailure failure;
 
+  if (aip_exchange_is_paused (self) && self->route.kind != AIP_ROUTE_CONTROL)
+    return aip_exchange_refuse_paused (self);
   if (self->route.kind == AIP_ROUTE_REALTIME && !aip_websocket_check_request (self->head, &failure))
     return aip_exchange_refuse (self, &failure);
   if (self->head->content_length > 0 && (guint64) self->head->content_length > self->max_body)
@@ -291,7 +333,8 @@ refuse_unseen (AipExchange *self)
       &(AipFailure){ .status = 403, .code = "model_not_allowed", .param = "model", .message = message });
 }
 
-/* X-Proxy-Timeout: the client's own limit for the whole answer, in seconds. */
+/* X-Proxy-Timeout: the client's own limit for the whole answer, in seconds. A longer one than `total` counts
+ * as that. */
 static gboolean
 take_timeout (AipExchange *self)
 {
@@ -338,7 +381,10 @@ step_route (AipExchange *self)
     return refuse_unseen (self);
   self->plan = aip_router_plan (self->snapshot->router, &query, &error);
   if (self->plan != NULL)
-    return AIP_OUTCOME_NEXT;
+    {
+      aip_exchange_report_start (self);
+      return AIP_OUTCOME_NEXT;
+    }
   if (g_error_matches (error, AIP_ERROR, AIP_ERROR_NOT_FOUND) && aip_exchange_wait_for_models (self))
     return AIP_OUTCOME_WAIT;
   return aip_exchange_refuse_error (self, error);
@@ -364,19 +410,70 @@ aip_exchange_route_again (AipExchange *self)
     exchange_free (self);
 }
 
+/* --- the end --- */
+
+static AipOutcomeKind
+outcome_by_status (const AipExchange *self)
+{
+  if (self->status == 0)
+    return AIP_OUTCOME_KIND_NONE;
+  if (self->status < 400)
+    return AIP_OUTCOME_KIND_SUCCEEDED;
+  if (self->status >= 500)
+    return AIP_OUTCOME_KIND_UPSTREAM_FAULT;
+  return self->answered_here ? AIP_OUTCOME_KIND_REFUSED : AIP_OUTCOME_KIND_CLIENT_FAULT;
+}
+
+/**
+ * aip_exchange_get_outcome:
+ * @self: an exchange
+ *
+ * Returns: how it has ended; AIP_OUTCOME_KIND_NONE: it has not
+ */
+AipOutcomeKind
+aip_exchange_get_outcome (const AipExchange *self)
+{
+  return self->outcome != AIP_OUTCOME_KIND_NONE ? self->outcome : outcome_by_status (self);
+}
+
+/**
+ * aip_exchange_count_out:
+ * @self: an exchange
+ * @length: how much of the answer's body was sent, in bytes
+ */
+void
+aip_exchange_count_out (AipExchange *self, gsize length)
+{
+  self->bytes_out += length;
+  aip_worker_count (self->worker, AIP_COUNT_BYTES_OUT, length);
+}
+
+static void
+count_outcome (AipExchange *self)
+{
+  static const AipCounter counters[] = {
+    [AIP_OUTCOME_KIND_SUCCEEDED] = AIP_COUNT_SUCCEEDED,
+    [AIP_OUTCOME_KIND_REFUSED] = AIP_COUNT_REFUSED,
+    [AIP_OUTCOME_KIND_CLIENT_FAULT] = AIP_COUNT_CLIENT_FAULTS,
+    [AIP_OUTCOME_KIND_UPSTREAM_FAULT] = AIP_COUNT_UPSTREAM_FAULTS,
+    [AIP_OUTCOME_KIND_TRUNCATED] = AIP_COUNT_TRUNCATED,
+    [AIP_OUTCOME_KIND_CANCELLED] = AIP_COUNT_CANCELLED,
+  };
+  AipOutcomeKind outcome = aip_exchange_get_outcome (self);
+
+  if (outcome != AIP_OUTCOME_KIND_NONE)
+    aip_worker_count (self->worker, counters[outcome], 1);
+  /* A stream that was cut has a status all the same. */
+  if (outcome == AIP_OUTCOME_KIND_TRUNCATED)
+    aip_worker_count (self->worker, counters[outcome_by_status (self)], 1);
+}
+
 static AipOutcome
 step_settle (AipExchange *self)
 {
   AipUsage usage = aip_usage_scan_get_usage (&self->scan);
 
-  if (self->answered_here && self->status >= 400)
-    aip_worker_count (self->worker, self->status < 500 ? AIP_COUNT_REFUSED : AIP_COUNT_UPSTREAM_FAULTS, 1);
-  else if (self->status >= 500)
-    aip_worker_count (self->worker, AIP_COUNT_UPSTREAM_FAULTS, 1);
-  else if (self->status >= 400)
-    aip_worker_count (self->worker, AIP_COUNT_CLIENT_FAULTS, 1);
-  else if (self->status > 0)
-    aip_worker_count (self->worker, AIP_COUNT_SUCCEEDED, 1);
+  count_outcome (self);
   if (usage.known)
     {
       aip_worker_count (self->worker, AIP_COUNT_INPUT_TOKENS, usage.input_tokens);
@@ -395,8 +492,8 @@ refuse_late (AipExchange *self)
     aip_connection_close (self->connection);
   else
     {
-      go_on (self, refuse_size (self));
-      exchange_free (self);
+      refuse_size (self);
+      aip_exchange_settle (self);
     }
 }
 
@@ -458,7 +555,8 @@ gone_cb (AipConnection *connection, void *user_data)
 {
   AipExchange *self = user_data;
 
-  aip_worker_count (self->worker, AIP_COUNT_CANCELLED, 1);
+  self->outcome = AIP_OUTCOME_KIND_CANCELLED;
+  count_outcome (self);
   exchange_free (self);
 }
 
@@ -498,6 +596,7 @@ aip_exchange_begin (AipWorker *worker, AipConnection *connection, const AipHead 
   AipExchange *self = g_new0 (AipExchange, 1);
 
   self->worker = worker;
+  self->pause_epoch = g_atomic_int_get (&aip_worker_get_shared (worker)->pause_epoch);
   self->connection = connection;
   self->snapshot = aip_snapshot_ref (aip_worker_get_snapshot (worker));
   self->head = head;
@@ -505,15 +604,44 @@ aip_exchange_begin (AipWorker *worker, AipConnection *connection, const AipHead 
   self->max_body =
       self->route.kind == AIP_ROUTE_CONTROL ? MAX_CONTROL_BODY : self->snapshot->config->server.max_body;
   self->request_id = dup_request_id (worker, head);
-  self->begun = g_get_monotonic_time ();
+  self->arrived = self->begun = g_get_monotonic_time ();
   self->step = AIP_STEP_GUARD;
   aip_worker_count (worker, AIP_COUNT_REQUESTS, 1);
   aip_worker_change (worker, AIP_GAUGE_ACTIVE_REQUESTS, 1);
   aip_connection_set_funcs (connection, &connection_funcs, self);
   if (self->route.kind == AIP_ROUTE_REALTIME)
     aip_connection_expect_upgrade (connection);
+  if (self->route.kind != AIP_ROUTE_CONTROL)
+    {
+      self->link.data = self;
+      aip_worker_add_exchange (worker, &self->link);
+    }
 
   go_on (self, step_guard (self));
   if (self->step == AIP_STEP_OVER)
     exchange_free (self);
+}
+
+/**
+ * aip_exchange_get_request_id:
+ * @self: an exchange
+ *
+ * Returns: (transfer none): the request's id, the client's own where it has sent one
+ */
+const char *
+aip_exchange_get_request_id (const AipExchange *self)
+{
+  return self->request_id;
+}
+
+/**
+ * aip_exchange_get_pause_epoch:
+ * @self: an exchange
+ *
+ * Returns: what AipWorkerShared.pause_epoch was when its request came
+ */
+int
+aip_exchange_get_pause_epoch (const AipExchange *self)
+{
+  return self->pause_epoch;
 }

@@ -43,8 +43,10 @@ add_date (GString *headers)
  * @body: JSON
  *
  * Answers the request, whole.
+ *
+ * Returns: how long the answer's body is, in bytes
  */
-void
+gsize
 aip_reply_json (AipConnection *connection, guint status, GString *headers, const char *body)
 {
   gsize length = strlen (body);
@@ -54,6 +56,7 @@ aip_reply_json (AipConnection *connection, guint status, GString *headers, const
   aip_connection_send_head (connection, status, headers, length);
   aip_connection_send_body (connection, body, length);
   aip_connection_end (connection, TRUE);
+  return length;
 }
 
 /**
@@ -62,8 +65,10 @@ aip_reply_json (AipConnection *connection, guint status, GString *headers, const
  * @protocol: whose shape the error takes
  * @failure: what went wrong
  * @headers: lines of headers to send; added to
+ *
+ * Returns: how long the answer's body is, in bytes
  */
-void
+gsize
 aip_reply_failure (AipConnection *connection,
                    AipProtocol protocol,
                    const AipFailure *failure,
@@ -71,11 +76,13 @@ aip_reply_failure (AipConnection *connection,
 {
   g_autofree char *body = aip_protocol_format_error (protocol, failure);
 
+  if (failure->status == 429 && strstr (headers->str, "Retry-After") == NULL)
+    aip_reply_add_header (headers, "Retry-After", "1");
   if (failure->status == 401)
     aip_reply_add_header (headers, "WWW-Authenticate", "Bearer realm=\"aiproxy\"");
   if (failure->status == 503 && strstr (headers->str, "Retry-After") == NULL)
     aip_reply_add_header (headers, "Retry-After", "5");
-  aip_reply_json (connection, failure->status, headers, body);
+  return aip_reply_json (connection, failure->status, headers, body);
 }
 
 /**

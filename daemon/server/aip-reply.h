@@ -7,11 +7,11 @@
 G_BEGIN_DECLS
 
 void aip_reply_add_header (GString *headers, const char *name, const char *value);
-void aip_reply_json (AipConnection *connection, guint status, GString *headers, const char *body);
-void aip_reply_failure (AipConnection *connection,
-                        AipProtocol protocol,
-                        const AipFailure *failure,
-                        GString *headers);
+gsize aip_reply_json (AipConnection *connection, guint status, GString *headers, const char *body);
+gsize aip_reply_failure (AipConnection *connection,
+                         AipProtocol protocol,
+                         const AipFailure *failure,
+                         GString *headers);
 guint aip_reply_status_of (const GError *error);
 
 G_END_DECLS

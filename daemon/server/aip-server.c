@@ -9,6 +9,7 @@
 #include <malloc.h>
 
 #include "base/aip-error.h"
+#include "server/aip-cancel.h"
 #include "server/aip-sockets.h"
 #include "server/aip-worker.h"
 
@@ -26,6 +27,8 @@ struct _AipServer
   GPtrArray *socket_files;      /* of char *: to be removed at the end */
   GTlsCertificate *certificate; /* (nullable) */
   gboolean exposed;             /* other machines can reach it */
+  gint64 started;               /* monotonic µs */
+  GPtrArray *cancels;           /* of AipCancel: not answered yet */
 
   guint trim_source;
   guint64 trimmed_at; /* how many requests there had been */
@@ -70,25 +73,29 @@ trim_cb (gpointer data)
 /**
  * aip_server_new:
  * @snapshot: (transfer none): what to serve by
+ * @activity: (nullable): takes what those who watch the requests are told; outlives the server
  * @models_wanted: called on the main thread when a client asks for models
  * @user_data: for @models_wanted
  *
  * Returns: (transfer full): a server whose workers run, but that does not listen yet
  */
 AipServer *
-aip_server_new (AipSnapshot *snapshot, AipServerFunc models_wanted, void *user_data)
+aip_server_new (AipSnapshot *snapshot, AipActivity *activity, AipServerFunc models_wanted, void *user_data)
 {
   AipServer *self = g_new0 (AipServer, 1);
   const AipServerConfig *config = &snapshot->config->server;
   guint n = config->workers > 0 ? config->workers : MIN (g_get_num_processors (), MAX_DEFAULT_WORKERS);
 
+  self->started = g_get_monotonic_time ();
   self->models_wanted = models_wanted;
   self->user_data = user_data;
   self->endpoints = g_ptr_array_new_with_free_func (g_free);
   self->socket_files = g_ptr_array_new_with_free_func (g_free);
+  self->cancels = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_cancel_free);
   self->workers = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_worker_join);
   self->shared = (AipWorkerShared){
     .counters = aip_counters_new (n),
+    .activity = activity,
     .max_connections = (int) config->max_connections,
     .models_wanted = post_models_wanted,
     .user_data = self,
@@ -103,12 +110,15 @@ aip_server_new (AipSnapshot *snapshot, AipServerFunc models_wanted, void *user_d
  * aip_server_free:
  * @self: (transfer full): a server
  *
- * Ends all workers, whatever is under way.
+ * Ends all workers, whatever is under way. Cancels that were not answered are answered from within.
  */
 void
 aip_server_free (AipServer *self)
 {
   g_ptr_array_unref (self->workers);
+  while (self->cancels->len > 0)
+    aip_cancel_finish (self->cancels->pdata[0]);
+  g_ptr_array_unref (self->cancels);
   g_clear_handle_id (&self->drain_source, g_source_remove);
   g_clear_handle_id (&self->trim_source, g_source_remove);
   while (g_idle_remove_by_data (self))
@@ -220,14 +230,6 @@ aip_server_adopt_sockets (AipServer *self, const AipConfig *config, int first, g
 
       if (!aip_sockets_check (fd, error))
         return FALSE;
-      if (!config->server.require_token && aip_sockets_is_exposed (fd))
-        {
-          g_set_error (
-              error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG,
-              "other machines can reach the socket that was passed in, and `require-token` is false: "
-              "anybody could use the keys; set it to true, or listen on the loopback alone");
-          return FALSE;
-        }
       fcntl (fd, F_SETFL, fcntl (fd, F_GETFL) | O_NONBLOCK);
       if (!spread (self, fd, error))
         return FALSE;
@@ -297,6 +299,104 @@ aip_server_check_workers (AipServer *self)
   return alive;
 }
 
+/* --- stopping what runs --- */
+
+/**
+ * aip_server_set_paused:
+ * @self: a server
+ * @paused: whether to serve nothing
+ *
+ * The kill switch: ends what runs with a clear error to its client, and refuses all of the data plane that
+ * comes. It holds until it is taken back, whatever the configuration says.
+ */
+void
+aip_server_set_paused (AipServer *self, gboolean paused)
+{
+  int epoch = self->shared.pause_epoch + 1;
+
+  if (aip_server_is_paused (self) == !!paused)
+    return;
+  g_atomic_int_set (&self->shared.pause_epoch, epoch);
+  for (guint i = 0; paused && i < self->workers->len; i++)
+    aip_worker_post_cut_all (g_ptr_array_index (self->workers, i), epoch);
+}
+
+/**
+ * aip_server_is_paused:
+ * @self: a server
+ *
+ * Returns: whether it serves nothing until aip_server_set_paused () takes that back
+ */
+gboolean
+aip_server_is_paused (AipServer *self)
+{
+  return AIP_EPOCH_IS_PAUSED (g_atomic_int_get (&self->shared.pause_epoch));
+}
+
+typedef struct
+{
+  AipServer *server;
+  AipServerCancelFunc done;
+  void *user_data;
+} CancelCall;
+
+static void
+cancelled_cb (AipCancel *cancel, gboolean found, void *user_data)
+{
+  g_autofree CancelCall *call = user_data;
+
+  g_ptr_array_remove (call->server->cancels, cancel);
+  call->done (found, call->user_data);
+}
+
+/**
+ * aip_server_cancel:
+ * @self: a server
+ * @request_id: a request's id, as in X-Request-Id
+ * @done: called once, on the main thread: not from within this function, but from within aip_server_free ()
+ * at the latest
+ * @user_data: for @done
+ *
+ * Ends a request that is under way, with an error to its client; all of them where clients have given several
+ * the same id.
+ */
+void
+aip_server_cancel (AipServer *self, const char *request_id, AipServerCancelFunc done, void *user_data)
+{
+  CancelCall call = { self, done, user_data };
+  AipCancel *cancel =
+      aip_cancel_new (request_id, self->workers->len, cancelled_cb, g_memdup2 (&call, sizeof call));
+
+  g_ptr_array_add (self->cancels, cancel);
+  for (guint i = 0; i < self->workers->len; i++)
+    aip_worker_post_cancel (g_ptr_array_index (self->workers, i), cancel);
+}
+
+/* --- how it goes --- */
+
+/**
+ * aip_server_read_counters:
+ * @self: a server
+ * @snapshot: (out): the sums over all workers
+ */
+void
+aip_server_read_counters (AipServer *self, AipCountersSnapshot *snapshot)
+{
+  aip_counters_read (self->shared.counters, snapshot);
+}
+
+/**
+ * aip_server_get_uptime:
+ * @self: a server
+ *
+ * Returns: how long it has been there, in microseconds
+ */
+gint64
+aip_server_get_uptime (AipServer *self)
+{
+  return g_get_monotonic_time () - self->started;
+}
+
 /* --- the end --- */
 
 static gboolean
@@ -334,4 +434,16 @@ aip_server_drain (AipServer *self, guint64 limit_ms, AipServerFunc drained, void
   for (guint i = 0; i < self->workers->len; i++)
     aip_worker_post_drain (g_ptr_array_index (self->workers, i));
   self->drain_source = g_timeout_add (DRAIN_CHECK_MS, drain_check_cb, self);
+}
+
+/**
+ * aip_server_is_draining:
+ * @self: a server
+ *
+ * Returns: whether it takes no new connections any more
+ */
+gboolean
+aip_server_is_draining (AipServer *self)
+{
+  return self->drained != NULL;
 }

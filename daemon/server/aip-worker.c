@@ -32,7 +32,8 @@ struct _AipWorker
   AipConnectionOwner owner;
   GHashTable *connections; /* of AipConnection, not owned: they free themselves */
   GPtrArray *listeners;
-  GArray *waits; /* of Wait */
+  GQueue exchanges; /* of AipExchange, not owned: those that can be cut */
+  GArray *waits;    /* of Wait */
   GRand *random;
   int unanswered; /* atomic: checks that the thread has not seen yet */
 };
@@ -213,6 +214,7 @@ typedef struct
   int fd;
   GTlsCertificate *certificate; /* (nullable) */
   AipSnapshot *snapshot;        /* (owned) (nullable) */
+  int epoch;
 } Post;
 
 static void
@@ -318,6 +320,84 @@ void
 aip_worker_post_drain (AipWorker *self)
 {
   post (self, drain_cb, (Post){ 0 });
+}
+
+/* Ending one leaves the others alone. */
+static gboolean
+cut_all_cb (gpointer data)
+{
+  const Post *message = data;
+  GList *next;
+
+  for (GList *l = message->worker->exchanges.head; l != NULL; l = next)
+    {
+      next = l->next;
+      if (aip_exchange_get_pause_epoch (l->data) < message->epoch)
+        aip_exchange_cut (l->data, AIP_CUT_PAUSED);
+    }
+  return G_SOURCE_REMOVE;
+}
+
+/**
+ * aip_worker_post_cut_all:
+ * @self: a worker
+ * @epoch: what AipWorkerShared.pause_epoch is since the pause
+ *
+ * Ends the requests that came before. From any thread.
+ */
+void
+aip_worker_post_cut_all (AipWorker *self, int epoch)
+{
+  post (self, cut_all_cb, (Post){ .epoch = epoch });
+}
+
+typedef struct
+{
+  AipWorker *worker;
+  AipCancel *cancel;
+} CancelPost;
+
+static gboolean
+cancel_cb (gpointer data)
+{
+  const CancelPost *message = data;
+  GList *next;
+
+  for (GList *l = message->worker->exchanges.head; l != NULL; l = next)
+    {
+      next = l->next;
+      if (!aip_cancel_matches (message->cancel, aip_exchange_get_request_id (l->data)))
+        continue;
+      aip_exchange_cut (l->data, AIP_CUT_CANCELLED);
+      aip_cancel_found (message->cancel);
+    }
+  return G_SOURCE_REMOVE;
+}
+
+/* Also where the worker ends before it could look. */
+static void
+cancel_post_free (gpointer data)
+{
+  CancelPost *message = data;
+
+  aip_cancel_answer (message->cancel);
+  g_free (message);
+}
+
+/**
+ * aip_worker_post_cancel:
+ * @self: a worker
+ * @cancel: what to look for; answered once, whatever happens
+ *
+ * Ends the requests of this id. From any thread.
+ */
+void
+aip_worker_post_cancel (AipWorker *self, AipCancel *cancel)
+{
+  CancelPost message = { self, cancel };
+
+  g_main_context_invoke_full (self->context, G_PRIORITY_HIGH, cancel_cb, g_memdup2 (&message, sizeof message),
+                              cancel_post_free);
 }
 
 static gboolean
@@ -444,6 +524,28 @@ void
 aip_worker_hand_over (AipWorker *self, GIOStream *stream)
 {
   aip_control_serve (self->control, stream);
+}
+
+/**
+ * aip_worker_add_exchange:
+ * @self: a worker
+ * @link: of an exchange, its data: from now on it can be cut
+ */
+void
+aip_worker_add_exchange (AipWorker *self, GList *link)
+{
+  g_queue_push_tail_link (&self->exchanges, link);
+}
+
+/**
+ * aip_worker_remove_exchange:
+ * @self: a worker
+ * @link: what was added
+ */
+void
+aip_worker_remove_exchange (AipWorker *self, GList *link)
+{
+  g_queue_unlink (&self->exchanges, link);
 }
 
 /**

@@ -3,6 +3,8 @@
 
 import os
 import re
+import signal
+import socket
 import stat
 import subprocess
 
@@ -206,3 +208,85 @@ def test_a_key_in_clear_in_the_config_is_refused(upstream, tmp_path, secret):
     assert result.returncode != 0
     assert "aiproxyctl key secret" in output or "keyring" in output
     assert secret not in output
+
+
+@pytest.mark.parametrize("sample", ["your-api-key-1", "sk-xxxxxxxx", "<your key>", "REPLACE_ME"])
+def test_what_examples_show_is_no_key(start, upstream, sample):
+    daemon = start(config(upstream), env={"FAKE_KEY_1": sample}, secrets=[sample])
+    error = expect_error(daemon.chat(), 503, "FAKE_KEY_1")
+    assert sample not in str(error) and not upstream.requests
+    daemon.wait_for_log("FAKE_KEY_1 holds what an example shows in place of a key")
+
+
+@pytest.mark.parametrize("dummy", ["EMPTY", "none", "ollama", "lm-studio", "dummy"])
+def test_what_local_servers_want_is_a_key(start, upstream, dummy):
+    daemon = start(config(upstream), env={"FAKE_KEY_1": dummy})
+    assert daemon.chat().status == 200
+    assert upstream.request.header("Authorization") == f"Bearer {dummy}"
+
+
+def token_path(daemon):
+    """Where the first start puts the token."""
+    return daemon.home / "state/aiproxy/token"
+
+
+@pytest.mark.parametrize("address", ["0.0.0.0:0", "[::]:0", "127.0.0.1:0 192.0.2.1:0"])
+def test_an_open_door_that_nobody_has_a_key_to_is_refused(address):
+    daemon = Daemon("", listen=address.split(), wait=False)
+    path = token_path(daemon)
+    assert daemon.process.wait(30) == 78
+    assert not path.exists()
+    _, log = daemon.wait_for_exit()
+    assert "[client NAME]" in log and "--listen 127.0.0.1:8000" in log and str(path) in log
+
+
+def test_a_socket_from_outside_that_nobody_has_a_key_to_is_refused():
+    with socket.create_server(("0.0.0.0", 0)) as listening:
+        daemon = Daemon("", inherit=[listening], wait=False)
+        code, log = daemon.wait_for_exit()
+    assert code == 78 and "[client NAME]" in log, log
+
+
+def test_the_check_tells_of_an_open_door_too(tmp_path):
+    path = tmp_path / "aiproxy.conf"
+    path.write_text("[server]\nlisten=0.0.0.0:8000\n")
+    command = [binary(), "--config", str(path), "--bus", "none", "--check"]
+    options = {"env": environment(tmp_path), "capture_output": True, "text": True, "timeout": 30}
+    result = subprocess.run(command, check=False, **options)
+    assert result.returncode == 1 and "[server] listen: " in result.stdout
+    path.write_text(f"[server]\nlisten=0.0.0.0:8000\n[client a]\ntoken-sha256={digest(TOKEN)}\n")
+    assert subprocess.run(command, check=False, **options).returncode == 0
+
+
+def test_the_token_of_an_earlier_start_opens_the_door(start, tmp_path):
+    env = {"XDG_STATE_HOME": str(tmp_path)}
+    first = start("", env=env)
+    first.stop()
+    daemon = start("", env=env, listen=("0.0.0.0:0",))
+    daemon.address = ("127.0.0.1", daemon.port)
+    daemon.token = (tmp_path / "aiproxy/token").read_text().strip()
+    assert daemon.request("GET", "/v1/models", host="localhost").status == 200
+
+
+def test_the_demo_has_a_key_of_its_own(start):
+    daemon = start("", demo=True, listen=("0.0.0.0:0",))
+    daemon.address = ("127.0.0.1", daemon.port)
+    assert daemon.request("GET", "/v1/models", host="localhost").status == 200
+    assert not token_path(daemon).exists()
+
+
+def test_unix_sockets_are_guarded_by_their_files(start, tmp_path):
+    daemon = start("", listen=(f"unix:{tmp_path}/socket",))
+    assert token_path(daemon).exists()
+
+
+@pytest.mark.parametrize("new", ["", "[server]\nrequire-token=false\n"])
+def test_a_reload_does_not_take_the_lock_from_an_open_door(start, upstream, new):
+    daemon = start(config(upstream), listen=("0.0.0.0:0",))
+    daemon.address = ("127.0.0.1", daemon.port)
+    daemon.config_path.write_text(new)
+    daemon.process.send_signal(signal.SIGHUP)
+    daemon.wait_for_log("the last good configuration stays in use")
+    assert daemon.request("POST", PATH, json=CHAT, host="localhost").status == 200
+    assert daemon.request("POST", PATH, json=CHAT, host="localhost", token=None).status == 401
+    assert not token_path(daemon).exists()

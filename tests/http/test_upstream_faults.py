@@ -51,7 +51,27 @@ def test_a_head_without_a_body_in_time_is_504(daemon, upstream):
 
 def test_the_client_may_set_a_shorter_timeout(daemon, upstream):
     upstream.answer_with(answers.stall)
-    expect_error(daemon.chat(headers=[("X-Proxy-Timeout", "0.2")]), (504, 400))
+    error = expect_error(daemon.chat(headers=[("X-Proxy-Timeout", "0.2")]), 504)
+    assert error["code"] == "total-timeout"
+
+
+@pytest.mark.parametrize("where", ["all", "provider"])
+def test_the_client_may_not_wait_for_longer_than_the_operator_allows(start, upstream, where):
+    patience = "[timeouts]\nfirst-byte=1h\nidle=1h\n"
+    if where == "all":
+        daemon = start(config(upstream, patience + "total=400ms\n"))
+    else:
+        daemon = start(config(upstream, patience + "total=1h\n", provider="total-timeout=400ms"))
+    upstream.answer_with(answers.stall)
+    for headers in ([], [("X-Proxy-Timeout", "3600")], [("X-Proxy-Timeout", "0.2")]):
+        assert expect_error(daemon.chat(headers=headers), 504)["code"] == "total-timeout"
+    upstream.answer_with(answers.automatic)
+    assert daemon.chat(headers=[("X-Proxy-Timeout", "3600")]).status == 200
+
+
+def test_without_a_total_the_client_may_wait_for_a_day(daemon, upstream):
+    assert daemon.chat(headers=[("X-Proxy-Timeout", "86400")]).status == 200
+    expect_error(daemon.chat(headers=[("X-Proxy-Timeout", "86401")]), 400, "x-proxy-timeout", "a day")
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ assert_defaults (const AipConfig *config)
   g_assert_cmpuint (g_strv_length (config->server.allowed_origins), ==, 0);
   g_assert_cmpuint (config->server.max_body, ==, 64 * 1024 * 1024);
   g_assert_cmpuint (config->server.max_connections, ==, 4096);
+  g_assert_cmpuint (config->server.max_client_requests, ==, 1024);
   g_assert_null (config->server.tls_certificate);
   g_assert_null (config->server.tls_key);
   g_assert_cmpuint (config->server.shutdown_timeout, ==, 25000);

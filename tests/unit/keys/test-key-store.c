@@ -99,6 +99,8 @@ test_environment (void)
   g_setenv ("AIP_TEST_KEY", "sk-one", TRUE);
   g_setenv ("AIP_TEST_EMPTY", "", TRUE);
   g_setenv ("AIP_TEST_SPLIT", "sk-value\r\nX-Evil: 1", TRUE);
+  g_setenv ("AIP_TEST_SAMPLE", "your-api-key-1", TRUE);
+  g_setenv ("AIP_TEST_DUMMY", "EMPTY", TRUE);
   g_unsetenv ("AIP_TEST_UNSET");
 
   g_assert_cmpstr (aip_key_store_get_name (store), ==, "environment");
@@ -113,6 +115,11 @@ test_environment (void)
   assert_refused (store, "AIP_TEST_SPLIT",
                   "environment AIP_TEST_SPLIT holds a control character, such as a line break: not used");
 
+  assert_refused (store, "AIP_TEST_SAMPLE",
+                  "environment AIP_TEST_SAMPLE holds what an example shows in place of a key: not used; "
+                  "put the provider's key there");
+  assert_secret (store, "AIP_TEST_DUMMY", "EMPTY");
+
   /* What was read stays until the next load. */
   g_setenv ("AIP_TEST_KEY", "sk-two", TRUE);
   assert_secret (store, "AIP_TEST_KEY", "sk-one");
@@ -126,6 +133,7 @@ test_memory (void)
 {
   g_autoptr (AipKeyStore) store = aip_key_store_memory_new ();
   g_autoptr (AipSecret) secret = aip_secret_new ("sk-one", -1);
+  g_autoptr (AipSecret) sample = aip_secret_new ("sk-xxxxxxxx", -1);
   g_autoptr (AipSecret) with_nul = aip_secret_new ("sk\0two", 6);
   guint n_changes = 0;
 
@@ -143,10 +151,14 @@ test_memory (void)
   assert_logged ("memory main holds a control character*");
   assert_secret (store, "main", NULL);
 
+  aip_key_store_memory_set (store, "main", sample);
+  assert_logged ("memory main holds what an example shows*");
+  assert_secret (store, "main", NULL);
+
   aip_key_store_memory_set (store, "main", secret);
   aip_key_store_memory_set (store, "main", NULL);
   assert_secret (store, "main", NULL);
-  g_assert_cmpuint (n_changes, ==, 5);
+  g_assert_cmpuint (n_changes, ==, 6);
 }
 
 typedef struct
@@ -204,6 +216,7 @@ test_credentials (Fixture *fixture, const void *data)
   write_file (fixture->directory, "nul", "sk\0nul", 6);
   write_file (fixture->directory, "empty", "", 0);
   write_file (fixture->directory, "only-line", "\n", -1);
+  write_file (fixture->directory, "sample", "<your key>\n", -1);
 
   g_assert_cmpstr (aip_key_store_get_name (store), ==, "credentials");
   g_assert_cmpint (aip_key_store_get_state (store), ==, AIP_KEY_STORE_LOADING);
@@ -218,6 +231,7 @@ test_credentials (Fixture *fixture, const void *data)
   assert_refused (store, "nul", "credentials nul holds a control character*");
   assert_refused (store, "empty", "credentials empty is empty*");
   assert_refused (store, "only-line", "credentials only-line is empty*");
+  assert_refused (store, "sample", "credentials sample holds what an example shows*");
 
   write_file (fixture->directory, "plain", "sk-new", -1);
   assert_secret (store, "plain", "sk-plain");

@@ -47,7 +47,9 @@ make_clients (const char *server)
 
   g_autoptr (AipConfig) config = parse (text->str);
 
-  return aip_clients_new (config);
+  g_autoptr (AipConcurrency) concurrency = aip_concurrency_new ();
+
+  return aip_clients_new (config, concurrency);
 }
 
 typedef struct
@@ -139,7 +141,8 @@ static void
 test_added_tokens (void)
 {
   g_autoptr (AipConfig) config = parse ("");
-  g_autoptr (AipClients) clients = aip_clients_new (config);
+  g_autoptr (AipConcurrency) concurrency = aip_concurrency_new ();
+  g_autoptr (AipClients) clients = aip_clients_new (config, concurrency);
 
   g_assert_true (aip_clients_is_empty (clients));
   for (guint i = 0; i < 20; i++)
@@ -196,6 +199,72 @@ test_models (void)
   g_assert_false (aip_client_may_use_model (bob, "claude\377"));
 }
 
+static void
+check_limit (const AipClients *clients, const char *token, guint limit, const char *setting)
+{
+  const AipClient *client = aip_clients_authenticate (clients, token, strlen (token), NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_nonnull (client);
+  for (guint i = 0; i < limit; i++)
+    g_assert_true (aip_client_enter (client, NULL) == client->under_way);
+  g_assert_null (aip_client_enter (client, &error));
+  g_assert_error (error, AIP_ERROR, AIP_ERROR_RATE_LIMITED);
+  g_assert_nonnull (strstr (error->message, client->name));
+  g_assert_nonnull (strstr (error->message, setting));
+  for (guint i = 0; i < limit; i++)
+    aip_concurrency_slot_leave (client->under_way);
+  g_assert_cmpuint (aip_concurrency_slot_count (client->under_way), ==, 0);
+}
+
+static void
+test_concurrency (void)
+{
+  g_autoptr (GString) text = g_string_new ("[server]\nrequire-token=false\nmax-client-requests=3\n");
+
+  append_client (text, "alice", "token-of-alice", "");
+  append_client (text, "bob", "token-of-bob", "max-concurrent=1\n");
+  append_client (text, "demo", "token-of-demo", "max-concurrent=5\n");
+
+  g_autoptr (AipConfig) config = parse (text->str);
+  g_autoptr (AipConcurrency) concurrency = aip_concurrency_new ();
+  g_autoptr (AipClients) clients = aip_clients_new (config, concurrency);
+
+  aip_clients_add_token (clients, "demo", "another");
+  check_limit (clients, "token-of-alice", 3, "`max-concurrent` in [client alice]");
+  check_limit (clients, "token-of-bob", 1, "`max-concurrent` in [client bob]");
+  check_limit (clients, "token-of-demo", 5, "`max-concurrent` in [client demo]");
+  check_limit (clients, "another", 3, "`max-client-requests` in [server]");
+  check_limit (clients, "unknown", 3, "`max-client-requests` in [server]");
+}
+
+/* What the old table's requests hold, the new table's clients have under way. */
+static void
+test_concurrency_outlives_the_table (void)
+{
+  g_autoptr (AipConfig) config = parse ("[server]\nmax-client-requests=2\n");
+  g_autoptr (AipConcurrency) concurrency = aip_concurrency_new ();
+  AipClients *old = aip_clients_new (config, concurrency);
+  AipConcurrencySlot *held;
+
+  aip_clients_add_token (old, "default", "token");
+  held = aip_client_enter (aip_clients_authenticate (old, "token", 5, NULL), NULL);
+  g_assert_nonnull (held);
+  aip_clients_unref (old);
+
+  g_autoptr (AipClients) new = aip_clients_new (config, concurrency);
+  aip_clients_add_token (new, "default", "token");
+  const AipClient *client = aip_clients_authenticate (new, "token", 5, NULL);
+
+  g_assert_true (client->under_way == held);
+  g_assert_true (aip_client_enter (client, NULL) == held);
+  g_assert_null (aip_client_enter (client, NULL));
+  aip_concurrency_slot_leave (held);
+  g_assert_true (aip_client_enter (client, NULL) == held);
+  aip_concurrency_slot_leave (held);
+  aip_concurrency_slot_leave (held);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -207,6 +276,8 @@ main (int argc, char **argv)
   g_test_add_func ("/policy/clients/added-tokens", test_added_tokens);
   g_test_add_func ("/policy/clients/references", test_references);
   g_test_add_func ("/policy/clients/models", test_models);
+  g_test_add_func ("/policy/clients/concurrency", test_concurrency);
+  g_test_add_func ("/policy/clients/concurrency-outlives-the-table", test_concurrency_outlives_the_table);
 
   return g_test_run ();
 }

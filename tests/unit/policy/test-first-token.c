@@ -84,6 +84,8 @@ test_create (Fixture *fixture, const void *data)
   g_autoptr (GError) error = NULL;
   gboolean created = FALSE;
   mode_t old_mask = umask (0);
+
+  g_assert_false (aip_first_token_exists (fixture->directory));
   g_autofree char *first = aip_first_token_load_or_create (fixture->directory, &created, &error);
 
   umask (old_mask);
@@ -93,6 +95,7 @@ test_create (Fixture *fixture, const void *data)
   g_assert_cmpuint (get_mode (fixture->directory), ==, 0700);
   g_assert_cmpuint (get_mode (fixture->path), ==, 0600);
 
+  g_assert_true (aip_first_token_exists (fixture->directory));
   g_autofree char *second = aip_first_token_load_or_create (fixture->directory, &created, &error);
   g_assert_no_error (error);
   g_assert_false (created);

@@ -137,10 +137,9 @@ static const Case cases[] = {
     "",
     { { { .model = "m" },
         "error unavailable: no usable key: key `missing` of provider `one`: environment variable KEY_missing "
-        "is not "
-        "set; key `off` of provider `one`: it is disabled; key `missing-credential` of provider `one`: "
-        "credential "
-        "cred is not there" },
+        "is not set, or the log says why it is not used; key `off` of provider `one`: it is disabled; key "
+        "`missing-credential` of provider `one`: credential cred is not there, or the log says why it is not "
+        "used" },
       { { .model = NULL }, "error unavailable: no usable key: key `missing` of provider `one`: *" },
       { { .model = "x" }, "error not-found: *" } } },
 
@@ -166,7 +165,7 @@ static const Case cases[] = {
             KEY ("missing5", "one", "") KEY ("missing6", "one", "") KEY ("missing7", "one", ""),
     NULL,
     "",
-    { { { .model = "m" }, "error unavailable: *KEY_missing5 is not set; and 2 more" } } },
+    { { { .model = "m" }, "error unavailable: *KEY_missing5 is not set, or *; and 2 more" } } },
 
   { "mapping",
     STRICT PROVIDER ("one", "dialect=openai\nmodels=a\n")

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "aip-assembly.h"
+#include "aip-daemon.h"
+#include "aip-probe.h"
+#include "bus/aip-bus.h"
+#include "config/aip-config-watch.h"
+#include "server/aip-server.h"
+
+G_BEGIN_DECLS
+
+struct _AipDaemon
+{
+  const AipDaemonOptions *options;
+  AipAssemblySources sources;
+  AipAssembly *assembly; /* (nullable) */
+  AipActivity *activity;
+  AipServer *server;     /* (nullable) */
+  AipProbe *probe;       /* (nullable) */
+  AipBus *bus;           /* (nullable) */
+  AipConfigWatch *watch; /* (nullable) */
+  GMainLoop *loop;
+  GArray *signals; /* of guint: source ids */
+  guint watchdog;
+  gboolean draining;
+};
+
+extern const AipBusHost aip_daemon_host;
+
+gboolean aip_daemon_reload (AipDaemon *self, GError **error);
+
+G_END_DECLS

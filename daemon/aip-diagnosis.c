@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-diagnosis"
+
+#include "aip-diagnosis.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/timex.h>
+
+/* 2026-01-01: the program is younger than that. */
+#define OLDEST_SANE_TIME 1767225600
+
+typedef struct
+{
+  GPtrArray *findings; /* of AipFinding */
+  AipConfig *config;
+  guint pending; /* providers that have not answered, and the start itself */
+  AipFindingsFunc func;
+  void *user_data;
+} Diagnosis;
+
+static void
+finding_free (AipFinding *finding)
+{
+  g_free (finding->check);
+  g_free (finding->text);
+  g_free (finding->remedy);
+  g_free (finding);
+}
+
+/* Takes @text and @remedy; NULL for the latter: nothing is to be done. */
+static void
+add (Diagnosis *self, const char *check, const char *status, char *text, char *remedy)
+{
+  AipFinding *finding = g_new0 (AipFinding, 1);
+
+  finding->check = g_strdup (check);
+  finding->status = status;
+  finding->text = text;
+  finding->remedy = remedy != NULL ? remedy : g_strdup ("");
+  g_ptr_array_add (self->findings, finding);
+}
+
+/* --- the configuration --- */
+
+static void
+check_config (Diagnosis *self, const AipDiagnosisSubject *subject)
+{
+  g_auto (GStrv) problems = NULL;
+  g_autoptr (AipConfig) config = aip_assembly_check (subject->sources, &problems);
+  gboolean valid = TRUE;
+
+  for (gsize i = 0; problems[i] != NULL; i++)
+    add (self, "config", config != NULL ? "warning" : "failed", g_strdup (problems[i]),
+         g_strdup ("edit the file as the line says; it is read again by itself"));
+  if (problems[0] == NULL)
+    add (self, "config", "ok", g_strjoinv (" and ", subject->sources->paths), NULL);
+  aip_assembly_get_problems (subject->assembly, &valid);
+  if (!valid && config != NULL)
+    add (self, "config", "warning", g_strdup ("the files are right again, but not in use yet"),
+         g_strdup ("run `aiproxyctl reload`"));
+}
+
+static void
+check_clients (Diagnosis *self)
+{
+  if (!self->config->server.require_token)
+    add (self, "clients", "warning", g_strdup ("no token is asked for: every program here may use the keys"),
+         g_strdup ("run `aiproxyctl config set server require-token=true`"));
+  else if (self->config->clients->len == 0)
+    add (self, "clients", "ok", g_strdup ("the client of the first start alone"), NULL);
+  else
+    add (self, "clients", "ok",
+         g_strdup_printf ("%u, each with a token of its own", self->config->clients->len), NULL);
+}
+
+/* --- ports --- */
+
+static void
+check_ports (Diagnosis *self, const AipDiagnosisSubject *subject)
+{
+  guint n = g_strv_length (subject->endpoints);
+
+  for (guint i = 0; i < n; i++)
+    add (self, "listen", "ok", g_strdup (subject->endpoints[i]), NULL);
+  if (n == 0)
+    add (self, "listen", "failed", g_strdup ("the daemon listens nowhere"),
+         g_strdup ("see `listen` in [server], then start the daemon again"));
+}
+
+/* --- keys --- */
+
+static void
+check_key_store (Diagnosis *self, AipKeyStore *store)
+{
+  const char *name = aip_key_store_get_name (store);
+
+  switch (aip_key_store_get_state (store))
+    {
+    case AIP_KEY_STORE_READY:
+      add (self, "keyring", "ok", g_strdup_printf ("keys are kept in: %s", name), NULL);
+      break;
+    case AIP_KEY_STORE_LOCKED:
+      add (self, "keyring", "failed", g_strdup ("it is locked"), g_strdup ("run `aiproxyctl unlock`"));
+      break;
+    case AIP_KEY_STORE_LOADING:
+      add (self, "keyring", "warning", g_strdup ("it has not answered yet"),
+           g_strdup ("wait; if it stays so, see whether a prompt of gnome-keyring-daemon is open"));
+      break;
+    case AIP_KEY_STORE_UNAVAILABLE:
+    default:
+      add (self, "keyring", aip_key_store_is_writable (store) ? "failed" : "warning",
+           g_strdup_printf ("%s cannot be used now", name),
+           g_strdup (
+               aip_key_store_is_writable (store)
+                   ? "install and start gnome-keyring (or another secret service) in this session"
+                   : "start the daemon in a session with a keyring, or give keys as secret=env:VARIABLE"));
+    }
+}
+
+static void
+check_keys (Diagnosis *self, AipAssembly *assembly)
+{
+  guint n_usable = 0;
+
+  for (guint i = 0; i < self->config->keys->len; i++)
+    {
+      const AipKeyConfig *key = g_ptr_array_index (self->config->keys, i);
+      g_autoptr (AipSecret) secret = key->enabled ? aip_assembly_find_secret (assembly, key) : NULL;
+
+      n_usable += secret != NULL;
+      if (key->enabled && secret == NULL)
+        add (self, "keys", "failed", g_strdup_printf ("key %s has no secret", key->name),
+             key->ref_kind == AIP_KEY_REF_KEYRING
+                 ? g_strdup_printf ("run `aiproxyctl key secret %s`", key->name)
+                 : g_strdup_printf ("set %s %s for the daemon, or run `aiproxyctl key secret %s`",
+                                    key->ref_kind == AIP_KEY_REF_ENVIRONMENT ? "the variable"
+                                                                             : "the credential",
+                                    key->ref, key->name));
+    }
+  if (n_usable > 0)
+    add (self, "keys", "ok", g_strdup_printf ("%u of %u are usable", n_usable, self->config->keys->len),
+         NULL);
+  else if (self->config->keys->len == 0)
+    add (self, "keys", "ok", g_strdup ("none"), NULL);
+}
+
+/* --- files --- */
+
+static void
+check_mode (Diagnosis *self, const char *path, mode_t unwanted, const char *wanted)
+{
+  struct stat status;
+
+  if (stat (path, &status) != 0)
+    {
+      if (errno != ENOENT)
+        add (self, "files", "failed", g_strdup_printf ("%s: %s", path, g_strerror (errno)),
+             g_strdup_printf ("let the daemon's user reach %s", path));
+    }
+  else if ((status.st_mode & unwanted) != 0)
+    add (self, "files", "warning", g_strdup_printf ("others can read or change %s", path),
+         g_strdup_printf ("run `chmod %s %s`", wanted, path));
+  else
+    add (self, "files", "ok", g_strdup (path), NULL);
+}
+
+static void
+check_files (Diagnosis *self, const AipAssemblySources *sources)
+{
+  g_autofree char *token = g_build_filename (sources->state_dir, "token", NULL);
+
+  /* Of config files nothing is secret, as a rule; but who can write one says where the keys go. */
+  for (gsize i = 0; sources->paths[i] != NULL; i++)
+    check_mode (self, sources->paths[i], S_IWGRP | S_IWOTH, "go-w");
+  check_mode (self, sources->state_dir, S_IRWXG | S_IRWXO, "700");
+  check_mode (self, token, S_IRWXG | S_IRWXO, "600");
+}
+
+/* --- the clock --- */
+
+static void
+check_clock (Diagnosis *self)
+{
+  g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
+  struct timex state = { .modes = 0 };
+
+  if (g_date_time_to_unix (now) < OLDEST_SANE_TIME)
+    add (
+        self, "clock", "failed", g_date_time_format (now, "it says %F %T UTC, which is long ago"),
+        g_strdup ("set it, as with `timedatectl set-ntp true`: certificates are not valid yet at that time"));
+  else if (adjtimex (&state) < 0 || (state.status & STA_UNSYNC) != 0)
+    add (self, "clock", "ok", g_date_time_format (now, "%F %T UTC; no time service keeps it in step"), NULL);
+  else
+    add (self, "clock", "ok", g_date_time_format (now, "%F %T UTC"), NULL);
+}
+
+/* --- providers --- */
+
+static void
+finish_one (Diagnosis *self)
+{
+  if (--self->pending > 0)
+    return;
+  self->func (self->findings, self->user_data);
+  g_ptr_array_unref (self->findings);
+  aip_config_unref (self->config);
+  g_free (self);
+}
+
+typedef struct
+{
+  Diagnosis *diagnosis;
+  char *provider;
+} Asked;
+
+static char *
+dup_remedy (const char *kind, const char *provider)
+{
+  if (g_str_equal (kind, "auth"))
+    return g_strdup_printf ("give it a valid key: `aiproxyctl key list`, `aiproxyctl key secret NAME`");
+  if (g_str_equal (kind, "network") || g_str_equal (kind, "timeout"))
+    return g_strdup_printf ("check the network, and base-url and proxy in `aiproxyctl provider show %s`",
+                            provider);
+  if (g_str_equal (kind, "quota"))
+    return g_strdup ("see the account's limits and billing at the provider");
+  if (g_str_equal (kind, "missing-secret"))
+    return g_strdup ("run `aiproxyctl key secret NAME`");
+  return g_strdup_printf ("check dialect and base-url in `aiproxyctl provider show %s`", provider);
+}
+
+static void
+tested_cb (const AipTestResult *result, void *user_data)
+{
+  Asked *asked = user_data;
+  gboolean ok = g_str_equal (result->kind, "ok");
+
+  add (asked->diagnosis, "provider", ok ? "ok" : "failed",
+       g_strdup_printf ("%s: %s", asked->provider, result->text),
+       ok ? NULL : dup_remedy (result->kind, asked->provider));
+  finish_one (asked->diagnosis);
+  g_free (asked->provider);
+  g_free (asked);
+}
+
+static void
+ask_providers (Diagnosis *self, AipProbe *probe)
+{
+  if (self->config->providers->len == 0)
+    add (self, "provider", "failed", g_strdup ("there is none"),
+         g_strdup ("run `aiproxyctl provider add NAME --dialect openai --base-url URL`"));
+  for (guint i = 0; i < self->config->providers->len; i++)
+    {
+      const AipProviderConfig *provider = g_ptr_array_index (self->config->providers, i);
+      Asked *asked;
+
+      if (!provider->enabled)
+        continue;
+      asked = g_new0 (Asked, 1);
+      *asked = (Asked){ self, g_strdup (provider->name) };
+      self->pending++;
+      aip_probe_start (probe, self->config, provider->name, NULL, tested_cb, asked);
+    }
+}
+
+static gboolean
+started_cb (gpointer user_data)
+{
+  finish_one (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+/**
+ * aip_diagnosis_run:
+ * @subject: what to look at
+ * @network: also ask each enabled provider
+ * @func: called with the findings, (element-type AipFinding), never from within this call
+ * @user_data: for @func
+ *
+ * Looks for whatever may keep requests from being served, and says how to mend it.
+ */
+void
+aip_diagnosis_run (const AipDiagnosisSubject *subject,
+                   gboolean network,
+                   AipFindingsFunc func,
+                   void *user_data)
+{
+  Diagnosis *self = g_new0 (Diagnosis, 1);
+
+  self->findings = g_ptr_array_new_with_free_func ((GDestroyNotify) finding_free);
+  self->config = aip_config_ref (aip_assembly_get_snapshot (subject->assembly)->config);
+  self->pending = 1;
+  self->func = func;
+  self->user_data = user_data;
+  check_config (self, subject);
+  check_clients (self);
+  check_ports (self, subject);
+  check_key_store (self, aip_assembly_get_key_store (subject->assembly));
+  check_keys (self, subject->assembly);
+  check_files (self, subject->sources);
+  check_clock (self);
+  if (network)
+    ask_providers (self, subject->probe);
+  g_idle_add (started_cb, self);
+}

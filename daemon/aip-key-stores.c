@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-key-stores"
+
+#include "aip-key-stores.h"
+
+/* How long a start waits for a keyring that does not answer; it goes on without, and takes what comes later.
+ */
+#define PATIENCE_MS 2000
+
+struct _AipKeyStores
+{
+  AipKeyStore *environment;
+  AipKeyStore *credentials;
+  AipKeyStore *main; /* where secret=keyring is looked up */
+  gboolean automatic;
+  AipKeyStoresFunc changed;
+  void *user_data;
+};
+
+/* --- choosing --- */
+
+typedef struct
+{
+  gboolean done;
+  gboolean found;
+} Probe;
+
+static void
+probed_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  Probe *probe = user_data;
+
+  probe->found = aip_key_store_libsecret_probe_finish (result);
+  probe->done = TRUE;
+}
+
+static gboolean
+has_keyring (void)
+{
+  Probe probe = { FALSE, FALSE };
+
+  aip_key_store_libsecret_probe_async (NULL, probed_cb, &probe);
+  while (!probe.done)
+    g_main_context_iteration (NULL, TRUE);
+  return probe.found;
+}
+
+static AipKeyStore *
+choose (AipKeyStores *self, const char *choice, gboolean on_session_bus)
+{
+  if (g_str_equal (choice, "libsecret") || (self->automatic && on_session_bus && has_keyring ()))
+    return aip_key_store_libsecret_new ();
+  if (g_str_equal (choice, "memory"))
+    return aip_key_store_memory_new ();
+  if (g_str_equal (choice, "credentials") || (self->automatic && g_getenv ("CREDENTIALS_DIRECTORY") != NULL))
+    return g_object_ref (self->credentials);
+  return g_object_ref (self->environment);
+}
+
+/* --- loading --- */
+
+static void
+loaded_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  g_autoptr (GError) error = NULL;
+
+  /* Outside of a service there are no credentials, and nothing is wrong with that. */
+  if (!aip_key_store_load_finish (AIP_KEY_STORE (object), result, &error))
+    g_log (G_LOG_DOMAIN, object == user_data ? G_LOG_LEVEL_WARNING : G_LOG_LEVEL_DEBUG, "%s: %s",
+           aip_key_store_get_name (AIP_KEY_STORE (object)), error->message);
+}
+
+static void
+load (AipKeyStores *self)
+{
+  aip_key_store_load_async (self->environment, NULL, loaded_cb, self->main);
+  aip_key_store_load_async (self->credentials, NULL, loaded_cb, self->main);
+  if (self->main != self->environment && self->main != self->credentials)
+    aip_key_store_load_async (self->main, NULL, loaded_cb, self->main);
+}
+
+static gboolean
+impatient_cb (gpointer user_data)
+{
+  *(gboolean *) user_data = TRUE;
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+is_loading (AipKeyStores *self)
+{
+  return aip_key_store_get_state (self->environment) == AIP_KEY_STORE_LOADING ||
+         aip_key_store_get_state (self->credentials) == AIP_KEY_STORE_LOADING ||
+         aip_key_store_get_state (self->main) == AIP_KEY_STORE_LOADING;
+}
+
+static void
+wait_for_all (AipKeyStores *self)
+{
+  gboolean impatient = FALSE;
+  guint timer = g_timeout_add (PATIENCE_MS, impatient_cb, &impatient);
+
+  while (is_loading (self) && !impatient)
+    g_main_context_iteration (NULL, TRUE);
+  g_source_remove (timer);
+  if (impatient)
+    g_warning ("the keyring does not answer: starting without; its keys are used as soon as it does");
+}
+
+static void
+changed_cb (AipKeyStore *store, gpointer user_data)
+{
+  AipKeyStores *self = user_data;
+
+  self->changed (self->user_data);
+}
+
+/**
+ * aip_key_stores_new:
+ * @choice: what --key-store says: "auto", "libsecret", "credentials", "environment" or "memory"
+ * @on_session_bus: whether "auto" may look for a keyring
+ * @changed: called when secrets or a state changed, but not before this call returns
+ * @user_data: for @changed
+ *
+ * Chooses the store for secret=keyring and loads all of them, which takes at most 2 s.
+ *
+ * Returns: (transfer full): the stores
+ */
+AipKeyStores *
+aip_key_stores_new (const char *choice, gboolean on_session_bus, AipKeyStoresFunc changed, void *user_data)
+{
+  AipKeyStores *self = g_new0 (AipKeyStores, 1);
+
+  self->automatic = g_str_equal (choice, "auto");
+  self->changed = changed;
+  self->user_data = user_data;
+  self->environment = aip_key_store_environment_new ();
+  self->credentials = aip_key_store_credentials_new (NULL);
+  self->main = choose (self, choice, on_session_bus);
+  load (self);
+  wait_for_all (self);
+  g_signal_connect (self->main, "changed", G_CALLBACK (changed_cb), self);
+  return self;
+}
+
+/**
+ * aip_key_stores_free:
+ * @self: (transfer full): the stores
+ */
+void
+aip_key_stores_free (AipKeyStores *self)
+{
+  g_signal_handlers_disconnect_by_data (self->main, self);
+  g_object_unref (self->main);
+  g_object_unref (self->environment);
+  g_object_unref (self->credentials);
+  g_free (self);
+}
+
+/**
+ * aip_key_stores_reload:
+ * @self: the stores
+ *
+ * Reads all secrets again; what is known holds until then.
+ */
+void
+aip_key_stores_reload (AipKeyStores *self)
+{
+  load (self);
+}
+
+/**
+ * aip_key_stores_get_main:
+ * @self: the stores
+ *
+ * Returns: (transfer none): where secret=keyring is looked up
+ */
+AipKeyStore *
+aip_key_stores_get_main (AipKeyStores *self)
+{
+  return self->main;
+}
+
+/* --- finding --- */
+
+/* [key openai-1] -> OPENAI_1_API_KEY */
+static char *
+dup_variable_name (const char *key)
+{
+  g_autofree char *name = g_ascii_strup (key, -1);
+
+  for (char *p = name; *p != '\0'; p++)
+    if (!g_ascii_isalnum (*p))
+      *p = '_';
+  return g_strconcat (name, "_API_KEY", NULL);
+}
+
+static AipSecret *
+find_in_main (AipKeyStores *self, const char *key)
+{
+  g_autofree char *variable = dup_variable_name (key);
+  AipSecret *secret = NULL;
+
+  if (self->main != self->environment)
+    secret = aip_key_store_lookup (self->main, key);
+  if (secret == NULL &&
+      (self->main == self->environment || (self->automatic && self->main == self->credentials)))
+    secret = aip_key_store_lookup (self->environment, variable);
+  return secret;
+}
+
+/**
+ * aip_key_stores_find:
+ * @self: the stores
+ * @key: a key
+ *
+ * Returns: (transfer full) (nullable): its secret
+ */
+AipSecret *
+aip_key_stores_find (AipKeyStores *self, const AipKeyConfig *key)
+{
+  switch (key->ref_kind)
+    {
+    case AIP_KEY_REF_ENVIRONMENT:
+      return aip_key_store_lookup (self->environment, key->ref);
+    case AIP_KEY_REF_CREDENTIAL:
+      return aip_key_store_lookup (self->credentials, key->ref);
+    case AIP_KEY_REF_KEYRING:
+    default:
+      return find_in_main (self, key->name);
+    }
+}
+
+/**
+ * aip_key_stores_explain:
+ * @self: the stores
+ * @key: a key that has no secret
+ * @locked: (out): whether unlocking the keyring may help
+ *
+ * Returns: (nullable): why, static text; NULL: what the reference says alone
+ */
+const char *
+aip_key_stores_explain (AipKeyStores *self, const AipKeyConfig *key, gboolean *locked)
+{
+  *locked = FALSE;
+  if (key->ref_kind != AIP_KEY_REF_KEYRING)
+    return NULL;
+  if (!aip_key_store_is_writable (self->main))
+    return "there is no keyring, and neither a systemd credential of the key's name nor a variable "
+           "NAME_API_KEY; use secret=env:VARIABLE or secret=credential:NAME";
+  switch (aip_key_store_get_state (self->main))
+    {
+    case AIP_KEY_STORE_LOADING:
+      return "the keyring has not answered yet: try again in a moment";
+    case AIP_KEY_STORE_LOCKED:
+      *locked = TRUE;
+      return "the keyring is locked: run `aiproxyctl unlock`";
+    case AIP_KEY_STORE_UNAVAILABLE:
+      return "there is no keyring now: start gnome-keyring or another secret service, see `aiproxyctl "
+             "doctor`";
+    case AIP_KEY_STORE_READY:
+    default:
+      return NULL;
+    }
+}

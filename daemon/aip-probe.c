@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-probe"
+
+#include "aip-probe.h"
+
+#include <string.h>
+
+#include "aip-models-request.h"
+#include "base/aip-loop.h"
+#include "wire/aip-dialect.h"
+
+struct _AipProbe
+{
+  AipLoop *loop;
+  AipUpstream *upstream;
+  AipProbeSecretFunc find_secret;
+  void *user_data;
+  GHashTable *attempts; /* of Attempt */
+};
+
+typedef struct
+{
+  AipProbe *probe;
+  AipModelsRequest *request; /* (nullable): what is known already waits for the main loop */
+  GSource *idle;             /* (nullable) */
+  AipTestResult result;
+  char *text;
+  gint64 start; /* monotonic µs */
+  AipTestFunc func;
+  void *user_data;
+} Attempt;
+
+static void
+attempt_free (Attempt *attempt)
+{
+  g_clear_pointer (&attempt->request, aip_models_request_cancel);
+  if (attempt->idle != NULL)
+    g_source_destroy (attempt->idle);
+  g_clear_pointer (&attempt->idle, g_source_unref);
+  g_free (attempt->text);
+  g_free (attempt);
+}
+
+static void
+end (Attempt *attempt)
+{
+  attempt->result.text = attempt->text;
+  attempt->result.duration_ms = (guint) ((g_get_monotonic_time () - attempt->start) / 1000);
+  attempt->func (&attempt->result, attempt->user_data);
+  g_hash_table_remove (attempt->probe->attempts, attempt);
+}
+
+static gboolean
+idle_cb (gpointer user_data)
+{
+  end (user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+end_soon (Attempt *attempt, const char *kind, char *text)
+{
+  attempt->result.kind = kind;
+  attempt->text = text;
+  attempt->idle = g_idle_source_new ();
+  g_source_set_callback (attempt->idle, idle_cb, attempt, NULL);
+  g_source_attach (attempt->idle, NULL);
+}
+
+/* --- what an answer means --- */
+
+static const char *
+kind_of_fault (AipFault fault)
+{
+  switch (fault)
+    {
+    case AIP_FAULT_CONNECT_TIMEOUT:
+    case AIP_FAULT_FIRST_BYTE_TIMEOUT:
+    case AIP_FAULT_IDLE_TIMEOUT:
+    case AIP_FAULT_TOTAL_TIMEOUT:
+      return "timeout";
+    case AIP_FAULT_PROTOCOL:
+      return "protocol";
+    case AIP_FAULT_NONE:
+    case AIP_FAULT_RESOLVE:
+    case AIP_FAULT_CONNECT:
+    case AIP_FAULT_TLS:
+    case AIP_FAULT_CUT:
+    case AIP_FAULT_CANCELLED:
+    default:
+      return "network";
+    }
+}
+
+/* Providers say 429, or a 4xx, for an account without money too; the words differ, these stand in all of
+ * them. */
+static gboolean
+speaks_of_quota (const char *body)
+{
+  static const char *const words[] = {
+    "insufficient_quota", "exceeded your current quota", "billing",
+    "credit balance",     "Insufficient Balance",        "RESOURCE_EXHAUSTED"
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (words); i++)
+    if (strstr (body, words[i]) != NULL)
+      return TRUE;
+  return FALSE;
+}
+
+/* Gemini says 400 to a wrong key. */
+static gboolean
+speaks_of_key (const char *body)
+{
+  return strstr (body, "API_KEY_INVALID") != NULL || strstr (body, "API key not valid") != NULL;
+}
+
+static void
+judge (Attempt *attempt, const AipModelsReply *reply)
+{
+  attempt->result.status = reply->status;
+  if (reply->models != NULL)
+    {
+      attempt->result.kind = "ok";
+      attempt->result.n_models = g_strv_length (reply->models);
+      attempt->text = g_strdup_printf ("it lists %u models", attempt->result.n_models);
+    }
+  else if (reply->fault != AIP_FAULT_NONE)
+    {
+      attempt->result.kind = kind_of_fault (reply->fault);
+      attempt->text = g_strdup (reply->problem);
+    }
+  else if (reply->status == 402 || (reply->status >= 400 && speaks_of_quota (reply->body)))
+    {
+      attempt->result.kind = "quota";
+      attempt->text = g_strdup_printf (
+          "the account has no quota left (status %u): see its billing at the provider", reply->status);
+    }
+  else if (reply->status == 429)
+    {
+      attempt->result.kind = "quota";
+      attempt->text = g_strdup ("the rate limit is reached (status 429): wait a while");
+    }
+  else if (reply->status == 401 || reply->status == 403 ||
+           (reply->status == 400 && speaks_of_key (reply->body)))
+    {
+      attempt->result.kind = "auth";
+      attempt->text = g_strdup_printf ("the provider does not take the key (status %u)", reply->status);
+    }
+  else
+    {
+      attempt->result.kind = "protocol";
+      attempt->text = g_strdup (reply->problem);
+    }
+}
+
+static void
+replied_cb (const AipModelsReply *reply, void *user_data)
+{
+  Attempt *attempt = user_data;
+
+  attempt->request = NULL;
+  judge (attempt, reply);
+  end (attempt);
+}
+
+/* --- starting --- */
+
+/* The key of that name, or the first one that has a secret. */
+static const AipKeyConfig *
+find_key (AipProbe *self, AipConfig *config, const char *provider, const char *name, AipSecret **secret)
+{
+  const AipKeyConfig *found = NULL;
+
+  for (guint i = 0; i < config->keys->len && *secret == NULL; i++)
+    {
+      const AipKeyConfig *key = g_ptr_array_index (config->keys, i);
+
+      if (!g_str_equal (key->provider, provider) || (name != NULL && !g_str_equal (key->name, name)))
+        continue;
+      found = key;
+      *secret = self->find_secret (key, self->user_data);
+    }
+  return found;
+}
+
+/**
+ * aip_probe_start:
+ * @self: a probe
+ * @config: (transfer none): what is in force
+ * @provider: a provider's name
+ * @key: (nullable): the name of a key of it; NULL: the first one that has a secret
+ * @func: called once with the result, never from within this call
+ * @user_data: for @func
+ *
+ * Asks the provider for its models. A disabled provider or key is tried all the same.
+ */
+void
+aip_probe_start (AipProbe *self,
+                 AipConfig *config,
+                 const char *provider,
+                 const char *key,
+                 AipTestFunc func,
+                 void *user_data)
+{
+  const AipProviderConfig *found = aip_config_find_provider (config, provider);
+  const AipDialect *dialect = found != NULL ? aip_dialect_find (found->dialect) : NULL;
+  g_autoptr (AipSecret) secret = NULL;
+  const AipKeyConfig *with = find_key (self, config, provider, key, &secret);
+  Attempt *attempt = g_new0 (Attempt, 1);
+
+  attempt->probe = self;
+  attempt->start = g_get_monotonic_time ();
+  attempt->func = func;
+  attempt->user_data = user_data;
+  g_hash_table_add (self->attempts, attempt);
+  if (dialect == NULL)
+    end_soon (attempt, "disabled", g_strdup ("its dialect is not served by this version"));
+  else if (dialect->internal)
+    end_soon (attempt, "ok", g_strdup ("it lies inside the daemon"));
+  else if (with != NULL && secret == NULL)
+    end_soon (attempt, "missing-secret",
+              g_strdup_printf ("there is no secret for key %s: run `aiproxyctl key show %s`", with->name,
+                               with->name));
+  else
+    attempt->request = aip_models_request_new (self->upstream, found, secret, replied_cb, attempt);
+}
+
+/**
+ * aip_probe_new:
+ * @find_secret: (transfer full result): finds the secret of a key; NULL: it has none
+ * @user_data: for @find_secret
+ *
+ * Returns: (transfer full): a probe on the default main context
+ */
+AipProbe *
+aip_probe_new (AipProbeSecretFunc find_secret, void *user_data)
+{
+  AipProbe *self = g_new0 (AipProbe, 1);
+
+  self->loop = aip_loop_new (g_main_context_default ());
+  self->upstream = aip_upstream_new (self->loop);
+  self->find_secret = find_secret;
+  self->user_data = user_data;
+  self->attempts = g_hash_table_new_full (NULL, NULL, (GDestroyNotify) attempt_free, NULL);
+  return self;
+}
+
+/**
+ * aip_probe_free:
+ * @self: (transfer full): a probe; what is under way is dropped
+ */
+void
+aip_probe_free (AipProbe *self)
+{
+  g_hash_table_unref (self->attempts);
+  aip_upstream_free (self->upstream);
+  aip_loop_free (self->loop);
+  g_free (self);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "bus/aip-bus-host.h"
+#include "upstream/aip-upstream.h"
+
+G_BEGIN_DECLS
+
+/**
+ * AipProbe: tries providers and keys with one cheap real call each, the list of models. On the main thread.
+ */
+typedef struct _AipProbe AipProbe;
+
+typedef AipSecret *(*AipProbeSecretFunc) (const AipKeyConfig *key, void *user_data);
+
+AipProbe *aip_probe_new (AipProbeSecretFunc find_secret, void *user_data);
+void aip_probe_free (AipProbe *self);
+void aip_probe_start (AipProbe *self,
+                      AipConfig *config,
+                      const char *provider,
+                      const char *key,
+                      AipTestFunc func,
+                      void *user_data);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipProbe, aip_probe_free)
+
+G_END_DECLS

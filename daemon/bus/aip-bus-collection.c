@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-bus"
+
+#include "bus/aip-bus-collection.h"
+
+#include "bus/aip-bus-path.h"
+
+/* One object. @section lives as long as the config that was shown last, which AipBus keeps. */
+typedef struct
+{
+  GDBusInterfaceSkeleton *service;
+  char *path;
+  gconstpointer section;
+  guint round; /* the last one that still had it */
+} Entry;
+
+struct _AipBusCollection
+{
+  const AipBusKind *kind;
+  const AipBusContext *context;
+  GDBusObjectManagerServer *manager;
+  GHashTable *entries; /* name -> Entry */
+  guint round;
+};
+
+static void
+entry_free (Entry *entry)
+{
+  g_object_unref (entry->service);
+  g_free (entry->path);
+  g_free (entry);
+}
+
+/**
+ * aip_bus_collection_new:
+ * @kind: which objects these are
+ * @context: (transfer none): for the objects
+ * @manager: (transfer none): exports them; outlives the collection
+ *
+ * Returns: (transfer full): a collection of no object
+ */
+AipBusCollection *
+aip_bus_collection_new (const AipBusKind *kind,
+                        const AipBusContext *context,
+                        GDBusObjectManagerServer *manager)
+{
+  AipBusCollection *self = g_new0 (AipBusCollection, 1);
+
+  self->kind = kind;
+  self->context = context;
+  self->manager = manager;
+  self->entries = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) entry_free);
+  return self;
+}
+
+/**
+ * aip_bus_collection_free:
+ * @self: (transfer full): a collection
+ */
+void
+aip_bus_collection_free (AipBusCollection *self)
+{
+  g_hash_table_unref (self->entries);
+  g_free (self);
+}
+
+static void export(AipBusCollection *self, const Entry *entry)
+{
+  g_autoptr (GDBusObjectSkeleton) object = g_dbus_object_skeleton_new (entry->path);
+
+  g_dbus_object_skeleton_add_interface (object, entry->service);
+  g_dbus_object_manager_server_export (self->manager, object);
+}
+
+static void
+show_one (AipBusCollection *self, gconstpointer section)
+{
+  g_autofree char *name = self->kind->dup_name (section);
+  Entry *entry = g_hash_table_lookup (self->entries, name);
+  gboolean is_new = entry == NULL;
+
+  if (is_new)
+    {
+      entry = g_new0 (Entry, 1);
+      entry->service = self->kind->create (self->context);
+      entry->path = aip_bus_path_make (self->kind->path, name);
+      g_hash_table_insert (self->entries, g_steal_pointer (&name), entry);
+    }
+  if (is_new || !self->kind->equal (entry->section, section))
+    self->kind->show (entry->service, section);
+  if (self->kind->show_secret != NULL)
+    self->kind->show_secret (entry->service, section);
+  entry->section = section;
+  entry->round = self->round;
+  if (is_new)
+    export(self, entry);
+}
+
+/**
+ * aip_bus_collection_show:
+ * @self: a collection
+ * @sections: what the configuration has of this kind; it lives until the next call
+ *
+ * Makes the objects on the bus those of @sections. Only what differs is touched: of thousands, as a rule,
+ * one.
+ */
+void
+aip_bus_collection_show (AipBusCollection *self, const GPtrArray *sections)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  self->round++;
+  for (guint i = 0; i < sections->len; i++)
+    show_one (self, g_ptr_array_index (sections, i));
+  g_hash_table_iter_init (&iter, self->entries);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      Entry *entry = value;
+
+      if (entry->round == self->round)
+        continue;
+      g_dbus_object_manager_server_unexport (self->manager, entry->path);
+      g_hash_table_iter_remove (&iter);
+    }
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-bus"
+
+#include "bus/aip-client-service.h"
+
+#include "base/aip-error.h"
+#include "bus/aip-bus-secret.h"
+#include "bus/aip-bus-settings.h"
+#include "bus/aip-client-token.h"
+
+struct _AipClientService
+{
+  AipBusClientSkeleton parent_instance;
+
+  const AipBusContext *context;
+  gboolean first; /* it is in no config file yet */
+};
+
+static void aip_client_service_iface_init (AipBusClientIface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (AipClientService,
+                               aip_client_service,
+                               AIP_BUS_TYPE_CLIENT_SKELETON,
+                               G_IMPLEMENT_INTERFACE (AIP_BUS_TYPE_CLIENT, aip_client_service_iface_init))
+
+static char *
+dup_group (AipBusClient *client)
+{
+  return g_strconcat ("client ", aip_bus_client_get_name (client), NULL);
+}
+
+static gboolean
+refuse_first (AipClientService *self, GDBusMethodInvocation *invocation)
+{
+  return self->first &&
+         aip_bus_fail (
+             invocation,
+             g_error_new (AIP_ERROR, AIP_ERROR_NOT_SUPPORTED,
+                          "client %s is in no config file yet: rotate its token, which puts it there",
+                          aip_bus_client_get_name (AIP_BUS_CLIENT (self))));
+}
+
+static void
+updated (GObject *service, GDBusMethodInvocation *invocation)
+{
+  aip_bus_client_complete_update (AIP_BUS_CLIENT (service), invocation);
+}
+
+static gboolean
+handle_update (AipBusClient *client, GDBusMethodInvocation *invocation, GVariant *settings, GVariant *options)
+{
+  AipClientService *self = AIP_CLIENT_SERVICE (client);
+  g_autofree char *group = dup_group (client);
+
+  return refuse_first (self, invocation) ||
+         aip_bus_update (self->context, self, invocation, group, "token-sha256", settings, options, updated);
+}
+
+static void
+removed (GObject *service, GDBusMethodInvocation *invocation)
+{
+  aip_bus_client_complete_remove (AIP_BUS_CLIENT (service), invocation);
+}
+
+static gboolean
+handle_remove (AipBusClient *client, GDBusMethodInvocation *invocation, GVariant *options)
+{
+  AipClientService *self = AIP_CLIENT_SERVICE (client);
+  g_autofree char *group = dup_group (client);
+  AipChange *change;
+
+  if (aip_bus_refuse_options (invocation, options, NULL) || refuse_first (self, invocation))
+    return TRUE;
+  change = aip_change_new ();
+  aip_config_edit_remove_group (aip_change_get_edit (change), group);
+  if (aip_client_token_is_kept (self->context))
+    aip_client_token_put (change, aip_bus_client_get_name (client), NULL);
+  return aip_bus_change (self->context, self, invocation, change, removed);
+}
+
+/* --- tokens --- */
+
+static AipSecret *
+find_token (AipClientService *self)
+{
+  if (self->first)
+    return self->context->host->get_first_token (self->context->host_data);
+  return aip_client_token_find (self->context, aip_bus_client_get_name (AIP_BUS_CLIENT (self)));
+}
+
+static gboolean
+handle_reveal_token (AipBusClient *client,
+                     GDBusMethodInvocation *invocation,
+                     GUnixFDList *list,
+                     GVariant *options)
+{
+  g_autoptr (AipSecret) token = NULL;
+  g_autoptr (GUnixFDList) pipe = NULL;
+  GError *error = NULL;
+
+  if (aip_bus_refuse_options (invocation, options, NULL))
+    return TRUE;
+  token = find_token (AIP_CLIENT_SERVICE (client));
+  if (token == NULL)
+    return aip_bus_fail (invocation, aip_client_token_make_error (AIP_CLIENT_SERVICE (client)->context,
+                                                                  aip_bus_client_get_name (client)));
+  pipe = aip_bus_secret_make_pipe (token, &error);
+  if (pipe == NULL)
+    return aip_bus_fail (invocation, error);
+  aip_bus_client_complete_reveal_token (client, invocation, pipe, g_variant_new_handle (0));
+  return TRUE;
+}
+
+static void
+rotated (GObject *service, GDBusMethodInvocation *invocation)
+{
+  AipClientService *self = AIP_CLIENT_SERVICE (service);
+  g_autoptr (AipSecret) token = g_object_steal_data (G_OBJECT (invocation), "token");
+  g_autoptr (GUnixFDList) pipe = NULL;
+  GError *error = NULL;
+
+  if (self->first)
+    self->context->host->drop_first_token (self->context->host_data);
+  pipe = aip_bus_secret_make_pipe (token, &error);
+  if (pipe == NULL)
+    aip_bus_fail (invocation, error);
+  else
+    aip_bus_client_complete_rotate_token (AIP_BUS_CLIENT (self), invocation, pipe, g_variant_new_handle (0));
+}
+
+static gboolean
+handle_rotate_token (AipBusClient *client,
+                     GDBusMethodInvocation *invocation,
+                     GUnixFDList *list,
+                     GVariant *options)
+{
+  AipClientService *self = AIP_CLIENT_SERVICE (client);
+  g_autofree char *group = dup_group (client);
+  g_autoptr (AipSecret) token = NULL;
+  AipChange *change;
+
+  if (aip_bus_refuse_options (invocation, options, NULL))
+    return TRUE;
+  change = aip_change_new ();
+  if (self->first)
+    aip_config_edit_add_group (aip_change_get_edit (change), group);
+  token = aip_client_token_issue (self->context, change, aip_bus_client_get_name (client));
+  g_object_set_data_full (G_OBJECT (invocation), "token", g_steal_pointer (&token),
+                          (GDestroyNotify) aip_secret_unref);
+  return aip_bus_change (self->context, self, invocation, change, rotated);
+}
+
+static void
+aip_client_service_iface_init (AipBusClientIface *iface)
+{
+  iface->handle_update = handle_update;
+  iface->handle_remove = handle_remove;
+  iface->handle_reveal_token = handle_reveal_token;
+  iface->handle_rotate_token = handle_rotate_token;
+}
+
+static void
+aip_client_service_class_init (AipClientServiceClass *klass)
+{
+}
+
+static void
+aip_client_service_init (AipClientService *self)
+{
+}
+
+/**
+ * aip_client_service_new:
+ * @context: (transfer none): the context
+ *
+ * Returns: (transfer full): a client on the bus that shows nothing yet
+ */
+AipClientService *
+aip_client_service_new (const AipBusContext *context)
+{
+  AipClientService *self = g_object_new (AIP_TYPE_CLIENT_SERVICE, NULL);
+
+  self->context = context;
+  return self;
+}
+
+/**
+ * aip_client_service_show:
+ * @self: a client on the bus
+ * @config: what to show
+ */
+void
+aip_client_service_show (AipClientService *self, const AipClientConfig *config)
+{
+  AipBusClient *client = AIP_BUS_CLIENT (self);
+
+  self->first = FALSE;
+  aip_bus_client_set_name (client, config->name);
+  aip_bus_client_set_tenant (client, config->tenant != NULL ? config->tenant : "");
+  aip_bus_client_set_enabled (client, config->enabled);
+  aip_bus_client_set_admin (client, config->admin);
+  aip_bus_client_set_models (client, (const char *const *) config->models);
+  aip_bus_client_set_rpm (client, config->rpm);
+  aip_bus_client_set_tpm (client, config->tpm);
+  aip_bus_client_set_daily_requests (client, config->daily_requests);
+  aip_bus_client_set_daily_tokens (client, config->daily_tokens);
+  aip_bus_client_set_monthly_budget (client, config->monthly_budget);
+  aip_bus_client_set_allowed_strategies (client, (const char *const *) config->allowed_strategies);
+}
+
+/**
+ * aip_client_service_show_first:
+ * @self: a client on the bus
+ *
+ * Shows the client whose token was made at the first start and that no config file names.
+ */
+void
+aip_client_service_show_first (AipClientService *self)
+{
+  static const char *const none[] = { NULL };
+  AipBusClient *client = AIP_BUS_CLIENT (self);
+
+  self->first = TRUE;
+  aip_bus_client_set_name (client, AIP_FIRST_CLIENT);
+  aip_bus_client_set_tenant (client, "");
+  aip_bus_client_set_enabled (client, TRUE);
+  aip_bus_client_set_models (client, none);
+  aip_bus_client_set_allowed_strategies (client, none);
+}
+
+/**
+ * aip_client_service_show_token:
+ * @self: a client on the bus
+ *
+ * Shows whether its token can be revealed.
+ */
+void
+aip_client_service_show_token (AipClientService *self)
+{
+  g_autoptr (AipSecret) token = find_token (self);
+
+  aip_bus_client_set_token_kept (AIP_BUS_CLIENT (self), token != NULL);
+}

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-bus"
+
+#include "bus/aip-client-token.h"
+
+#include <string.h>
+
+#include "base/aip-error.h"
+#include "policy/aip-first-token.h"
+
+static AipKeyStore *
+get_store (const AipBusContext *context)
+{
+  return context->host->get_key_store (context->host_data);
+}
+
+/**
+ * aip_client_token_is_kept:
+ * @context: the context
+ *
+ * Returns: whether there is a key store that can keep tokens now
+ */
+gboolean
+aip_client_token_is_kept (const AipBusContext *context)
+{
+  return aip_key_store_is_writable (get_store (context)) &&
+         aip_key_store_get_state (get_store (context)) == AIP_KEY_STORE_READY;
+}
+
+/* The key store may have one of another time, when the keyring was locked while the token was rotated. */
+static gboolean
+has_digest (const AipBusContext *context, const char *client, AipSecret *token)
+{
+  const AipConfig *config = context->host->get_config (context->host_data);
+  g_autofree char *digest = aip_secret_dup_digest (token);
+
+  for (guint i = 0; i < config->clients->len; i++)
+    {
+      const AipClientConfig *candidate = g_ptr_array_index (config->clients, i);
+      g_autoptr (GString) hex = NULL;
+
+      if (!g_str_equal (candidate->name, client))
+        continue;
+      hex = g_string_sized_new (2 * sizeof candidate->digest);
+      for (gsize b = 0; b < sizeof candidate->digest; b++)
+        g_string_append_printf (hex, "%02x", candidate->digest[b]);
+      return g_str_equal (hex->str, digest);
+    }
+  return FALSE;
+}
+
+/**
+ * aip_client_token_find:
+ * @context: the context
+ * @client: a client of the config
+ *
+ * Returns: (transfer full) (nullable): its token, where it is kept
+ */
+AipSecret *
+aip_client_token_find (const AipBusContext *context, const char *client)
+{
+  g_autofree char *ref = g_strconcat ("client:", client, NULL);
+  g_autoptr (AipSecret) token = NULL;
+
+  if (!aip_key_store_is_writable (get_store (context)))
+    return NULL;
+  token = aip_key_store_lookup (get_store (context), ref);
+  return token != NULL && has_digest (context, client, token) ? g_steal_pointer (&token) : NULL;
+}
+
+/**
+ * aip_client_token_put:
+ * @change: gets it
+ * @client: whose it is
+ * @token: (nullable): what to keep; NULL: forget it
+ */
+void
+aip_client_token_put (AipChange *change, const char *client, AipSecret *token)
+{
+  g_autofree char *ref = g_strconcat ("client:", client, NULL);
+
+  aip_change_put_secret (change, ref, token);
+}
+
+/**
+ * aip_client_token_issue:
+ * @context: the context
+ * @change: gets the digest for the config file, and the token for the key store where there is one
+ * @client: whose token it shall be
+ *
+ * Returns: (transfer full): a new token
+ */
+AipSecret *
+aip_client_token_issue (const AipBusContext *context, AipChange *change, const char *client)
+{
+  g_autofree char *group = g_strconcat ("client ", client, NULL);
+  char *text = aip_first_token_make ();
+  AipSecret *token = aip_secret_new (text, -1);
+  g_autofree char *digest = aip_secret_dup_digest (token);
+
+  aip_secret_wipe (text, strlen (text));
+  g_free (text);
+  aip_config_edit_set (aip_change_get_edit (change), group, "token-sha256", digest);
+  if (aip_client_token_is_kept (context))
+    aip_client_token_put (change, client, token);
+  return token;
+}
+
+/**
+ * aip_client_token_make_error:
+ * @context: the context
+ * @client: a client whose token cannot be revealed
+ *
+ * Returns: (transfer full): why
+ */
+GError *
+aip_client_token_make_error (const AipBusContext *context, const char *client)
+{
+  AipKeyStore *store = get_store (context);
+
+  if (aip_key_store_is_writable (store) && aip_key_store_get_state (store) == AIP_KEY_STORE_LOCKED)
+    return g_error_new (
+        AIP_ERROR, AIP_ERROR_LOCKED,
+        "the keyring is locked, and the token of client %s may lie in it: run `aiproxyctl unlock`", client);
+  return g_error_new (
+      AIP_ERROR, AIP_ERROR_NOT_FOUND,
+      "the token of client %s is kept nowhere: run `aiproxyctl client rotate %s` for a new one", client,
+      client);
+}

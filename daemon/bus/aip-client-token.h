@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "bus/aip-bus-context.h"
+
+G_BEGIN_DECLS
+
+/* The client of the first start. */
+#define AIP_FIRST_CLIENT "default"
+
+gboolean aip_client_token_is_kept (const AipBusContext *context);
+AipSecret *aip_client_token_find (const AipBusContext *context, const char *client);
+AipSecret *aip_client_token_issue (const AipBusContext *context, AipChange *change, const char *client);
+void aip_client_token_put (AipChange *change, const char *client, AipSecret *token);
+GError *aip_client_token_make_error (const AipBusContext *context, const char *client);
+
+G_END_DECLS

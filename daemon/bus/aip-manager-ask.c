@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-bus"
+
+#include "bus/aip-manager-ask.h"
+
+#include <string.h>
+
+#include "base/aip-error.h"
+#include "bus/aip-bus-settings.h"
+#include "config/aip-config-format.h"
+#include "config/aip-config-schema.h"
+#include "wire/aip-models-json.h"
+
+/* --- routes and models --- */
+
+static gboolean
+find_protocol (const char *name, AipProtocol *protocol, GError **error)
+{
+  static const char *const names[AIP_N_PROTOCOLS] = {
+    [AIP_PROTOCOL_OPENAI] = "openai",
+    [AIP_PROTOCOL_ANTHROPIC] = "anthropic",
+    [AIP_PROTOCOL_GEMINI] = "gemini",
+    [AIP_PROTOCOL_OLLAMA] = "ollama",
+  };
+
+  *protocol = AIP_PROTOCOL_OPENAI;
+  if (name == NULL)
+    return TRUE;
+  for (int i = 0; i < AIP_N_PROTOCOLS; i++)
+    if (g_str_equal (names[i], name))
+      {
+        *protocol = i;
+        return TRUE;
+      }
+  g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
+               "protocol: is one of openai, anthropic, gemini and ollama");
+  return FALSE;
+}
+
+static GVariant *
+make_explanation (const AipRouteExplanation *explanation)
+{
+  g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (NULL);
+
+  g_variant_dict_insert (&dict, "provider", "s", explanation->provider);
+  g_variant_dict_insert (&dict, "key", "s", explanation->key != NULL ? explanation->key : "");
+  g_variant_dict_insert (&dict, "model", "s", explanation->model != NULL ? explanation->model : "");
+  g_variant_dict_insert (&dict, "usable", "b", explanation->reason == NULL);
+  g_variant_dict_insert (&dict, "reason", "s", explanation->reason != NULL ? explanation->reason : "");
+  return g_variant_dict_end (&dict);
+}
+
+/**
+ * aip_manager_explain_route:
+ * @context: the context
+ * @manager: the object that was called
+ * @invocation: (transfer full): the call
+ * @model: a model's name
+ * @options: a{sv}
+ *
+ * Returns: TRUE: the call is answered
+ */
+gboolean
+aip_manager_explain_route (const AipBusContext *context,
+                           AipBusManager *manager,
+                           GDBusMethodInvocation *invocation,
+                           const char *model,
+                           GVariant *options)
+{
+  static const char *const known[] = { "protocol:s", "provider:s", NULL };
+  AipRouteQuery query = { .model = model };
+  g_autoptr (GPtrArray) list = NULL;
+  GVariantBuilder builder;
+  GError *error = NULL;
+
+  if (aip_bus_refuse_options (invocation, options, known))
+    return TRUE;
+  query.provider = aip_bus_options_get_string (options, "provider");
+  if (find_protocol (aip_bus_options_get_string (options, "protocol"), &query.protocol, &error))
+    list = aip_router_explain (context->host->get_router (context->host_data), &query, &error);
+  if (list == NULL)
+    return aip_bus_fail (invocation, error);
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("aa{sv}"));
+  for (guint i = 0; i < list->len; i++)
+    g_variant_builder_add_value (&builder, make_explanation (g_ptr_array_index (list, i)));
+  aip_bus_manager_complete_explain_route (manager, invocation, g_variant_builder_end (&builder));
+  return TRUE;
+}
+
+/**
+ * aip_manager_list_models:
+ * @context: the context
+ * @manager: the object that was called
+ * @invocation: (transfer full): the call
+ * @options: a{sv}
+ *
+ * Returns: TRUE: the call is answered
+ */
+gboolean
+aip_manager_list_models (const AipBusContext *context,
+                         AipBusManager *manager,
+                         GDBusMethodInvocation *invocation,
+                         GVariant *options)
+{
+  g_autoptr (GPtrArray) models = NULL;
+  GVariantBuilder builder;
+
+  if (aip_bus_refuse_options (invocation, options, NULL))
+    return TRUE;
+  models = aip_router_list_models (context->host->get_router (context->host_data));
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("aa{sv}"));
+  for (guint i = 0; i < models->len; i++)
+    {
+      const AipModelInfo *model = g_ptr_array_index (models, i);
+      g_autofree char *id = g_utf8_make_valid (model->id, -1);
+      g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (NULL);
+
+      g_variant_dict_insert (&dict, "id", "s", id);
+      g_variant_dict_insert (&dict, "owner", "s", model->owner);
+      g_variant_builder_add_value (&builder, g_variant_dict_end (&dict));
+    }
+  aip_bus_manager_complete_list_models (manager, invocation, g_variant_builder_end (&builder));
+  return TRUE;
+}
+
+/* --- the configuration --- */
+
+/**
+ * aip_manager_get_config:
+ * @context: the context
+ * @manager: the object that was called
+ * @invocation: (transfer full): the call
+ * @options: a{sv}
+ *
+ * Returns: TRUE: the call is answered
+ */
+gboolean
+aip_manager_get_config (const AipBusContext *context,
+                        AipBusManager *manager,
+                        GDBusMethodInvocation *invocation,
+                        GVariant *options)
+{
+  static const char *const known[] = { "defaults:b", NULL };
+  g_autofree char *text = NULL;
+
+  if (aip_bus_refuse_options (invocation, options, known))
+    return TRUE;
+  text = aip_config_format (context->host->get_config (context->host_data),
+                            aip_bus_options_get_boolean (options, "defaults", FALSE));
+  aip_bus_manager_complete_get_config (manager, invocation, text);
+  return TRUE;
+}
+
+/**
+ * aip_manager_check_config:
+ * @context: the context
+ * @manager: the object that was called
+ * @invocation: (transfer full): the call
+ * @options: a{sv}
+ *
+ * Returns: TRUE: the call is answered
+ */
+gboolean
+aip_manager_check_config (const AipBusContext *context,
+                          AipBusManager *manager,
+                          GDBusMethodInvocation *invocation,
+                          GVariant *options)
+{
+  gboolean valid = FALSE;
+  g_auto (GStrv) problems = NULL;
+
+  if (aip_bus_refuse_options (invocation, options, NULL))
+    return TRUE;
+  problems = context->host->check (&valid, context->host_data);
+  aip_bus_manager_complete_check_config (manager, invocation, (const char *const *) problems, valid);
+  return TRUE;
+}
+
+/* Sockets, threads and certificates are made once. */
+static char **
+list_restarts (const char *group, GVariant *settings)
+{
+  static const char *const needed[] = { "listen", "workers", "tls-certificate", "tls-key", NULL };
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+
+  for (gsize i = 0; needed[i] != NULL && g_str_equal (group, "server"); i++)
+    {
+      g_autoptr (GVariant) value = g_variant_lookup_value (settings, needed[i], NULL);
+
+      if (value != NULL)
+        g_strv_builder_add (builder, needed[i]);
+    }
+  return g_strv_builder_end (builder);
+}
+
+static void
+config_set (GObject *service, GDBusMethodInvocation *invocation)
+{
+  const char *const *restarts = g_object_get_data (G_OBJECT (invocation), "restarts");
+
+  aip_bus_manager_complete_set_config (AIP_BUS_MANAGER (service), invocation, restarts);
+}
+
+/**
+ * aip_manager_set_config:
+ * @context: the context
+ * @manager: the object that was called
+ * @invocation: (transfer full): the call
+ * @group: a group that has no name of its own
+ * @settings: a{sv}
+ * @options: a{sv}
+ *
+ * Returns: TRUE: the call is being answered
+ */
+gboolean
+aip_manager_set_config (const AipBusContext *context,
+                        AipBusManager *manager,
+                        GDBusMethodInvocation *invocation,
+                        const char *group,
+                        GVariant *settings,
+                        GVariant *options)
+{
+  const AipSettingGroup *kind = aip_setting_group_find (group, NULL);
+
+  if (kind != NULL && kind->size > 0 && strchr (group, ' ') != NULL && !g_str_has_prefix (group, "tenant ") &&
+      !g_str_has_prefix (group, "model "))
+    return aip_bus_fail (invocation, g_error_new (AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
+                                                  "[%s] has an object of its own: call its Update", group));
+  g_object_set_data_full (G_OBJECT (invocation), "restarts", list_restarts (group, settings),
+                          (GDestroyNotify) g_strfreev);
+  return aip_bus_update (context, manager, invocation, group, NULL, settings, options, config_set);
+}
+
+/* --- diagnosis --- */
+
+static void
+diagnosed_cb (GPtrArray *findings, void *user_data)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("aa{sv}"));
+  for (guint i = 0; i < findings->len; i++)
+    {
+      const AipFinding *finding = g_ptr_array_index (findings, i);
+      g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (NULL);
+
+      g_variant_dict_insert (&dict, "check", "s", finding->check);
+      g_variant_dict_insert (&dict, "status", "s", finding->status);
+      g_variant_dict_insert (&dict, "text", "s", finding->text);
+      g_variant_dict_insert (&dict, "remedy", "s", finding->remedy);
+      g_variant_builder_add_value (&builder, g_variant_dict_end (&dict));
+    }
+  aip_bus_manager_complete_diagnose (NULL, user_data, g_variant_builder_end (&builder));
+}
+
+/**
+ * aip_manager_diagnose:
+ * @context: the context
+ * @manager: the object that was called
+ * @invocation: (transfer full): the call
+ * @options: a{sv}
+ *
+ * Returns: TRUE: the call is being answered
+ */
+gboolean
+aip_manager_diagnose (const AipBusContext *context,
+                      AipBusManager *manager,
+                      GDBusMethodInvocation *invocation,
+                      GVariant *options)
+{
+  static const char *const known[] = { "network:b", NULL };
+
+  if (!aip_bus_refuse_options (invocation, options, known))
+    context->host->diagnose (aip_bus_options_get_boolean (options, "network", TRUE), diagnosed_cb, invocation,
+                             context->host_data);
+  return TRUE;
+}

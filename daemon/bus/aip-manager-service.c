@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-bus"
+
+#include "bus/aip-manager-service.h"
+
+#include "aip-build.h"
+#include "bus/aip-manager-add.h"
+#include "bus/aip-manager-ask.h"
+
+struct _AipManagerService
+{
+  AipBusManagerSkeleton parent_instance;
+
+  const AipBusContext *context;
+  GDBusInterfaceVTable vtable;
+};
+
+static void aip_manager_service_iface_init (AipBusManagerIface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (AipManagerService,
+                               aip_manager_service,
+                               AIP_BUS_TYPE_MANAGER_SKELETON,
+                               G_IMPLEMENT_INTERFACE (AIP_BUS_TYPE_MANAGER, aip_manager_service_iface_init))
+
+static const AipBusContext *
+get_context (AipBusManager *manager)
+{
+  return AIP_MANAGER_SERVICE (manager)->context;
+}
+
+/* --- the daemon's life --- */
+
+static gboolean
+handle_reload (AipBusManager *manager, GDBusMethodInvocation *invocation, GVariant *options)
+{
+  const AipBusContext *context = get_context (manager);
+  GError *error = NULL;
+
+  if (aip_bus_refuse_options (invocation, options, NULL))
+    return TRUE;
+  if (!context->host->reload (&error, context->host_data))
+    return aip_bus_fail (invocation, error);
+  aip_bus_manager_complete_reload (manager, invocation);
+  return TRUE;
+}
+
+static gboolean
+handle_pause (AipBusManager *manager, GDBusMethodInvocation *invocation, GVariant *options)
+{
+  const AipBusContext *context = get_context (manager);
+
+  if (aip_bus_refuse_options (invocation, options, NULL))
+    return TRUE;
+  context->host->set_paused (TRUE, context->host_data);
+  aip_bus_manager_complete_pause (manager, invocation);
+  return TRUE;
+}
+
+static gboolean
+handle_resume (AipBusManager *manager, GDBusMethodInvocation *invocation, GVariant *options)
+{
+  const AipBusContext *context = get_context (manager);
+
+  if (aip_bus_refuse_options (invocation, options, NULL))
+    return TRUE;
+  context->host->set_paused (FALSE, context->host_data);
+  aip_bus_manager_complete_resume (manager, invocation);
+  return TRUE;
+}
+
+static void
+unlocked_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  GError *error = NULL;
+
+  if (aip_key_store_unlock_finish (AIP_KEY_STORE (object), result, &error))
+    aip_bus_manager_complete_unlock (NULL, user_data);
+  else
+    aip_bus_fail (user_data, error);
+}
+
+static gboolean
+handle_unlock (AipBusManager *manager, GDBusMethodInvocation *invocation, GVariant *options)
+{
+  const AipBusContext *context = get_context (manager);
+
+  if (!aip_bus_refuse_options (invocation, options, NULL))
+    aip_key_store_unlock_async (context->host->get_key_store (context->host_data), NULL, unlocked_cb,
+                                invocation);
+  return TRUE;
+}
+
+/* --- adding --- */
+
+static gboolean
+handle_add_provider (AipBusManager *manager,
+                     GDBusMethodInvocation *invocation,
+                     const char *name,
+                     GVariant *settings,
+                     GVariant *options)
+{
+  return aip_manager_add_provider (get_context (manager), manager, invocation, name, settings, options);
+}
+
+static gboolean
+handle_add_key (AipBusManager *manager,
+                GDBusMethodInvocation *invocation,
+                GUnixFDList *list,
+                const char *name,
+                GVariant *settings,
+                GVariant *options)
+{
+  return aip_manager_add_key (get_context (manager), manager, invocation, list, name, settings, options);
+}
+
+static gboolean
+handle_add_mapping (AipBusManager *manager,
+                    GDBusMethodInvocation *invocation,
+                    const char *alias,
+                    GVariant *settings,
+                    GVariant *options)
+{
+  return aip_manager_add_mapping (get_context (manager), manager, invocation, alias, settings, options);
+}
+
+static gboolean
+handle_add_client (AipBusManager *manager,
+                   GDBusMethodInvocation *invocation,
+                   GUnixFDList *list,
+                   const char *name,
+                   GVariant *settings,
+                   GVariant *options)
+{
+  return aip_manager_add_client (get_context (manager), manager, invocation, name, settings, options);
+}
+
+/* --- asking --- */
+
+static gboolean
+handle_explain_route (AipBusManager *manager,
+                      GDBusMethodInvocation *invocation,
+                      const char *model,
+                      GVariant *options)
+{
+  return aip_manager_explain_route (get_context (manager), manager, invocation, model, options);
+}
+
+static gboolean
+handle_list_models (AipBusManager *manager, GDBusMethodInvocation *invocation, GVariant *options)
+{
+  return aip_manager_list_models (get_context (manager), manager, invocation, options);
+}
+
+static gboolean
+handle_get_config (AipBusManager *manager, GDBusMethodInvocation *invocation, GVariant *options)
+{
+  return aip_manager_get_config (get_context (manager), manager, invocation, options);
+}
+
+static gboolean
+handle_check_config (AipBusManager *manager, GDBusMethodInvocation *invocation, GVariant *options)
+{
+  return aip_manager_check_config (get_context (manager), manager, invocation, options);
+}
+
+static gboolean
+handle_diagnose (AipBusManager *manager, GDBusMethodInvocation *invocation, GVariant *options)
+{
+  return aip_manager_diagnose (get_context (manager), manager, invocation, options);
+}
+
+/* --- settings --- */
+
+static gboolean
+handle_set_config (AipBusManager *manager,
+                   GDBusMethodInvocation *invocation,
+                   const char *group,
+                   GVariant *settings,
+                   GVariant *options)
+{
+  return aip_manager_set_config (get_context (manager), manager, invocation, group, settings, options);
+}
+
+/* In place of the generated one, which takes any value and says that it did. */
+static gboolean
+set_property_cb (GDBusConnection *connection,
+                 const char *sender,
+                 const char *path,
+                 const char *interface,
+                 const char *property,
+                 GVariant *value,
+                 GError **error,
+                 gpointer user_data)
+{
+  const AipBusContext *context = AIP_MANAGER_SERVICE (user_data)->context;
+  g_autoptr (AipConfigEdit) edit = aip_config_edit_new ();
+
+  /* It is the only one that GDBus lets be written. */
+  g_assert (g_str_equal (property, "Strategy"));
+  aip_config_edit_set (edit, "routing", "strategy", g_variant_get_string (value, NULL));
+  return context->host->apply (edit, error, context->host_data);
+}
+
+static GDBusInterfaceVTable *
+get_vtable (GDBusInterfaceSkeleton *skeleton)
+{
+  AipManagerService *self = AIP_MANAGER_SERVICE (skeleton);
+
+  self->vtable = *G_DBUS_INTERFACE_SKELETON_CLASS (aip_manager_service_parent_class)->get_vtable (skeleton);
+  self->vtable.set_property = set_property_cb;
+  return &self->vtable;
+}
+
+static void
+aip_manager_service_iface_init (AipBusManagerIface *iface)
+{
+  iface->handle_reload = handle_reload;
+  iface->handle_pause = handle_pause;
+  iface->handle_resume = handle_resume;
+  iface->handle_unlock = handle_unlock;
+  iface->handle_add_provider = handle_add_provider;
+  iface->handle_add_key = handle_add_key;
+  iface->handle_add_mapping = handle_add_mapping;
+  iface->handle_add_client = handle_add_client;
+  iface->handle_explain_route = handle_explain_route;
+  iface->handle_list_models = handle_list_models;
+  iface->handle_get_config = handle_get_config;
+  iface->handle_check_config = handle_check_config;
+  iface->handle_set_config = handle_set_config;
+  iface->handle_diagnose = handle_diagnose;
+}
+
+static void
+aip_manager_service_class_init (AipManagerServiceClass *klass)
+{
+  G_DBUS_INTERFACE_SKELETON_CLASS (klass)->get_vtable = get_vtable;
+}
+
+static void
+aip_manager_service_init (AipManagerService *self)
+{
+}
+
+/**
+ * aip_manager_service_new:
+ * @context: (transfer none): the context
+ *
+ * Returns: (transfer full): the daemon on the bus
+ */
+AipManagerService *
+aip_manager_service_new (const AipBusContext *context)
+{
+  AipManagerService *self = g_object_new (AIP_TYPE_MANAGER_SERVICE, "version", AIP_VERSION, NULL);
+
+  self->context = context;
+  aip_manager_service_show (self);
+  return self;
+}
+
+static const char *
+get_store_state (AipKeyStore *store)
+{
+  static const char *const names[] = {
+    [AIP_KEY_STORE_LOADING] = "loading",
+    [AIP_KEY_STORE_READY] = "ready",
+    [AIP_KEY_STORE_LOCKED] = "locked",
+    [AIP_KEY_STORE_UNAVAILABLE] = "unavailable",
+  };
+
+  return names[aip_key_store_get_state (store)];
+}
+
+static const char *
+get_first_url (char **endpoints)
+{
+  for (gsize i = 0; endpoints[i] != NULL; i++)
+    if (g_str_has_prefix (endpoints[i], "http"))
+      return endpoints[i];
+  return "";
+}
+
+/**
+ * aip_manager_service_show_state:
+ * @self: the daemon on the bus
+ *
+ * Shows what may change without the configuration: the daemon's state and the key store's.
+ */
+void
+aip_manager_service_show_state (AipManagerService *self)
+{
+  const AipBusContext *context = self->context;
+  AipBusManager *manager = AIP_BUS_MANAGER (self);
+  AipKeyStore *store = context->host->get_key_store (context->host_data);
+
+  aip_bus_manager_set_state (manager, context->host->get_state (context->host_data));
+  aip_bus_manager_set_key_store (manager, aip_key_store_get_name (store));
+  aip_bus_manager_set_key_store_state (manager, get_store_state (store));
+}
+
+/**
+ * aip_manager_service_show:
+ * @self: the daemon on the bus
+ *
+ * Shows all as it is now.
+ */
+void
+aip_manager_service_show (AipManagerService *self)
+{
+  const AipBusContext *context = self->context;
+  AipBusManager *manager = AIP_BUS_MANAGER (self);
+  g_auto (GStrv) endpoints = context->host->dup_endpoints (context->host_data);
+  gboolean valid = TRUE;
+  g_auto (GStrv) problems = context->host->dup_problems (&valid, context->host_data);
+
+  aip_manager_service_show_state (self);
+  aip_bus_manager_set_endpoint (manager, get_first_url (endpoints));
+  aip_bus_manager_set_endpoints (manager, (const char *const *) endpoints);
+  aip_bus_manager_set_strategy (manager, context->host->get_config (context->host_data)->routing.strategy);
+  aip_bus_manager_set_config_files (manager, context->host->get_paths (context->host_data));
+  aip_bus_manager_set_config_problems (manager, (const char *const *) problems);
+  aip_bus_manager_set_config_valid (manager, valid);
+}

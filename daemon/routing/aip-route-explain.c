@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-router"
+
+#include "routing/aip-route-explain.h"
+
+static void
+explanation_free (AipRouteExplanation *self)
+{
+  g_free (self->provider);
+  g_free (self->key);
+  g_free (self->model);
+  g_free (self->reason);
+  g_free (self);
+}
+
+static void
+add (GPtrArray *list, const char *provider, const char *key, const char *model, const char *reason)
+{
+  AipRouteExplanation *self = g_new0 (AipRouteExplanation, 1);
+
+  self->provider = g_strdup (provider);
+  self->key = g_strdup (key);
+  self->model = g_strdup (model);
+  self->reason = g_strdup (reason);
+  g_ptr_array_add (list, self);
+}
+
+typedef struct
+{
+  GPtrArray *list;
+  const char *provider;
+  const char *model;
+} Out;
+
+static void
+out_cb (const AipKeyConfig *key, const char *reason, void *user_data)
+{
+  Out *out = user_data;
+
+  add (out->list, out->provider, key->name, out->model, reason);
+}
+
+static gboolean
+is_on_route (const AipRoute *route, const char *provider)
+{
+  for (guint i = 0; i < route->steps->len; i++)
+    if (g_str_equal (g_array_index (route->steps, AipRouteStep, i).provider->config->name, provider))
+      return TRUE;
+  return FALSE;
+}
+
+/* Why a provider is not even on the route. */
+static const char *
+get_reason (const AipProviderConfig *config, const AipRouteRules *rules, const AipRouteQuery *query)
+{
+  const AipRouteProvider *provider = aip_route_rules_find_provider (rules, config->name);
+
+  if (!config->enabled)
+    return "it is disabled";
+  if (provider == NULL)
+    return "its dialect is not served by this version";
+  if (query->provider != NULL && !g_str_equal (query->provider, config->name))
+    return "another provider was asked for";
+  if (!aip_route_provider_speaks (provider, query->protocol))
+    return "it does not take requests in this protocol";
+  return "it is not known to have this model";
+}
+
+static void
+add_rest_of_route (GPtrArray *list, const AipRouteQuery *query, const AipRoute *route)
+{
+  for (guint i = 0; i < route->steps->len; i++)
+    {
+      const AipRouteStep *step = &g_array_index (route->steps, AipRouteStep, i);
+      Out out = { list, step->provider->config->name, step->model };
+
+      if ((step->protocols & (1u << query->protocol)) == 0)
+        add (list, out.provider, NULL, out.model, "it does not take requests in this protocol");
+      else
+        aip_route_provider_explain (step->provider, step->model, out_cb, &out);
+    }
+}
+
+/**
+ * aip_route_explain:
+ * @config: the config
+ * @rules: who serves what
+ * @query: what is asked for; it names a model
+ * @route: the steps that @rules make of it
+ * @plan: (element-type AipCandidate): what would be tried, in this order
+ *
+ * Returns: (transfer full) (element-type AipRouteExplanation): the plan, then all that is not in it, and why
+ */
+GPtrArray *
+aip_route_explain (const AipConfig *config,
+                   const AipRouteRules *rules,
+                   const AipRouteQuery *query,
+                   const AipRoute *route,
+                   const GArray *plan)
+{
+  GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) explanation_free);
+
+  g_return_val_if_fail (config != NULL && rules != NULL && query != NULL && route != NULL && plan != NULL,
+                        list);
+
+  for (guint i = 0; i < plan->len; i++)
+    {
+      const AipCandidate *candidate = &g_array_index (plan, AipCandidate, i);
+
+      add (list, candidate->provider->name, candidate->key != NULL ? candidate->key->name : NULL,
+           candidate->model, NULL);
+    }
+  add_rest_of_route (list, query, route);
+  for (guint i = 0; i < config->providers->len; i++)
+    {
+      const AipProviderConfig *provider = g_ptr_array_index (config->providers, i);
+
+      if (!is_on_route (route, provider->name))
+        add (list, provider->name, NULL, NULL, get_reason (provider, rules, query));
+    }
+  return list;
+}
