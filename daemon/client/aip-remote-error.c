@@ -55,12 +55,10 @@ aip_remote_error_tidy (GError *error)
 {
   g_return_if_fail (error != NULL);
 
-  g_dbus_error_strip_remote_error (error);
-  if (aip_remote_error_is_unreachable (error) && error->domain != G_IO_ERROR)
-    {
-      g_free (error->message);
-      error->message =
-          g_strdup (error->code == G_DBUS_ERROR_NO_REPLY ? "the daemon went away without an answer"
-                                                         : "the daemon is not on the bus");
-    }
+  /* Errors of our own say what to do already. */
+  if (!g_dbus_error_strip_remote_error (error) || !aip_remote_error_is_unreachable (error))
+    return;
+  g_free (error->message);
+  error->message = g_strdup (error->code == G_DBUS_ERROR_NO_REPLY ? "the daemon went away without an answer"
+                                                                  : "the daemon is not on the bus any more");
 }
