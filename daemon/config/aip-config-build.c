@@ -50,24 +50,32 @@ parse_value (const AipSetting *setting, GKeyFile *values, const char *group, voi
   return setting->type->parse (setting, g_strstrip (text), field, error);
 }
 
-/* A required string without a value is empty rather than NULL; of a digest there is no empty one. */
-static void
-apply_default (const AipSetting *setting, AipConfig *config, void *field)
+/**
+ * aip_setting_apply_default:
+ * @self: a setting
+ * @config: what it may inherit from
+ * @field: (out): where its value belongs
+ *
+ * Sets a field to its default. A required string without a value is empty rather than NULL; of a digest there
+ * is no empty one.
+ */
+void
+aip_setting_apply_default (const AipSetting *self, const AipConfig *config, void *field)
 {
   g_autoptr (GError) error = NULL;
   g_auto (GStrv) items = NULL;
-  const char *initial = setting->initial == NULL ? "" : setting->initial;
+  const char *initial = self->initial == NULL ? "" : self->initial;
 
-  if (setting->inherit != 0)
-    *(guint64 *) field = G_STRUCT_MEMBER (guint64, config, setting->inherit);
-  else if (setting->type->parse_items != NULL)
+  if (self->inherit != 0)
+    *(guint64 *) field = G_STRUCT_MEMBER (guint64, config, self->inherit);
+  else if (self->type->parse_items != NULL)
     {
       items = g_strsplit (initial, ";", -1);
       tidy_items (items);
-      setting->type->parse_items (setting, items, field, &error);
+      self->type->parse_items (self, items, field, &error);
     }
-  else if (!setting->required || setting->type->clear != NULL)
-    setting->type->parse (setting, initial, field, &error);
+  else if (!self->required || self->type->clear != NULL)
+    self->type->parse (self, initial, field, &error);
   g_assert_no_error (error);
 }
 
@@ -88,7 +96,7 @@ read_setting (AipConfigDraft *draft,
     aip_config_draft_report (draft, TRUE, group, setting->key, "%s", error->message);
   else if (setting->required)
     aip_config_draft_report (draft, TRUE, group, setting->key, "is missing; write the %s", setting->doc);
-  apply_default (setting, config, field);
+  aip_setting_apply_default (setting, config, field);
 }
 
 static void

@@ -7,9 +7,14 @@
 #include "config/aip-config-draft.h"
 #include "config/aip-config-url.h"
 
-/* Where each dialect's own service is. azure has one for each customer. */
-static const char *
-find_default_url (const char *dialect)
+/**
+ * aip_config_find_default_url:
+ * @dialect: a dialect
+ *
+ * Returns: (transfer none) (nullable): where the dialect's own service is; azure has one for each customer
+ */
+const char *
+aip_config_find_default_url (const char *dialect)
 {
   static const struct
   {
@@ -53,7 +58,7 @@ static void
 check_provider (AipConfigDraft *draft, AipProviderConfig *provider)
 {
   g_autofree char *group = g_strconcat ("provider ", provider->name, NULL);
-  const char *default_url = find_default_url (provider->dialect);
+  const char *default_url = aip_config_find_default_url (provider->dialect);
 
   if (provider->ca_file != NULL && access (provider->ca_file, R_OK) != 0)
     aip_config_draft_report (draft, TRUE, group, "ca-file",

@@ -5,17 +5,22 @@
 
 G_BEGIN_DECLS
 
+#define AIP_SETTING_HIDDEN "(hidden)"
+
 typedef struct _AipSetting AipSetting;
 
 /**
  * AipSettingType: how the text of one kind of setting becomes a field of a struct. Of @parse and
  * @parse_items one is set: the latter for lists. No error that they give repeats the text: it may
- * be a secret in the wrong place.
+ * be a secret in the wrong place. @format and @format_items are the way back, but for what may be a
+ * secret, which becomes AIP_SETTING_HIDDEN.
  */
 typedef struct
 {
   gboolean (*parse) (const AipSetting *setting, const char *text, void *field, GError **error);
   gboolean (*parse_items) (const AipSetting *setting, char **items, void *field, GError **error);
+  char *(*format) (const void *field);
+  char **(*format_items) (const void *field);
   void (*clear) (void *field); /* (nullable): the field owns nothing */
 } AipSettingType;
 
@@ -68,6 +73,7 @@ extern const char *const aip_config_strategies[];
 const AipSettingGroup *aip_setting_group_find (const char *group, const char **name);
 const AipSetting *aip_setting_group_find_setting (const AipSettingGroup *self, const char *key);
 gboolean aip_setting_group_is_name (const AipSettingGroup *self, const char *name);
+void aip_setting_apply_default (const AipSetting *self, const AipConfig *config, void *field);
 void aip_setting_group_clear (const AipSettingGroup *self, void *section);
 
 AipConfig *aip_config_new_unset (void);

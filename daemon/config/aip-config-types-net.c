@@ -214,10 +214,59 @@ parse_headers (const AipSetting *setting, char **items, void *field, GError **er
   return TRUE;
 }
 
-const AipSettingType aip_setting_listen = { .parse_items = parse_listen, .clear = aip_setting_clear_list };
-const AipSettingType aip_setting_hosts = { .parse_items = parse_hosts, .clear = aip_setting_clear_list };
-const AipSettingType aip_setting_origins = { .parse_items = parse_origins, .clear = aip_setting_clear_list };
-const AipSettingType aip_setting_headers = { .parse_items = parse_headers, .clear = clear_headers };
-const AipSettingType aip_setting_proxy = { .parse = parse_proxy, .clear = aip_setting_clear_string };
-const AipSettingType aip_setting_secret = { .parse = parse_secret, .clear = clear_secret };
-const AipSettingType aip_setting_digest = { .parse = parse_digest };
+static char *
+format_secret (const void *field)
+{
+  const AipKeyConfig *key =
+      (const AipKeyConfig *) ((const char *) field - G_STRUCT_OFFSET (AipKeyConfig, ref_kind));
+  static const char *const prefixes[] = {
+    [AIP_KEY_REF_KEYRING] = "keyring",
+    [AIP_KEY_REF_ENVIRONMENT] = "env:",
+    [AIP_KEY_REF_CREDENTIAL] = "credential:",
+  };
+
+  return g_strconcat (prefixes[key->ref_kind], key->ref, NULL);
+}
+
+static char *
+format_digest (const void *field)
+{
+  const guint8 *digest = field;
+  GString *text = g_string_sized_new (65);
+
+  for (guint i = 0; i < 32; i++)
+    g_string_append_printf (text, "%02x", digest[i]);
+  return g_string_free (text, FALSE);
+}
+
+/* Whatever a header's value is for, it may be what lets somebody in. */
+static char **
+format_headers (const void *field)
+{
+  g_autoptr (GPtrArray) items = g_ptr_array_new ();
+
+  for (const AipConfigHeader *header = *(AipConfigHeader *const *) field; header->name != NULL; header++)
+    g_ptr_array_add (items, g_strconcat (header->name, ": " AIP_SETTING_HIDDEN, NULL));
+  g_ptr_array_add (items, NULL);
+  return (char **) g_ptr_array_steal (items, NULL);
+}
+
+const AipSettingType aip_setting_listen = { .parse_items = parse_listen,
+                                            .format_items = aip_setting_format_list,
+                                            .clear = aip_setting_clear_list };
+const AipSettingType aip_setting_hosts = { .parse_items = parse_hosts,
+                                           .format_items = aip_setting_format_list,
+                                           .clear = aip_setting_clear_list };
+const AipSettingType aip_setting_origins = { .parse_items = parse_origins,
+                                             .format_items = aip_setting_format_list,
+                                             .clear = aip_setting_clear_list };
+const AipSettingType aip_setting_headers = { .parse_items = parse_headers,
+                                             .format_items = format_headers,
+                                             .clear = clear_headers };
+const AipSettingType aip_setting_proxy = { .parse = parse_proxy,
+                                           .format = aip_setting_format_string,
+                                           .clear = aip_setting_clear_string };
+const AipSettingType aip_setting_secret = { .parse = parse_secret,
+                                            .format = format_secret,
+                                            .clear = clear_secret };
+const AipSettingType aip_setting_digest = { .parse = parse_digest, .format = format_digest };

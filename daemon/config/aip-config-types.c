@@ -3,9 +3,15 @@
 
 #include "config/aip-config-types.h"
 
+#include <float.h>
+
 #include "base/aip-error.h"
+#include "base/aip-log.h"
 #include "config/aip-config-suggest.h"
 #include "config/aip-config-values.h"
+
+/* The smallest double has this many decimals until its digits are told from its neighbours'. */
+#define MAX_DECIMALS 341
 
 /**
  * aip_setting_fail:
@@ -28,6 +34,34 @@ aip_setting_fail (GError **error, const char *format, ...)
   va_end (arguments);
   g_set_error_literal (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG, message);
   return FALSE;
+}
+
+/**
+ * aip_setting_format_string:
+ * @field: (type utf8): address of a string or NULL
+ *
+ * Returns: (transfer full): the string; empty for NULL; hidden where it looks like a secret, or as a URL with
+ * one
+ */
+char *
+aip_setting_format_string (const void *field)
+{
+  const char *text = *(const char *const *) field;
+  g_autofree char *masked = aip_log_mask (text == NULL ? "" : text);
+
+  return g_strdup (text == NULL || g_str_equal (masked, text) ? masked : AIP_SETTING_HIDDEN);
+}
+
+/**
+ * aip_setting_format_list:
+ * @field: (type GStrv): address of a list
+ *
+ * Returns: (transfer full): the list
+ */
+char **
+aip_setting_format_list (const void *field)
+{
+  return g_strdupv (*(char **const *) field);
 }
 
 /**
@@ -233,18 +267,89 @@ parse_retry_on (const AipSetting *setting, char **items, void *field, GError **e
   return parse_list (setting, items, field, error);
 }
 
-const AipSettingType aip_setting_boolean = { .parse = parse_boolean };
-const AipSettingType aip_setting_int = { .parse = parse_int };
-const AipSettingType aip_setting_uint = { .parse = parse_uint };
-const AipSettingType aip_setting_uint64 = { .parse = parse_uint64 };
-const AipSettingType aip_setting_double = { .parse = parse_double };
-const AipSettingType aip_setting_price = { .parse = parse_price };
-const AipSettingType aip_setting_duration = { .parse = parse_duration };
-const AipSettingType aip_setting_size = { .parse = parse_size };
-const AipSettingType aip_setting_string = { .parse = parse_string, .clear = aip_setting_clear_string };
-const AipSettingType aip_setting_optional = { .parse = parse_optional, .clear = aip_setting_clear_string };
-const AipSettingType aip_setting_choice = { .parse = parse_choice, .clear = aip_setting_clear_string };
-const AipSettingType aip_setting_list = { .parse_items = parse_list, .clear = aip_setting_clear_list };
-const AipSettingType aip_setting_choices = { .parse_items = parse_choices, .clear = aip_setting_clear_list };
+static char *
+format_boolean (const void *field)
+{
+  return g_strdup (*(const gboolean *) field ? "true" : "false");
+}
+
+static char *
+format_int (const void *field)
+{
+  return g_strdup_printf ("%d", *(const int *) field);
+}
+
+static char *
+format_uint (const void *field)
+{
+  return g_strdup_printf ("%u", *(const guint *) field);
+}
+
+static char *
+format_uint64 (const void *field)
+{
+  return g_strdup_printf ("%" G_GUINT64_FORMAT, *(const guint64 *) field);
+}
+
+/* With as few decimals as give the same number again. */
+static char *
+format_double (const void *field)
+{
+  double value = *(const double *) field;
+  char text[DBL_MAX_10_EXP + MAX_DECIMALS + 4];
+  char format[16];
+
+  for (int decimals = 0; decimals <= MAX_DECIMALS; decimals++)
+    {
+      g_snprintf (format, sizeof format, "%%.%df", decimals);
+      g_ascii_formatd (text, sizeof text, format, value);
+      if (g_ascii_strtod (text, NULL) == value)
+        break;
+    }
+  return g_strdup (text);
+}
+
+static char *
+format_price (const void *field)
+{
+  return *(const double *) field < 0 ? g_strdup ("") : format_double (field);
+}
+
+static char *
+format_duration (const void *field)
+{
+  return aip_config_format_duration (*(const guint64 *) field);
+}
+
+static char *
+format_size (const void *field)
+{
+  return aip_config_format_size (*(const guint64 *) field);
+}
+
+const AipSettingType aip_setting_boolean = { .parse = parse_boolean, .format = format_boolean };
+const AipSettingType aip_setting_int = { .parse = parse_int, .format = format_int };
+const AipSettingType aip_setting_uint = { .parse = parse_uint, .format = format_uint };
+const AipSettingType aip_setting_uint64 = { .parse = parse_uint64, .format = format_uint64 };
+const AipSettingType aip_setting_double = { .parse = parse_double, .format = format_double };
+const AipSettingType aip_setting_price = { .parse = parse_price, .format = format_price };
+const AipSettingType aip_setting_duration = { .parse = parse_duration, .format = format_duration };
+const AipSettingType aip_setting_size = { .parse = parse_size, .format = format_size };
+const AipSettingType aip_setting_string = { .parse = parse_string,
+                                            .format = aip_setting_format_string,
+                                            .clear = aip_setting_clear_string };
+const AipSettingType aip_setting_optional = { .parse = parse_optional,
+                                              .format = aip_setting_format_string,
+                                              .clear = aip_setting_clear_string };
+const AipSettingType aip_setting_choice = { .parse = parse_choice,
+                                            .format = aip_setting_format_string,
+                                            .clear = aip_setting_clear_string };
+const AipSettingType aip_setting_list = { .parse_items = parse_list,
+                                          .format_items = aip_setting_format_list,
+                                          .clear = aip_setting_clear_list };
+const AipSettingType aip_setting_choices = { .parse_items = parse_choices,
+                                             .format_items = aip_setting_format_list,
+                                             .clear = aip_setting_clear_list };
 const AipSettingType aip_setting_retry_on = { .parse_items = parse_retry_on,
+                                              .format_items = aip_setting_format_list,
                                               .clear = aip_setting_clear_list };

@@ -30,6 +30,8 @@ extern const AipSettingType aip_setting_retry_on;
 extern const AipSettingType aip_setting_headers;
 
 gboolean aip_setting_fail (GError **error, const char *format, ...) G_GNUC_PRINTF (2, 3);
+char *aip_setting_format_string (const void *field);
+char **aip_setting_format_list (const void *field);
 void aip_setting_clear_string (void *field);
 void aip_setting_clear_list (void *field);
 
