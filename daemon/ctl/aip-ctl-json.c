@@ -4,7 +4,8 @@
 #include "ctl/aip-ctl-json.h"
 
 #include <json-glib/json-glib.h>
-#include <string.h>
+
+#include "ctl/aip-ctl-print.h"
 
 static char *
 format_node (JsonNode *node, gboolean pretty)
@@ -17,9 +18,59 @@ format_node (JsonNode *node, gboolean pretty)
   return json_generator_to_data (generator, NULL);
 }
 
+static JsonNode *build (GVariant *value);
+
+static JsonNode *
+take_object (JsonObject *object)
+{
+  JsonNode *node = json_node_new (JSON_NODE_OBJECT);
+
+  json_node_take_object (node, object);
+  return node;
+}
+
+static JsonNode *
+build_dictionary (GVariant *dictionary)
+{
+  g_autoptr (GPtrArray) names = aip_ctl_print_sort_names (dictionary);
+  JsonObject *object = json_object_new ();
+
+  for (guint i = 0; i < names->len; i++)
+    {
+      const char *name = g_ptr_array_index (names, i);
+      g_autoptr (GVariant) value = g_variant_lookup_value (dictionary, name, NULL);
+
+      json_object_set_member (object, name, build (value));
+    }
+  return take_object (object);
+}
+
+static JsonNode *
+build (GVariant *value)
+{
+  JsonNode *node;
+  JsonArray *array;
+
+  if (g_variant_is_of_type (value, G_VARIANT_TYPE_VARDICT))
+    return build_dictionary (value);
+  if (!g_variant_is_of_type (value, G_VARIANT_TYPE ("aa{sv}")))
+    return json_gvariant_serialize (value);
+
+  node = json_node_new (JSON_NODE_ARRAY);
+  array = json_array_new ();
+  for (gsize i = 0; i < g_variant_n_children (value); i++)
+    {
+      g_autoptr (GVariant) child = g_variant_get_child_value (value, i);
+
+      json_array_add_element (array, build_dictionary (child));
+    }
+  json_node_take_array (node, array);
+  return node;
+}
+
 /**
  * aip_ctl_json_format:
- * @value: what to write: dictionaries by texts become objects, "maybe" types null
+ * @value: what to write: a{sv} becomes an object, its members in the order of the alphabet
  * @pretty: in several lines, for people too; else in one
  *
  * Returns: (transfer full): one JSON document without a line break at its end
@@ -31,7 +82,7 @@ aip_ctl_json_format (GVariant *value, gboolean pretty)
 
   g_return_val_if_fail (value != NULL, NULL);
 
-  node = json_gvariant_serialize (value);
+  node = build (value);
   return format_node (node, pretty);
 }
 
@@ -59,33 +110,11 @@ aip_ctl_json_name_property (const char *property)
 }
 
 static JsonNode *
-take_object (JsonObject *object)
-{
-  JsonNode *node = json_node_new (JSON_NODE_OBJECT);
-
-  json_node_take_object (node, object);
-  return node;
-}
-
-static int
-compare_names (const void *a, const void *b)
-{
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
-}
-
-/* Properties in the order of the alphabet, so that output is stable whatever the bus does. */
-static JsonNode *
 build_properties (GVariant *properties)
 {
-  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  g_autoptr (GPtrArray) names = aip_ctl_print_sort_names (properties);
   JsonObject *object = json_object_new ();
-  GVariantIter iter;
-  const char *name;
 
-  g_variant_iter_init (&iter, properties);
-  while (g_variant_iter_next (&iter, "{&sv}", &name, NULL))
-    g_ptr_array_add (names, (char *) name);
-  g_ptr_array_sort (names, compare_names);
   for (guint i = 0; i < names->len; i++)
     {
       g_autoptr (GVariant) value = g_variant_lookup_value (properties, g_ptr_array_index (names, i), NULL);

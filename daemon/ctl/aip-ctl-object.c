@@ -4,7 +4,6 @@
 #include "ctl/aip-ctl-object.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/aip-error.h"
 #include "ctl/aip-ctl-json.h"
@@ -159,26 +158,16 @@ aip_ctl_object_lookup (AipCtl *ctl, AipRemoteKind kind, const char *name, GError
   return object;
 }
 
-static int
-compare_names (const void *a, const void *b)
-{
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
-}
-
 /* The name first, then the others by the alphabet. */
 static GPtrArray *
 sort_properties (GVariant *object)
 {
-  GPtrArray *names = g_ptr_array_new ();
-  GVariantIter iter;
-  const char *name;
+  GPtrArray *names = aip_ctl_print_sort_names (object);
 
-  g_variant_iter_init (&iter, object);
-  while (g_variant_iter_next (&iter, "{&sv}", &name, NULL))
-    if (!g_str_equal (name, "Name") && !g_str_equal (name, "Alias"))
-      g_ptr_array_add (names, (char *) name);
-  g_ptr_array_sort (names, compare_names);
-  g_ptr_array_insert (names, 0, (char *) (g_variant_lookup (object, "Alias", "&s", NULL) ? "Alias" : "Name"));
+  for (guint i = 0; i < names->len; i++)
+    if (g_str_equal (g_ptr_array_index (names, i), "Name") ||
+        g_str_equal (g_ptr_array_index (names, i), "Alias"))
+      g_ptr_array_insert (names, 0, g_ptr_array_steal_index (names, i));
   return names;
 }
 

@@ -3,6 +3,7 @@
 
 #include "ctl/aip-ctl-print.h"
 
+#include <string.h>
 #include <unistd.h>
 
 static const char *const style_codes[] = {
@@ -112,6 +113,36 @@ aip_ctl_print_append_padding (GString *out, gsize width)
 
   for (gsize i = 0; i < width; i++)
     g_string_append_c (out, ' ');
+}
+
+static int
+compare_names (const void *a, const void *b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
+/**
+ * aip_ctl_print_sort_names:
+ * @dictionary: (a{sv})
+ *
+ * Returns: (transfer full) (element-type utf8): its keys by the alphabet, so that output is stable whatever
+ * the bus does. They are copies: looking something up in a dictionary may move its keys.
+ */
+GPtrArray *
+aip_ctl_print_sort_names (GVariant *dictionary)
+{
+  GPtrArray *names;
+  GVariantIter iter;
+  char *name;
+
+  g_return_val_if_fail (dictionary != NULL, NULL);
+
+  names = g_ptr_array_new_with_free_func (g_free);
+  g_variant_iter_init (&iter, dictionary);
+  while (g_variant_iter_next (&iter, "{sv}", &name, NULL))
+    g_ptr_array_add (names, name);
+  g_ptr_array_sort (names, compare_names);
+  return names;
 }
 
 /**

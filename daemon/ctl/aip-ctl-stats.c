@@ -1,34 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #define G_LOG_DOMAIN "aip-ctl-stats"
 
-#include <stdio.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "ctl/aip-ctl-commands.h"
 #include "ctl/aip-ctl-live.h"
 
 #define DEFAULT_INTERVAL_MS 1000
-
-static int
-compare_names (const void *a, const void *b)
-{
-  return strcmp (*(const char *const *) a, *(const char *const *) b);
-}
-
-static GPtrArray *
-sort_names (GVariant *snapshot)
-{
-  GPtrArray *names = g_ptr_array_new ();
-  GVariantIter iter;
-  const char *name;
-
-  g_variant_iter_init (&iter, snapshot);
-  while (g_variant_iter_next (&iter, "{&sv}", &name, NULL))
-    g_ptr_array_add (names, (char *) name);
-  g_ptr_array_sort (names, compare_names);
-  return names;
-}
 
 static void
 add_row (AipCtlTable *table, GVariant *snapshot, const char *name)
@@ -48,7 +26,7 @@ format_snapshot (AipCtl *ctl, GVariant *snapshot)
 {
   static const char *const titles[] = { "", "", NULL };
   g_autoptr (AipCtlTable) table = aip_ctl_table_new (titles);
-  g_autoptr (GPtrArray) names = sort_names (snapshot);
+  g_autoptr (GPtrArray) names = aip_ctl_print_sort_names (snapshot);
 
   aip_ctl_table_align_right (table, 1);
   for (guint i = 0; i < names->len; i++)
@@ -60,7 +38,7 @@ format_snapshot (AipCtl *ctl, GVariant *snapshot)
 static char *
 format_line (GVariant *snapshot)
 {
-  g_autoptr (GPtrArray) names = sort_names (snapshot);
+  g_autoptr (GPtrArray) names = aip_ctl_print_sort_names (snapshot);
   GString *line = g_string_new (NULL);
 
   for (guint i = 0; i < names->len; i++)
