@@ -203,6 +203,25 @@ add_first_token (AipAssembly *self, AipClients *clients, GError **error)
   return TRUE;
 }
 
+/* The config file may name the client of the first start by now, while its token still lies in its file. */
+static void
+keep_first_token (AipAssembly *self, const AipConfig *config)
+{
+  gboolean created;
+  g_autofree char *token = NULL;
+
+  g_clear_pointer (&self->first_token, aip_secret_unref);
+  if (!aip_first_token_exists (self->sources->state_dir))
+    return;
+  for (guint i = 0; i < config->clients->len && token == NULL; i++)
+    if (g_str_equal (((AipClientConfig *) g_ptr_array_index (config->clients, i))->name, "default"))
+      token = aip_first_token_load_or_create (self->sources->state_dir, &created, NULL);
+  if (token == NULL)
+    return;
+  self->first_token = aip_secret_new (token, -1);
+  aip_secret_wipe (token, strlen (token));
+}
+
 static AipClients *
 make_clients (AipAssembly *self, AipConfig *config, GError **error)
 {
@@ -216,7 +235,7 @@ make_clients (AipAssembly *self, AipConfig *config, GError **error)
         return NULL;
     }
   else
-    g_clear_pointer (&self->first_token, aip_secret_unref);
+    keep_first_token (self, config);
   return g_steal_pointer (&clients);
 }
 

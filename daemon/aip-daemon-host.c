@@ -62,8 +62,9 @@ dup_problems (gboolean *valid, void *data)
 }
 
 static gboolean
-apply (const AipConfigEdit *edit, GError **error, void *data)
+apply (AipConfigEdit *edit, GError **error, void *data)
 {
+  aip_config_edit_set_watch (edit, ((AipDaemon *) data)->watch);
   return aip_assembly_apply (((AipDaemon *) data)->assembly, edit, error);
 }
 

@@ -19,37 +19,9 @@ struct _AipKeyStores
 
 /* --- choosing --- */
 
-typedef struct
-{
-  gboolean done;
-  gboolean found;
-} Probe;
-
-static void
-probed_cb (GObject *object, GAsyncResult *result, gpointer user_data)
-{
-  Probe *probe = user_data;
-
-  probe->found = aip_key_store_libsecret_probe_finish (result);
-  probe->done = TRUE;
-}
-
-static gboolean
-has_keyring (void)
-{
-  Probe probe = { FALSE, FALSE };
-
-  aip_key_store_libsecret_probe_async (NULL, probed_cb, &probe);
-  while (!probe.done)
-    g_main_context_iteration (NULL, TRUE);
-  return probe.found;
-}
-
 static AipKeyStore *
 choose (AipKeyStores *self, const char *choice, gboolean on_session_bus)
 {
-  if (g_str_equal (choice, "libsecret") || (self->automatic && on_session_bus && has_keyring ()))
-    return aip_key_store_libsecret_new ();
   if (g_str_equal (choice, "memory"))
     return aip_key_store_memory_new ();
   if (g_str_equal (choice, "credentials") || (self->automatic && g_getenv ("CREDENTIALS_DIRECTORY") != NULL))

@@ -68,7 +68,7 @@ typedef struct
   const char *const *(*get_paths) (void *data);
   const char *(*get_state) (void *data);
   char **(*dup_problems) (gboolean *valid, void *data);
-  gboolean (*apply) (const AipConfigEdit *edit, GError **error, void *data);
+  gboolean (*apply) (AipConfigEdit *edit, GError **error, void *data);
   gboolean (*reload) (GError **error, void *data);
   char **(*check) (gboolean *valid, void *data);
   AipSecret *(*get_first_token) (void *data);

@@ -3,24 +3,7 @@
 
 #include "bus/aip-bus-settings.h"
 
-#include <string.h>
-
 #include "base/aip-error.h"
-
-static char *
-dup_list (const char *key, GVariant *value, GError **error)
-{
-  g_autofree const char **items = g_variant_get_strv (value, NULL);
-
-  for (gsize i = 0; items[i] != NULL; i++)
-    if (*items[i] == '\0' || strchr (items[i], ';') != NULL)
-      {
-        g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
-                     "%s: an item of a list is neither empty nor has a \";\" in it", key);
-        return NULL;
-      }
-  return g_strjoinv (";", (char **) items);
-}
 
 static char *
 dup_double (double value)
@@ -36,8 +19,6 @@ dup_text (const char *key, GVariant *value, GError **error)
 {
   if (g_variant_is_of_type (value, G_VARIANT_TYPE_STRING))
     return g_variant_dup_string (value, NULL);
-  if (g_variant_is_of_type (value, G_VARIANT_TYPE_STRING_ARRAY))
-    return dup_list (key, value, error);
   if (g_variant_is_of_type (value, G_VARIANT_TYPE_BOOLEAN))
     return g_strdup (g_variant_get_boolean (value) ? "true" : "false");
   if (g_variant_is_of_type (value, G_VARIANT_TYPE_INT32))
@@ -54,6 +35,31 @@ dup_text (const char *key, GVariant *value, GError **error)
                "%s: a setting is of type s, as, b, i, u, x, t or d, not %s", key,
                g_variant_get_type_string (value));
   return NULL;
+}
+
+static gboolean
+add_setting (const char *group, const char *key, GVariant *value, AipConfigEdit *edit, GError **error)
+{
+  g_autofree char *text = NULL;
+
+  if (g_variant_is_of_type (value, G_VARIANT_TYPE_STRING_ARRAY))
+    {
+      g_autofree const char **items = g_variant_get_strv (value, NULL);
+
+      if (items[0] != NULL)
+        aip_config_edit_set_list (edit, group, key, items);
+      else
+        aip_config_edit_unset (edit, group, key);
+      return TRUE;
+    }
+  text = dup_text (key, value, error);
+  if (text == NULL)
+    return FALSE;
+  if (*text == '\0')
+    aip_config_edit_unset (edit, group, key);
+  else
+    aip_config_edit_set (edit, group, key, text);
+  return TRUE;
 }
 
 /**
@@ -85,7 +91,6 @@ aip_bus_settings_add_to_edit (GVariant *settings,
   while (g_variant_iter_next (&iter, "{&sv}", &key, &boxed))
     {
       g_autoptr (GVariant) value = boxed;
-      g_autofree char *text = NULL;
 
       if (g_strcmp0 (key, refused) == 0)
         {
@@ -93,13 +98,8 @@ aip_bus_settings_add_to_edit (GVariant *settings,
                        "%s: is made by the daemon and cannot be set", key);
           return FALSE;
         }
-      text = dup_text (key, value, error);
-      if (text == NULL)
+      if (!add_setting (group, key, value, edit, error))
         return FALSE;
-      if (*text == '\0')
-        aip_config_edit_unset (edit, group, key);
-      else
-        aip_config_edit_set (edit, group, key, text);
     }
   return TRUE;
 }

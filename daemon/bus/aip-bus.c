@@ -37,13 +37,12 @@ struct _AipBus
 static void
 show_first_client (AipBus *self)
 {
-  const AipBusHost *host = self->context.host;
-  g_autoptr (AipSecret) token = host->get_first_token (self->context.host_data);
   g_autofree char *path = aip_bus_path_make ("client", AIP_FIRST_CLIENT);
+  gboolean wanted = aip_client_token_is_first (&self->context);
 
-  if ((token != NULL) == (self->first_client != NULL))
+  if (wanted == (self->first_client != NULL))
     return;
-  if (token == NULL)
+  if (!wanted)
     {
       g_dbus_object_manager_server_unexport (self->objects, path);
       g_clear_object (&self->first_client);
@@ -81,6 +80,7 @@ aip_bus_show (AipBus *self)
   aip_bus_collection_show (self->clients, config->clients);
   show_first_client (self);
   aip_manager_service_show (self->manager);
+  aip_client_token_move_first (&self->context);
 }
 
 /**

@@ -61,11 +61,13 @@ aip_client_token_find (const AipBusContext *context, const char *client)
 {
   g_autofree char *ref = g_strconcat ("client:", client, NULL);
   g_autoptr (AipSecret) token = NULL;
+  g_autoptr (AipSecret) first = context->host->get_first_token (context->host_data);
 
-  if (!aip_key_store_is_writable (get_store (context)))
-    return NULL;
-  token = aip_key_store_lookup (get_store (context), ref);
-  return token != NULL && has_digest (context, client, token) ? g_steal_pointer (&token) : NULL;
+  if (aip_key_store_is_writable (get_store (context)))
+    token = aip_key_store_lookup (get_store (context), ref);
+  if (token != NULL && has_digest (context, client, token))
+    return g_steal_pointer (&token);
+  return first != NULL && has_digest (context, client, first) ? g_steal_pointer (&first) : NULL;
 }
 
 /**
@@ -104,6 +106,80 @@ aip_client_token_issue (const AipBusContext *context, AipChange *change, const c
   if (aip_client_token_is_kept (context))
     aip_client_token_put (change, client, token);
   return token;
+}
+
+/**
+ * aip_client_token_is_first:
+ * @context: the context
+ *
+ * Returns: whether the client of the first start is let in, although no config file names it
+ */
+gboolean
+aip_client_token_is_first (const AipBusContext *context)
+{
+  g_autoptr (AipSecret) token = context->host->get_first_token (context->host_data);
+
+  return token != NULL && context->host->get_config (context->host_data)->clients->len == 0;
+}
+
+/**
+ * aip_client_token_adopt_first:
+ * @context: the context
+ * @change: gets the client of the first start, where there is one that no config file names
+ *
+ * It would be let in no longer as soon as the config file names another client.
+ */
+void
+aip_client_token_adopt_first (const AipBusContext *context, AipChange *change)
+{
+  g_autoptr (AipSecret) token = NULL;
+  g_autofree char *digest = NULL;
+  AipConfigEdit *edit = aip_change_get_edit (change);
+
+  if (!aip_client_token_is_first (context))
+    return;
+  token = context->host->get_first_token (context->host_data);
+  digest = aip_secret_dup_digest (token);
+  /* Another change may have done so when this one has its turn: that makes no difference then. */
+  aip_config_edit_set (edit, "client " AIP_FIRST_CLIENT, "token-sha256", digest);
+  if (aip_client_token_is_kept (context))
+    aip_client_token_put (change, AIP_FIRST_CLIENT, token);
+}
+
+static void
+moved_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  const AipBusContext *context = user_data;
+  g_autoptr (GError) error = NULL;
+
+  if (!aip_change_queue_run_finish (result, &error))
+    {
+      g_message ("the client token stays in its file: %s", error->message);
+      return;
+    }
+  g_message ("the client token has moved into the keyring: `aiproxyctl client token " AIP_FIRST_CLIENT
+             "` shows it");
+  context->host->drop_first_token (context->host_data);
+}
+
+/**
+ * aip_client_token_move_first:
+ * @context: the context
+ *
+ * Moves the token of the first start from its file into the keyring, and its digest into the config file, as
+ * soon as there is a keyring that takes it.
+ */
+void
+aip_client_token_move_first (const AipBusContext *context)
+{
+  AipChange *change;
+
+  if (!aip_client_token_is_first (context) || !aip_client_token_is_kept (context) ||
+      !aip_key_store_is_persistent (get_store (context)))
+    return;
+  change = aip_change_new ();
+  aip_client_token_adopt_first (context, change);
+  aip_change_queue_run_async (context->changes, change, moved_cb, (gpointer) context);
 }
 
 /**

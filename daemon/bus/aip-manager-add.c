@@ -339,6 +339,8 @@ aip_manager_add_client (const AipBusContext *context,
   change = make_change (context, invocation, "client", name, "token-sha256", settings, &error);
   if (change == NULL)
     return aip_bus_fail (invocation, error);
+  if (!g_str_equal (name, AIP_FIRST_CLIENT))
+    aip_client_token_adopt_first (context, change);
   token = aip_client_token_issue (context, change, name);
   g_object_set_data_full (G_OBJECT (invocation), "token", token, (GDestroyNotify) aip_secret_unref);
   return aip_bus_change (context, manager, invocation, change, client_added);

@@ -49,8 +49,11 @@ removed (GObject *service, GDBusMethodInvocation *invocation)
 
 /* Lists in @users, and adds to @change the removal of, what names the provider. */
 static void
-collect_users (const AipConfig *config, const char *name, GString *users, AipChange *change)
+collect_users (const AipBusContext *context, const char *name, GString *users, AipChange *change)
 {
+  const AipConfig *config = context->host->get_config (context->host_data);
+  gboolean writable = aip_key_store_is_writable (context->host->get_key_store (context->host_data));
+
   for (guint i = 0; i < config->keys->len; i++)
     {
       const AipKeyConfig *key = g_ptr_array_index (config->keys, i);
@@ -60,7 +63,7 @@ collect_users (const AipConfig *config, const char *name, GString *users, AipCha
         continue;
       g_string_append_printf (users, "%s[%s]", users->len > 0 ? ", " : "", group);
       aip_config_edit_remove_group (aip_change_get_edit (change), group);
-      if (key->ref_kind == AIP_KEY_REF_KEYRING)
+      if (key->ref_kind == AIP_KEY_REF_KEYRING && writable)
         aip_change_put_secret (change, key->name, NULL);
     }
   for (guint i = 0; i < config->mappings->len; i++)
@@ -92,7 +95,7 @@ handle_remove (AipBusProvider *provider, GDBusMethodInvocation *invocation, GVar
 
   if (aip_bus_refuse_options (invocation, options, known))
     return TRUE;
-  collect_users (context->host->get_config (context->host_data), name, users, change);
+  collect_users (context, name, users, change);
   if (users->len > 0 && !aip_bus_options_get_boolean (options, "force", FALSE))
     return aip_bus_fail (invocation,
                          g_error_new (AIP_ERROR, AIP_ERROR_IN_USE,

@@ -6,7 +6,8 @@
 #include "keys/aip-key-store-backend.h"
 
 /*
- * AipKeyStoreMemory: secrets that are put in by calls and live no longer than the store.
+ * AipKeyStoreMemory: secrets that are put in by calls and live no longer than the store. It can be
+ * written to like a keyring, and forgets all at the end.
  */
 
 #define AIP_TYPE_KEY_STORE_MEMORY (aip_key_store_memory_get_type ())
@@ -54,6 +55,44 @@ aip_key_store_memory_lookup (AipKeyStore *store, const char *ref)
 }
 
 static void
+aip_key_store_memory_store_async (AipKeyStore *store,
+                                  const char *ref,
+                                  AipSecret *secret,
+                                  GCancellable *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  void *user_data)
+{
+  g_autoptr (GTask) task = g_task_new (store, cancellable, callback, user_data);
+
+  g_task_set_source_tag (task, aip_key_store_memory_store_async);
+  /* It is done at once: a later cancel would report what is not so. */
+  g_task_set_check_cancellable (task, FALSE);
+  g_hash_table_replace (AIP_KEY_STORE_MEMORY (store)->secrets, g_strdup (ref), aip_secret_ref (secret));
+  g_task_return_boolean (task, TRUE);
+}
+
+static void
+aip_key_store_memory_remove_async (AipKeyStore *store,
+                                   const char *ref,
+                                   GCancellable *cancellable,
+                                   GAsyncReadyCallback callback,
+                                   void *user_data)
+{
+  g_autoptr (GTask) task = g_task_new (store, cancellable, callback, user_data);
+
+  g_task_set_source_tag (task, aip_key_store_memory_remove_async);
+  g_task_set_check_cancellable (task, FALSE);
+  g_hash_table_remove (AIP_KEY_STORE_MEMORY (store)->secrets, ref);
+  g_task_return_boolean (task, TRUE);
+}
+
+static gboolean
+aip_key_store_memory_write_finish (AipKeyStore *store, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+static void
 aip_key_store_memory_finalize (GObject *object)
 {
   AipKeyStoreMemory *self = AIP_KEY_STORE_MEMORY (object);
@@ -76,6 +115,10 @@ aip_key_store_memory_class_init (AipKeyStoreMemoryClass *klass)
   store_class->load_finish = aip_key_store_memory_load_finish;
   store_class->get_state = aip_key_store_memory_get_state;
   store_class->lookup = aip_key_store_memory_lookup;
+  store_class->store_async = aip_key_store_memory_store_async;
+  store_class->store_finish = aip_key_store_memory_write_finish;
+  store_class->remove_async = aip_key_store_memory_remove_async;
+  store_class->remove_finish = aip_key_store_memory_write_finish;
 }
 
 static void

@@ -3,6 +3,8 @@
 
 #include "keys/aip-key-store.h"
 
+#include <string.h>
+
 #include "base/aip-error.h"
 #include "base/aip-placeholder.h"
 #include "keys/aip-key-store-backend.h"
@@ -16,6 +18,9 @@ enum
 };
 
 static guint signals[N_SIGNALS];
+
+/* In bytes; the config's limit on names. */
+#define MAX_NAME 128
 
 static void
 aip_key_store_class_init (AipKeyStoreClass *klass)
@@ -138,6 +143,20 @@ aip_key_store_is_writable (AipKeyStore *self)
   return AIP_KEY_STORE_GET_CLASS (self)->store_async != NULL;
 }
 
+/**
+ * aip_key_store_is_persistent:
+ * @self: the store
+ *
+ * Returns: whether what is stored by this program is still there after its end
+ */
+gboolean
+aip_key_store_is_persistent (AipKeyStore *self)
+{
+  g_return_val_if_fail (AIP_IS_KEY_STORE (self), FALSE);
+
+  return AIP_KEY_STORE_GET_CLASS (self)->persistent;
+}
+
 static void
 refuse_write (AipKeyStore *self, GAsyncReadyCallback callback, void *user_data, void *tag)
 {
@@ -145,6 +164,50 @@ refuse_write (AipKeyStore *self, GAsyncReadyCallback callback, void *user_data, 
                            "secrets of the key store %s come from outside and cannot be changed here: "
                            "start the daemon with --key-store libsecret, or change them where they lie",
                            aip_key_store_get_name (self));
+}
+
+static gboolean
+has_control_character (const char *text, gsize length)
+{
+  for (gsize i = 0; i < length; i++)
+    if (g_ascii_iscntrl (text[i]))
+      return TRUE;
+
+  return FALSE;
+}
+
+/* Returns: whether @secret can be kept */
+static gboolean
+check_new_secret (AipSecret *secret, GError **error)
+{
+  gsize length = 0;
+  const char *text = aip_secret_peek (secret, &length);
+
+  if (length == 0)
+    g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT, "the secret is empty");
+  else if (length > AIP_KEY_STORE_MAX_SECRET)
+    g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
+                 "the secret is longer than %d KiB: is it a key?", AIP_KEY_STORE_MAX_SECRET / 1024);
+  else if (has_control_character (text, length))
+    g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
+                 "the secret holds a control character, such as a line break: give the key alone");
+  else
+    return TRUE;
+
+  return FALSE;
+}
+
+/* Returns: whether there can be a secret of this name */
+static gboolean
+check_ref (const char *ref, GError **error)
+{
+  if (aip_key_store_is_ref (ref))
+    return TRUE;
+
+  g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
+               "this cannot be the name of a key or client: take at most %d letters, digits, - _ and .",
+               MAX_NAME);
+  return FALSE;
 }
 
 /**
@@ -156,7 +219,8 @@ refuse_write (AipKeyStore *self, GAsyncReadyCallback callback, void *user_data, 
  * @callback: called in the caller's main context when it is kept
  * @user_data: for @callback
  *
- * Keeps a secret, in place of the one there is under this name. Prompts nobody.
+ * Keeps a secret, in place of the one there is under this name. Prompts nobody. Whether it goes well or
+ * not is known after the backend's time limit at the latest.
  */
 void
 aip_key_store_store_async (AipKeyStore *self,
@@ -169,18 +233,23 @@ aip_key_store_store_async (AipKeyStore *self,
   g_return_if_fail (AIP_IS_KEY_STORE (self));
   g_return_if_fail (ref != NULL && secret != NULL);
 
-  if (aip_key_store_is_writable (self))
-    AIP_KEY_STORE_GET_CLASS (self)->store_async (self, ref, secret, cancellable, callback, user_data);
-  else
+  g_autoptr (GError) error = NULL;
+
+  if (!aip_key_store_is_writable (self))
     refuse_write (self, callback, user_data, aip_key_store_store_async);
+  else if (!check_ref (ref, &error) || !check_new_secret (secret, &error))
+    g_task_report_error (self, callback, user_data, aip_key_store_store_async, g_steal_pointer (&error));
+  else
+    AIP_KEY_STORE_GET_CLASS (self)->store_async (self, ref, secret, cancellable, callback, user_data);
 }
 
 /**
  * aip_key_store_store_finish:
  * @self: the store
  * @result: what the callback got
- * @error: where to put an %AIP_ERROR: LOCKED, UNAVAILABLE, NOT_SUPPORTED, INVALID_ARGUMENT (no secret of a
- *   key: empty, control characters), FAILED
+ * @error: where to put an %AIP_ERROR: LOCKED, UNAVAILABLE, TIMED_OUT, CANCELLED, NOT_SUPPORTED, FAILED,
+ *   INVALID_ARGUMENT (a name that no key or client can have; no secret of a key: empty, control
+ *   characters, more than 8 KiB)
  *
  * Ends aip_key_store_store_async () and, if it went well, emits #AipKeyStore::changed.
  *
@@ -219,10 +288,14 @@ aip_key_store_remove_async (AipKeyStore *self,
   g_return_if_fail (AIP_IS_KEY_STORE (self));
   g_return_if_fail (ref != NULL);
 
-  if (aip_key_store_is_writable (self))
-    AIP_KEY_STORE_GET_CLASS (self)->remove_async (self, ref, cancellable, callback, user_data);
-  else
+  g_autoptr (GError) error = NULL;
+
+  if (!aip_key_store_is_writable (self))
     refuse_write (self, callback, user_data, aip_key_store_remove_async);
+  else if (!check_ref (ref, &error))
+    g_task_report_error (self, callback, user_data, aip_key_store_remove_async, g_steal_pointer (&error));
+  else
+    AIP_KEY_STORE_GET_CLASS (self)->remove_async (self, ref, cancellable, callback, user_data);
 }
 
 /**
@@ -300,14 +373,24 @@ aip_key_store_unlock_finish (AipKeyStore *self, GAsyncResult *result, GError **e
   return unlocked;
 }
 
-static gboolean
-has_control_character (const char *text, gsize length)
+/**
+ * aip_key_store_is_ref:
+ * @ref: any string
+ *
+ * Returns: whether a writable store can have a secret of this name: a key's or client's name as in the
+ *   config, the latter behind %AIP_KEY_STORE_CLIENT_PREFIX
+ */
+gboolean
+aip_key_store_is_ref (const char *ref)
 {
-  for (gsize i = 0; i < length; i++)
-    if (g_ascii_iscntrl (text[i]))
-      return TRUE;
+  g_return_val_if_fail (ref != NULL, FALSE);
 
-  return FALSE;
+  if (g_str_has_prefix (ref, AIP_KEY_STORE_CLIENT_PREFIX))
+    ref += strlen (AIP_KEY_STORE_CLIENT_PREFIX);
+
+  gsize length = strspn (ref, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_.");
+
+  return length > 0 && length <= MAX_NAME && ref[length] == '\0';
 }
 
 /**

@@ -33,7 +33,8 @@ struct _AipKeyStoreClass
 {
   GObjectClass parent_class;
 
-  const char *name; /* "libsecret", "credentials", "environment", "memory" */
+  const char *name;    /* "libsecret", "credentials", "environment", "memory" */
+  gboolean persistent; /* what is stored outlives the process */
 
   void (*load_async) (AipKeyStore *self,
                       GCancellable *cancellable,
@@ -76,6 +77,7 @@ gboolean aip_key_store_load_finish (AipKeyStore *self, GAsyncResult *result, GEr
 AipSecret *aip_key_store_lookup (AipKeyStore *self, const char *ref);
 
 gboolean aip_key_store_is_writable (AipKeyStore *self);
+gboolean aip_key_store_is_persistent (AipKeyStore *self);
 void aip_key_store_store_async (AipKeyStore *self,
                                 const char *ref,
                                 AipSecret *secret,
@@ -99,5 +101,6 @@ AipKeyStore *aip_key_store_environment_new (void);
 AipKeyStore *aip_key_store_credentials_new (const char *directory);
 AipKeyStore *aip_key_store_memory_new (void);
 void aip_key_store_memory_set (AipKeyStore *self, const char *ref, AipSecret *secret);
+AipKeyStore *aip_key_store_libsecret_new (guint time_limit);
 
 G_END_DECLS
