@@ -3,9 +3,14 @@
 
 #include "aip-key-stores.h"
 
+#include "keys/aip-keyring.h"
+
 /* How long a start waits for a keyring that does not answer; it goes on without, and takes what comes later.
  */
 #define PATIENCE_MS 2000
+
+/* As long as D-Bus itself waits for an answer. */
+#define KEYRING_TIME_LIMIT_MS 25000
 
 struct _AipKeyStores
 {
@@ -19,9 +24,37 @@ struct _AipKeyStores
 
 /* --- choosing --- */
 
+typedef struct
+{
+  gboolean done;
+  gboolean found;
+} Probe;
+
+static void
+probed_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  Probe *probe = user_data;
+
+  probe->found = aip_keyring_probe_finish (result, NULL);
+  probe->done = TRUE;
+}
+
+static gboolean
+has_keyring (void)
+{
+  Probe probe = { FALSE, FALSE };
+
+  aip_keyring_probe_async (NULL, probed_cb, &probe);
+  while (!probe.done)
+    g_main_context_iteration (NULL, TRUE);
+  return probe.found;
+}
+
 static AipKeyStore *
 choose (AipKeyStores *self, const char *choice, gboolean on_session_bus)
 {
+  if (g_str_equal (choice, "libsecret") || (self->automatic && on_session_bus && has_keyring ()))
+    return aip_key_store_libsecret_new (KEYRING_TIME_LIMIT_MS);
   if (g_str_equal (choice, "memory"))
     return aip_key_store_memory_new ();
   if (g_str_equal (choice, "credentials") || (self->automatic && g_getenv ("CREDENTIALS_DIRECTORY") != NULL))

@@ -18,6 +18,7 @@ typedef struct
   void *host_data;
   AipChangeQueue *changes;
   GDBusConnection *connection;
+  gboolean moves_first_token; /* a change is under way that does */
 } AipBusContext;
 
 typedef void (*AipBusReplyFunc) (GObject *service, GDBusMethodInvocation *invocation);

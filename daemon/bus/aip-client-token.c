@@ -149,9 +149,10 @@ aip_client_token_adopt_first (const AipBusContext *context, AipChange *change)
 static void
 moved_cb (GObject *object, GAsyncResult *result, gpointer user_data)
 {
-  const AipBusContext *context = user_data;
+  AipBusContext *context = user_data;
   g_autoptr (GError) error = NULL;
 
+  context->moves_first_token = FALSE;
   if (!aip_change_queue_run_finish (result, &error))
     {
       g_message ("the client token stays in its file: %s", error->message);
@@ -170,16 +171,17 @@ moved_cb (GObject *object, GAsyncResult *result, gpointer user_data)
  * soon as there is a keyring that takes it.
  */
 void
-aip_client_token_move_first (const AipBusContext *context)
+aip_client_token_move_first (AipBusContext *context)
 {
   AipChange *change;
 
-  if (!aip_client_token_is_first (context) || !aip_client_token_is_kept (context) ||
-      !aip_key_store_is_persistent (get_store (context)))
+  if (context->moves_first_token || !aip_client_token_is_first (context) ||
+      !aip_client_token_is_kept (context) || !aip_key_store_is_persistent (get_store (context)))
     return;
+  context->moves_first_token = TRUE;
   change = aip_change_new ();
   aip_client_token_adopt_first (context, change);
-  aip_change_queue_run_async (context->changes, change, moved_cb, (gpointer) context);
+  aip_change_queue_run_async (context->changes, change, moved_cb, context);
 }
 
 /**

@@ -14,7 +14,7 @@ AipSecret *aip_client_token_issue (const AipBusContext *context, AipChange *chan
 void aip_client_token_put (AipChange *change, const char *client, AipSecret *token);
 gboolean aip_client_token_is_first (const AipBusContext *context);
 void aip_client_token_adopt_first (const AipBusContext *context, AipChange *change);
-void aip_client_token_move_first (const AipBusContext *context);
+void aip_client_token_move_first (AipBusContext *context);
 GError *aip_client_token_make_error (const AipBusContext *context, const char *client);
 
 G_END_DECLS

@@ -578,6 +578,7 @@ aip_key_store_libsecret_class_init (AipKeyStoreLibsecretClass *klass)
   object_class->finalize = aip_key_store_libsecret_finalize;
 
   store_class->name = "libsecret";
+  store_class->persistent = TRUE;
   store_class->load_async = aip_key_store_libsecret_load_async;
   store_class->load_finish = propagate_boolean;
   store_class->get_state = aip_key_store_libsecret_get_state;

@@ -249,9 +249,11 @@ default_cb (GObject *source, GAsyncResult *result, void *user_data)
       return;
     }
 
+  GCancellable *cancellable = g_task_get_cancellable (task);
+
   listing->list->collection = g_strdup (path);
-  aip_keyring_get_property (listing->bus, path, AIP_KEYRING_COLLECTION_INTERFACE, "Locked",
-                            g_task_get_cancellable (task), locked_cb, g_steal_pointer (&task));
+  aip_keyring_get_property (listing->bus, path, AIP_KEYRING_COLLECTION_INTERFACE, "Locked", cancellable,
+                            locked_cb, g_steal_pointer (&task));
 }
 
 /**

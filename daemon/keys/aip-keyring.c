@@ -470,6 +470,9 @@ aip_keyring_error_new (const GError *problem)
 
   if (name != NULL)
     return remote_error_new (name);
+  /* libsecret takes the name off. */
+  if (g_error_matches (problem, G_IO_ERROR, G_IO_ERROR_DBUS_ERROR))
+    return g_error_new (AIP_ERROR, AIP_ERROR_FAILED, "the keyring refuses");
   return g_error_new (AIP_ERROR, AIP_ERROR_FAILED, "the keyring cannot be used: %s, error %d",
                       g_quark_to_string (problem->domain), problem->code);
 }
