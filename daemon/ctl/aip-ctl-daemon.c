@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "base/aip-error.h"
 #include "ctl/aip-ctl-commands.h"
 #include "ctl/aip-ctl-json.h"
 
@@ -146,6 +147,21 @@ aip_ctl_resume (AipCtl *ctl, const AipCtlArgs *args, GError **error)
   return report (ctl, "resumed", "running");
 }
 
+/* What is wrong, in place of the word that something is. */
+static void
+explain_config (AipBusManager *manager, GError *error)
+{
+  g_auto (GStrv) problems = NULL;
+
+  if (!g_error_matches (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG) ||
+      !aip_bus_manager_call_check_config_sync (manager, aip_ctl_no_options (), &problems, NULL, NULL, NULL) ||
+      problems[0] == NULL)
+    return;
+  g_free (error->message);
+  error->message = g_strjoinv ("\n", problems);
+  g_prefix_error (&error, "the configuration cannot be used, and the last good one serves:\n");
+}
+
 /**
  * aip_ctl_reload:
  *
@@ -155,10 +171,17 @@ AipCtlExit
 aip_ctl_reload (AipCtl *ctl, const AipCtlArgs *args, GError **error)
 {
   AipRemote *remote = aip_ctl_connect (ctl, error);
+  g_autoptr (GError) failure = NULL;
 
-  if (remote == NULL ||
-      !aip_bus_manager_call_reload_sync (aip_remote_get_manager (remote), aip_ctl_no_options (), NULL, error))
+  if (remote == NULL)
     return AIP_CTL_FAILED;
+  if (!aip_bus_manager_call_reload_sync (aip_remote_get_manager (remote), aip_ctl_no_options (), NULL,
+                                         &failure))
+    {
+      explain_config (aip_remote_get_manager (remote), failure);
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return AIP_CTL_FAILED;
+    }
   return report (ctl, "reloaded", "configuration and secrets were read again");
 }
 

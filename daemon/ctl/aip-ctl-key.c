@@ -3,6 +3,8 @@
 
 #include <unistd.h>
 
+#include "base/aip-error.h"
+#include "client/aip-remote-error.h"
 #include "ctl/aip-ctl-commands.h"
 #include "ctl/aip-ctl-object.h"
 #include "ctl/aip-ctl-secret.h"
@@ -67,14 +69,17 @@ add_key (AipRemote *remote, const char *name, GVariant *settings, gboolean reads
   return added;
 }
 
-/* A key that was added but not imported is told as it is: it works, with its secret where it was. */
+/* A key that was added but not imported is told as it is: it is there, with its secret where it was. */
 static gboolean
 import (AipRemote *remote, const char *name, GError **error)
 {
-  if (aip_remote_import_secret_sync (remote, name, NULL, error))
+  g_autoptr (GError) failure = NULL;
+
+  if (aip_remote_import_secret_sync (remote, name, NULL, &failure))
     return TRUE;
-  g_dbus_error_strip_remote_error (*error);
-  g_prefix_error (error, "the key was added, but its secret stays where it is: ");
+  aip_remote_error_tidy (failure);
+  g_set_error (error, AIP_ERROR, AIP_ERROR_FAILED, "key %s was added, but its secret stays where it is: %s",
+               name, failure->message);
   return FALSE;
 }
 

@@ -7,32 +7,33 @@
 
 #define MAX_LENGTH 64
 
-/* Levenshtein's distance: one row of Wagner and Fischer's table at a time. */
+/* Letters to add, to take away, to replace, or to swap with the next one, until one text is the other
+ * (optimal string alignment). */
 static guint
 distance (const char *a, const char *b)
 {
-  guint row[MAX_LENGTH + 1];
+  guint rows[3][MAX_LENGTH + 1];
   gsize a_length = strlen (a);
   gsize b_length = strlen (b);
 
   g_assert (a_length <= MAX_LENGTH && b_length <= MAX_LENGTH);
 
   for (gsize j = 0; j <= b_length; j++)
-    row[j] = (guint) j;
+    rows[0][j] = (guint) j;
   for (gsize i = 1; i <= a_length; i++)
     {
-      guint diagonal = row[0];
+      guint *row = rows[i % 3];
+      const guint *above = rows[(i - 1) % 3];
 
       row[0] = (guint) i;
       for (gsize j = 1; j <= b_length; j++)
         {
-          guint replaced = diagonal + (a[i - 1] != b[j - 1]);
-
-          diagonal = row[j];
-          row[j] = MIN (replaced, MIN (row[j], row[j - 1]) + 1);
+          row[j] = MIN (above[j - 1] + (a[i - 1] != b[j - 1]), MIN (above[j], row[j - 1]) + 1);
+          if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+            row[j] = MIN (row[j], rows[(i - 2) % 3][j - 2] + 1);
         }
     }
-  return row[b_length];
+  return rows[a_length % 3][b_length];
 }
 
 /**
