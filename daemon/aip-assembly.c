@@ -331,6 +331,18 @@ aip_assembly_load (AipAssembly *self, GError **error)
   return config != NULL && use_config (self, config, error);
 }
 
+static gboolean
+may_be_used_cb (const AipConfig *config, GError **error, void *user_data)
+{
+  GPtrArray *problems = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
+  gboolean usable = check_exposure (((AipAssembly *) user_data)->sources, config, problems);
+  g_auto (GStrv) texts = take_problem_texts (problems);
+
+  if (!usable)
+    g_set_error_literal (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG, texts[0]);
+  return usable;
+}
+
 /**
  * aip_assembly_apply:
  * @self: a loaded assembly
@@ -342,19 +354,20 @@ aip_assembly_load (AipAssembly *self, GError **error)
  * Returns: whether there is a new snapshot
  */
 gboolean
-aip_assembly_apply (AipAssembly *self, const AipConfigEdit *edit, GError **error)
+aip_assembly_apply (AipAssembly *self, AipConfigEdit *edit, GError **error)
 {
   g_auto (GStrv) environment = g_get_environ ();
-  g_autoptr (AipConfig) config =
-      aip_config_edit_save (edit, (const char *const *) self->sources->paths,
-                            (const char *const *) environment, &self->sources->overrides, error);
+  g_autoptr (AipConfig) config = NULL;
 
-  if (config == NULL || !use_config (self, config, error))
+  aip_config_edit_set_check (edit, may_be_used_cb, self);
+  config = aip_config_edit_save (edit, (const char *const *) self->sources->paths,
+                                 (const char *const *) environment, &self->sources->overrides, error);
+  if (config == NULL)
     return FALSE;
   g_clear_pointer (&self->problems, g_strfreev);
   self->problems = g_new0 (char *, 1);
   self->valid = TRUE;
-  return TRUE;
+  return use_config (self, config, error);
 }
 
 /**

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #define G_LOG_DOMAIN "aip-config"
 
-#include "config/aip-config-clear-secret.h"
+#include "config/aip-config-edit.h"
 
 #include <string.h>
 

@@ -13,6 +13,9 @@ G_BEGIN_DECLS
  */
 typedef struct _AipConfigEdit AipConfigEdit;
 
+/* Whether a valid configuration may be taken into use, too, for what the config itself does not know of. */
+typedef gboolean (*AipConfigCheckFunc) (const AipConfig *config, GError **error, void *user_data);
+
 AipConfigEdit *aip_config_edit_new (void);
 void aip_config_edit_free (AipConfigEdit *self);
 
@@ -23,6 +26,7 @@ void
 aip_config_edit_set_list (AipConfigEdit *self, const char *group, const char *key, const char *const *items);
 void aip_config_edit_unset (AipConfigEdit *self, const char *group, const char *key);
 void aip_config_edit_set_watch (AipConfigEdit *self, AipConfigWatch *watch);
+void aip_config_edit_set_check (AipConfigEdit *self, AipConfigCheckFunc check, void *user_data);
 
 char *aip_config_edit_apply (const AipConfigEdit *self, const char *text, GError **error);
 

@@ -107,16 +107,11 @@ append_single (Format *self, const AipSettingGroup *kind)
     append_group (self, kind->name, NULL, lines);
 }
 
-/* One alias may have rules for several providers, which the groups' names then tell apart. */
+/* Which of the two forms a rule for one provider has, its object on the bus is named after. */
 static char *
-make_mapping_name (const AipSettingGroup *kind, const AipMappingConfig *mapping)
+make_mapping_name (const AipMappingConfig *mapping)
 {
-  g_autofree char *name = NULL;
-
-  if (mapping->provider == NULL)
-    return NULL;
-  name = g_strconcat (mapping->alias, "@", mapping->provider, NULL);
-  return aip_setting_group_is_name (kind, name) ? g_steal_pointer (&name) : NULL;
+  return mapping->at_provider ? g_strconcat (mapping->alias, "@", mapping->provider, NULL) : NULL;
 }
 
 static void
@@ -127,7 +122,7 @@ append_named (Format *self, const AipSettingGroup *kind)
   for (guint i = 0; i < elements->len; i++)
     {
       const void *element = g_ptr_array_index (elements, i);
-      g_autofree char *name = strcmp (kind->name, "mapping") == 0 ? make_mapping_name (kind, element) : NULL;
+      g_autofree char *name = strcmp (kind->name, "mapping") == 0 ? make_mapping_name (element) : NULL;
       g_autofree char *lines = format_section (self, kind, element, name == NULL ? NULL : "provider");
 
       /* Every struct of a named group begins with its name. */

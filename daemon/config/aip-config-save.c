@@ -278,7 +278,9 @@ try_to_save (const Save *self, gboolean *overtaken, GError **error)
   draft = load (self, text, strlen (text), problems, &config);
   if (config == NULL)
     return fail_invalid (self, problems, error);
-  if (!check_effects (self, draft, error) || !write_text (self, text, overtaken, error))
+  if (!check_effects (self, draft, error) ||
+      (self->edit->check != NULL && !self->edit->check (config, error, self->edit->check_data)) ||
+      !write_text (self, text, overtaken, error))
     return NULL;
   return g_steal_pointer (&config);
 }

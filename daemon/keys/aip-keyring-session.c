@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #define G_LOG_DOMAIN "aip-keyring"
 
-/* For the calls by bus path: the others make a proxy of each item, which takes seconds for 1,000 of them. */
+/*
+ * For the coding of secrets. The library's own searches make a proxy of each item, which takes seconds for
+ * 1,000 of them, and secret_service_get_secrets_for_dbus_paths () of 0.20.5 leaks what the service answers.
+ */
 #define SECRET_API_SUBJECT_TO_CHANGE
 
 #include "keys/aip-keyring-session.h"
@@ -128,33 +131,52 @@ aip_keyring_session_encode (AipKeyringSession *self, AipSecret *secret)
   return encoded;
 }
 
+/* Returns: (transfer full) (nullable): the secret, or %NULL: it was not encoded for this session */
+static AipSecret *
+decode (AipKeyringSession *self, GVariant *encoded)
+{
+  SecretValue *value = secret_service_decode_dbus_secret (self->service, encoded);
+  AipSecret *secret = NULL;
+  gsize length = 0;
+
+  if (value == NULL)
+    return NULL;
+
+  const char *text = secret_value_get (value, &length);
+
+  secret = aip_secret_new (text != NULL ? text : "", (gssize) length);
+  secret_value_unref (value);
+  return secret;
+}
+
 static void
 fetched_cb (GObject *source, GAsyncResult *result, void *user_data)
 {
   g_autoptr (GTask) task = user_data;
+  AipKeyringSession *self = g_task_get_task_data (task);
   g_autoptr (GError) error = NULL;
-  g_autoptr (GHashTable) values =
-      secret_service_get_secrets_for_dbus_paths_finish (SECRET_SERVICE (source), result, &error);
+  g_autoptr (GVariant) reply = g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &error);
+  g_autoptr (GVariantIter) iter = NULL;
   GHashTable *secrets = NULL;
-  GHashTableIter iter;
-  void *path = NULL;
-  void *value = NULL;
+  GVariant *encoded = NULL;
+  const char *path = NULL;
 
-  if (values == NULL)
+  if (reply == NULL)
     {
       g_task_return_error (task, g_steal_pointer (&error));
       return;
     }
 
   secrets = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) aip_secret_unref);
-  g_hash_table_iter_init (&iter, values);
-  while (g_hash_table_iter_next (&iter, &path, &value))
+  g_variant_get (reply, "(a{o(oayays)})", &iter);
+  while (g_variant_iter_loop (iter, "{&o@(oayays)}", &path, &encoded))
     {
-      gsize length = 0;
-      const char *text = secret_value_get (value, &length);
+      AipSecret *secret = decode (self, encoded);
 
-      g_hash_table_insert (secrets, g_strdup (path),
-                           aip_secret_new (text != NULL ? text : "", (gssize) length));
+      if (secret != NULL)
+        g_hash_table_replace (secrets, g_strdup (path), secret);
+      else
+        g_warning ("the keyring's item %s cannot be decrypted: not used", path);
     }
   g_task_return_pointer (task, secrets, (GDestroyNotify) g_hash_table_unref);
 }
@@ -181,8 +203,11 @@ aip_keyring_session_fetch_async (AipKeyringSession *self,
   GTask *task = g_task_new (NULL, cancellable, callback, user_data);
 
   g_task_set_source_tag (task, aip_keyring_session_fetch_async);
-  secret_service_get_secrets_for_dbus_paths (self->service, (const char **) paths, cancellable, fetched_cb,
-                                             task);
+  g_task_set_task_data (task, aip_keyring_session_ref (self), (GDestroyNotify) aip_keyring_session_unref);
+  aip_keyring_call (g_dbus_proxy_get_connection (G_DBUS_PROXY (self->service)), AIP_KEYRING_PATH,
+                    AIP_KEYRING_SERVICE_INTERFACE, "GetSecrets",
+                    g_variant_new ("(^aoo)", paths, secret_service_get_session_dbus_path (self->service)),
+                    "(a{o(oayays)})", cancellable, fetched_cb, task);
 }
 
 /**

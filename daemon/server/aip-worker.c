@@ -322,19 +322,39 @@ aip_worker_post_drain (AipWorker *self)
   post (self, drain_cb, (Post){ 0 });
 }
 
-/* Ending one leaves the others alone. */
+/* Ending one leaves the others alone. Returns whether there was one. */
+static gboolean
+cut_some (AipWorker *self,
+          AipCut why,
+          gboolean (*is_meant) (const AipExchange *exchange, const void *data),
+          const void *data)
+{
+  gboolean any = FALSE;
+  GList *next;
+
+  for (GList *l = self->exchanges.head; l != NULL; l = next)
+    {
+      next = l->next;
+      if (!is_meant (l->data, data))
+        continue;
+      aip_exchange_cut (l->data, why);
+      any = TRUE;
+    }
+  return any;
+}
+
+static gboolean
+is_older (const AipExchange *exchange, const void *data)
+{
+  return aip_exchange_get_pause_epoch (exchange) < *(const int *) data;
+}
+
 static gboolean
 cut_all_cb (gpointer data)
 {
   const Post *message = data;
-  GList *next;
 
-  for (GList *l = message->worker->exchanges.head; l != NULL; l = next)
-    {
-      next = l->next;
-      if (aip_exchange_get_pause_epoch (l->data) < message->epoch)
-        aip_exchange_cut (l->data, AIP_CUT_PAUSED);
-    }
+  cut_some (message->worker, AIP_CUT_PAUSED, is_older, &message->epoch);
   return G_SOURCE_REMOVE;
 }
 
@@ -358,19 +378,18 @@ typedef struct
 } CancelPost;
 
 static gboolean
+is_sought (const AipExchange *exchange, const void *data)
+{
+  return aip_cancel_matches (data, aip_exchange_get_request_id (exchange));
+}
+
+static gboolean
 cancel_cb (gpointer data)
 {
   const CancelPost *message = data;
-  GList *next;
 
-  for (GList *l = message->worker->exchanges.head; l != NULL; l = next)
-    {
-      next = l->next;
-      if (!aip_cancel_matches (message->cancel, aip_exchange_get_request_id (l->data)))
-        continue;
-      aip_exchange_cut (l->data, AIP_CUT_CANCELLED);
-      aip_cancel_found (message->cancel);
-    }
+  if (cut_some (message->worker, AIP_CUT_CANCELLED, is_sought, message->cancel))
+    aip_cancel_found (message->cancel);
   return G_SOURCE_REMOVE;
 }
 

@@ -34,7 +34,7 @@ GOOD = {
                                          "#include <libsoup/soup.h>\n#include <sys/socket.h>\n",
     "daemon/bus/aip-bus.c": SPDX + '#include "aip-dbus-generated.h"\n#include "record/aip-counters.h"\n',
     "daemon/main.c": SPDX + '#include "aip-daemon.h"\n#include "server/aip-worker.h"\n',
-    "daemon/keys/aip-key-store-libsecret.c": SPDX + "#include <libsecret/secret.h>\n",
+    "daemon/keys/aip-keyring-session.c": SPDX + "#include <libsecret/secret.h>\n",
     "daemon/ctl/aip-ctl-print.c": SPDX + '#include "client/aip-client.h"\n#include "base/aip-error.h"\n'
                                          "#include <json-glib/json-glib.h>\n",
     "gui/aip-window.c": SPDX + '#include "aip-window.h"\n#include "client/aip-client.h"\n#include <adwaita.h>\n',

@@ -58,7 +58,7 @@ test_named_groups (void)
                  "[provider b]\ndialect=anthropic\n\n"
                  "[provider a]\nbase-url=http://127.0.0.1:1/v1\nmodels=x\\;y;z\nconnect-timeout=11s\n\n"
                  "[key k]\nprovider=b\nsecret=env:KEY\n\n[key l]\nprovider=a\n\n"
-                 "[mapping x]\ntarget=y\n\n[mapping x@a]\ntarget=z;w\n\n[mapping q@b]\ntarget=r\n\n"
+                 "[mapping x]\ntarget=y\n\n[mapping x@a]\ntarget=z;w\n\n[mapping q]\ntarget=r\nprovider=b\n\n"
                  "[mapping a@b@a]\ntarget=y\n\n[mapping @a]\ntarget=y\n");
 }
 

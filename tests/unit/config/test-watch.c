@@ -4,8 +4,9 @@
 #include "config/aip-config-watch.h"
 
 #include <gio/gio.h>
-#include <glib/gstdio.h>
 #include <unistd.h>
+
+#include "config-files.h"
 
 typedef struct
 {
@@ -37,21 +38,6 @@ set_up (Fixture *fixture, gconstpointer data)
 }
 
 static void
-remove_tree (const char *path)
-{
-  g_autoptr (GDir) directory = g_file_test (path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open (path, 0, NULL);
-  const char *name;
-
-  while (directory != NULL && (name = g_dir_read_name (directory)) != NULL)
-    {
-      g_autofree char *child = g_build_filename (path, name, NULL);
-
-      remove_tree (child);
-    }
-  g_remove (path);
-}
-
-static void
 tear_down (Fixture *fixture, gconstpointer data)
 {
   g_clear_pointer (&fixture->watch, aip_config_watch_free);
@@ -69,17 +55,6 @@ watch (Fixture *fixture)
   fixture->watch = aip_config_watch_new (paths, changed_cb, fixture);
 }
 
-/* In place, as an editor that keeps the file's identity. */
-static void
-write_to (const char *path, const char *text)
-{
-  FILE *stream = g_fopen (path, "w");
-
-  g_assert_nonnull (stream);
-  g_assert_cmpint (fputs (text, stream), >=, 0);
-  g_assert_cmpint (fclose (stream), ==, 0);
-}
-
 static void
 wait_for_call (Fixture *fixture)
 {
@@ -92,32 +67,32 @@ wait_for_call (Fixture *fixture)
 static void
 test_write (Fixture *fixture, gconstpointer data)
 {
-  write_to (fixture->path, "a");
+  write_file (fixture->path, "a");
   watch (fixture);
-  write_to (fixture->path, "ab");
+  write_file (fixture->path, "ab");
   wait_for_call (fixture);
-  write_to (fixture->path, "abc");
+  write_file (fixture->path, "abc");
   wait_for_call (fixture);
 }
 
 static void
 test_burst (Fixture *fixture, gconstpointer data)
 {
-  write_to (fixture->path, "");
+  write_file (fixture->path, "");
   watch (fixture);
   for (guint i = 0; i < 20; i++)
-    write_to (fixture->path, i % 2 == 0 ? "a" : "bc");
+    write_file (fixture->path, i % 2 == 0 ? "a" : "bc");
   wait_for_call (fixture);
 }
 
 static void
 test_rename_over (Fixture *fixture, gconstpointer data)
 {
-  write_to (fixture->path, "a");
+  write_file (fixture->path, "a");
   watch (fixture);
   for (guint i = 0; i < 2; i++)
     {
-      write_to (fixture->other, "b");
+      write_file (fixture->other, "b");
       g_assert_cmpint (g_rename (fixture->other, fixture->path), ==, 0);
       wait_for_call (fixture);
     }
@@ -126,11 +101,11 @@ test_rename_over (Fixture *fixture, gconstpointer data)
 static void
 test_delete_and_create (Fixture *fixture, gconstpointer data)
 {
-  write_to (fixture->path, "a");
+  write_file (fixture->path, "a");
   watch (fixture);
   g_assert_cmpint (g_remove (fixture->path), ==, 0);
   wait_for_call (fixture);
-  write_to (fixture->path, "a");
+  write_file (fixture->path, "a");
   wait_for_call (fixture);
 }
 
@@ -138,7 +113,7 @@ static void
 test_create (Fixture *fixture, gconstpointer data)
 {
   watch (fixture);
-  write_to (fixture->path, "a");
+  write_file (fixture->path, "a");
   wait_for_call (fixture);
 }
 
@@ -156,16 +131,16 @@ test_neighbour (Fixture *fixture, gconstpointer data)
   g_autoptr (GSource) later = g_timeout_source_new (500);
   gboolean done = FALSE;
 
-  write_to (fixture->path, "a");
+  write_file (fixture->path, "a");
   watch (fixture);
-  write_to (fixture->other, "b");
+  write_file (fixture->other, "b");
   g_source_set_callback (later, flag_cb, &done, NULL);
   g_source_attach (later, NULL);
   while (!done)
     g_main_context_iteration (NULL, TRUE);
   g_assert_cmpuint (fixture->calls, ==, 0);
 
-  write_to (fixture->path, "ab");
+  write_file (fixture->path, "ab");
   wait_for_call (fixture);
 }
 
@@ -182,8 +157,8 @@ test_config_map (Fixture *fixture, gconstpointer data)
 
   g_assert_cmpint (g_mkdir (first, 0700), ==, 0);
   g_assert_cmpint (g_mkdir (second, 0700), ==, 0);
-  write_to (first_file, "a");
-  write_to (second_file, "a");
+  write_file (first_file, "a");
+  write_file (second_file, "a");
   g_assert_cmpint (symlink ("..1", turned), ==, 0);
   g_assert_cmpint (symlink ("..data/aiproxy.conf", fixture->path), ==, 0);
   watch (fixture);
@@ -192,7 +167,7 @@ test_config_map (Fixture *fixture, gconstpointer data)
   g_assert_cmpint (g_rename (turning, turned), ==, 0);
   wait_for_call (fixture);
 
-  write_to (second_file, "ab");
+  write_file (second_file, "ab");
   wait_for_call (fixture);
 }
 
@@ -203,10 +178,10 @@ test_link_elsewhere (Fixture *fixture, gconstpointer data)
   g_autofree char *file = g_build_filename (folder, "real.conf", NULL);
 
   g_assert_cmpint (g_mkdir (folder, 0700), ==, 0);
-  write_to (file, "a");
+  write_file (file, "a");
   g_assert_cmpint (symlink (file, fixture->path), ==, 0);
   watch (fixture);
-  write_to (file, "ab");
+  write_file (file, "ab");
   wait_for_call (fixture);
 }
 
@@ -220,7 +195,7 @@ test_directory_made_later (Fixture *fixture, gconstpointer data)
   fixture->path = g_build_filename (folder, "aiproxy.conf", NULL);
   watch (fixture);
   g_assert_cmpint (g_mkdir (folder, 0700), ==, 0);
-  write_to (fixture->path, "a");
+  write_file (fixture->path, "a");
   wait_for_call (fixture);
 }
 
@@ -229,7 +204,7 @@ test_free_from_callback (Fixture *fixture, gconstpointer data)
 {
   fixture->free_it = TRUE;
   watch (fixture);
-  write_to (fixture->path, "a");
+  write_file (fixture->path, "a");
   wait_for_call (fixture);
   g_assert_null (fixture->watch);
 }
@@ -238,7 +213,7 @@ static void
 test_free_while_settling (Fixture *fixture, gconstpointer data)
 {
   watch (fixture);
-  write_to (fixture->path, "a");
+  write_file (fixture->path, "a");
   g_main_context_iteration (NULL, TRUE);
   g_clear_pointer (&fixture->watch, aip_config_watch_free);
   while (g_main_context_iteration (NULL, FALSE))

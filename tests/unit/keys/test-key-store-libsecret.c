@@ -2,6 +2,7 @@
 #define G_LOG_DOMAIN "aip-test"
 
 #include <string.h>
+#include <time.h>
 
 #include "base/aip-error.h"
 #include "keyring-session.h"
@@ -278,6 +279,18 @@ test_lock (void)
   remove_or_fail (store, "key");
 }
 
+static void
+load_with_report (AipKeyStore *store, const char *what)
+{
+  gint64 start = g_get_monotonic_time ();
+  clock_t cpu = clock ();
+
+  g_assert_true (load (store, NULL));
+  g_test_message ("%u keys loaded %s: %.0f ms, of which this process takes %.0f", MANY_KEYS, what,
+                  (double) (g_get_monotonic_time () - start) / 1000,
+                  (double) (clock () - cpu) * 1000 / CLOCKS_PER_SEC);
+}
+
 /* A collection of its own, which lies in the keyring's memory alone. */
 static void
 test_many (void)
@@ -285,7 +298,6 @@ test_many (void)
   static const char collection[] = "/org/freedesktop/secrets/collection/session";
   g_autofree char *plain = keyring_open_plain_session ();
   g_autoptr (AipKeyStore) store = NULL;
-  gint64 start;
 
   for (guint i = 0; i < MANY_KEYS; i++)
     {
@@ -295,12 +307,9 @@ test_many (void)
       keyring_create_item (collection, plain, key, secret);
     }
 
-  start = g_get_monotonic_time ();
-  store = new_loaded_store ();
-  g_test_message ("%u keys loaded in %.1f ms", MANY_KEYS, (double) (g_get_monotonic_time () - start) / 1000);
-  start = g_get_monotonic_time ();
-  g_assert_true (load (store, NULL));
-  g_test_message ("and again in %.1f ms", (double) (g_get_monotonic_time () - start) / 1000);
+  store = aip_key_store_libsecret_new (0);
+  load_with_report (store, "for the first time");
+  load_with_report (store, "again");
 
   for (guint i = 0; i < MANY_KEYS; i++)
     {

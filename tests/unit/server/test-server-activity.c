@@ -18,6 +18,8 @@ typedef struct
 {
   ServerBench bench;
   GPtrArray *events; /* of AipRequestEvent */
+  Peer *client;      /* (nullable); so is the next */
+  Peer *upstream;
 } Fixture;
 
 static void
@@ -40,13 +42,27 @@ watch (Fixture *self)
 static void
 set_up (Fixture *self)
 {
+  *self = (Fixture){ 0 };
   server_bench_init (&self->bench);
   self->events = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_request_event_free);
+}
+
+/* A client whose request has come to the upstream, and somebody who watches. */
+static void
+set_up_request (Fixture *self, const char *headers, const char *body)
+{
+  set_up (self);
+  watch (self);
+  self->client = server_bench_connect (&self->bench);
+  peer_post (self->client, CHAT, headers, body);
+  self->upstream = server_bench_accept (&self->bench);
 }
 
 static void
 tear_down (Fixture *self)
 {
+  g_clear_pointer (&self->client, peer_close);
+  g_clear_pointer (&self->upstream, peer_close);
   server_bench_clear (&self->bench);
   g_ptr_array_unref (self->events);
 }
@@ -108,14 +124,10 @@ test_plain (void)
   AipRequestEvent *start;
   const AipRequestEvent *end;
 
-  set_up (&fixture);
-  watch (&fixture);
-  g_autoptr (Peer) client = server_bench_connect (&fixture.bench);
-  peer_post (client, CHAT, "X-Request-Id: mine\r\nAuthorization: Bearer " TOKEN "\r\n", ASK ("alias"));
-  g_autoptr (Peer) upstream = server_bench_accept (&fixture.bench);
+  set_up_request (&fixture, "X-Request-Id: mine\r\nAuthorization: Bearer " TOKEN "\r\n", ASK ("alias"));
   wait_for (&fixture, 1);
-  peer_say (upstream, JSON);
-  peer_hear_answer (client, "200", "usage");
+  peer_say (fixture.upstream, JSON);
+  peer_hear_answer (fixture.client, "200", "usage");
 
   end = take_pair (&fixture, &start);
   g_assert_cmpstr (start->id, ==, "mine");
@@ -143,13 +155,9 @@ test_second_attempt (void)
   Fixture fixture;
   AipRequestEvent *start;
 
-  set_up (&fixture);
-  watch (&fixture);
-  g_autoptr (Peer) client = server_bench_connect (&fixture.bench);
-  peer_post (client, CHAT, "", ASK ("later"));
-  g_autoptr (Peer) upstream = server_bench_accept (&fixture.bench);
-  peer_say (upstream, JSON);
-  peer_hear_answer (client, "200", "usage");
+  set_up_request (&fixture, "", ASK ("later"));
+  peer_say (fixture.upstream, JSON);
+  peer_hear_answer (fixture.client, "200", "usage");
   check_attempt (take_pair (&fixture, &start), "up", "later", 2);
   tear_down (&fixture);
 }
@@ -162,16 +170,12 @@ test_stream (void)
   AipRequestEvent *start;
   const AipRequestEvent *end;
 
-  set_up (&fixture);
-  watch (&fixture);
-  g_autoptr (Peer) client = server_bench_connect (&fixture.bench);
-  peer_post (client, CHAT, "", STREAM ("m"));
-  g_autoptr (Peer) upstream = server_bench_accept (&fixture.bench);
-  peer_say (upstream, TEXT_EVENTS);
-  peer_say (upstream, event);
-  peer_hear (client, event);
-  peer_close (g_steal_pointer (&upstream));
-  peer_hear (client, "\r\n0\r\n\r\n");
+  set_up_request (&fixture, "", STREAM ("m"));
+  peer_say (fixture.upstream, TEXT_EVENTS);
+  peer_say (fixture.upstream, event);
+  peer_hear (fixture.client, event);
+  g_clear_pointer (&fixture.upstream, peer_close);
+  peer_hear (fixture.client, "\r\n0\r\n\r\n");
   end = take_pair (&fixture, &start);
   g_assert_true (start->stream);
   g_assert_cmpint (end->outcome, ==, AIP_OUTCOME_KIND_TRUNCATED);
@@ -191,16 +195,12 @@ check_fault (const char *answer, const char *status, AipOutcomeKind outcome)
   AipRequestEvent *start;
   const AipRequestEvent *end;
 
-  set_up (&fixture);
-  watch (&fixture);
-  g_autoptr (Peer) client = server_bench_connect (&fixture.bench);
-  peer_post (client, CHAT, "", ASK ("m"));
-  g_autoptr (Peer) upstream = server_bench_accept (&fixture.bench);
+  set_up_request (&fixture, "", ASK ("m"));
   if (answer != NULL)
-    peer_say (upstream, answer);
+    peer_say (fixture.upstream, answer);
   else
-    peer_close (g_steal_pointer (&upstream));
-  peer_hear_answer (client, status, "");
+    g_clear_pointer (&fixture.upstream, peer_close);
+  peer_hear_answer (fixture.client, status, "");
   end = take_pair (&fixture, &start);
   g_assert_cmpint (end->outcome, ==, outcome);
   g_assert_cmpuint (end->status, ==, g_ascii_strtoull (status, NULL, 10));
@@ -280,13 +280,9 @@ test_cut (void)
   AipRequestEvent *start;
   const AipRequestEvent *end;
 
-  set_up (&fixture);
-  watch (&fixture);
-  g_autoptr (Peer) client = server_bench_connect (&fixture.bench);
-  peer_post (client, CHAT, "", ASK ("m"));
-  g_autoptr (Peer) upstream = server_bench_accept (&fixture.bench);
+  set_up_request (&fixture, "", ASK ("m"));
   aip_server_set_paused (fixture.bench.server, TRUE);
-  peer_hear_answer (client, "503", "paused");
+  peer_hear_answer (fixture.client, "503", "paused");
   end = take_pair (&fixture, &start);
   g_assert_cmpint (end->outcome, ==, AIP_OUTCOME_KIND_CANCELLED);
   g_assert_cmpuint (end->status, ==, 503);
@@ -300,14 +296,9 @@ test_client_leaves (void)
   Fixture fixture;
   AipRequestEvent *start;
   const AipRequestEvent *end;
-  Peer *client;
 
-  set_up (&fixture);
-  watch (&fixture);
-  client = server_bench_connect (&fixture.bench);
-  peer_post (client, CHAT, "", ASK ("m"));
-  g_autoptr (Peer) upstream = server_bench_accept (&fixture.bench);
-  peer_close (client);
+  set_up_request (&fixture, "", ASK ("m"));
+  g_clear_pointer (&fixture.client, peer_close);
   end = take_pair (&fixture, &start);
   g_assert_cmpint (end->outcome, ==, AIP_OUTCOME_KIND_CANCELLED);
   g_assert_cmpuint (end->status, ==, 0);
