@@ -351,6 +351,7 @@ aip_assembly_apply (AipAssembly *self, const AipConfigEdit *edit, GError **error
 
   if (config == NULL || !use_config (self, config, error))
     return FALSE;
+  aip_discovery_refresh (self->discovery);
   g_clear_pointer (&self->problems, g_strfreev);
   self->problems = g_new0 (char *, 1);
   self->valid = TRUE;
