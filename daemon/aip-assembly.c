@@ -364,6 +364,7 @@ aip_assembly_apply (AipAssembly *self, AipConfigEdit *edit, GError **error)
                                  (const char *const *) environment, &self->sources->overrides, error);
   if (config == NULL)
     return FALSE;
+  aip_discovery_refresh (self->discovery);
   g_clear_pointer (&self->problems, g_strfreev);
   self->problems = g_new0 (char *, 1);
   self->valid = TRUE;

@@ -136,7 +136,10 @@ aip_bus_secret_read_async (GUnixFDList *list, gint32 index, GAsyncReadyCallback 
   int fd;
 
   g_task_set_source_tag (task, aip_bus_secret_read_async);
-  fd = list != NULL ? g_unix_fd_list_get (list, index, &error) : -1;
+  /* The index is the caller's word, and the list does not check it. */
+  fd = list != NULL && index >= 0 && index < g_unix_fd_list_get_length (list)
+           ? g_unix_fd_list_get (list, index, &error)
+           : -1;
   if (fd < 0)
     {
       g_task_return_new_error (task, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
