@@ -192,6 +192,9 @@ check_new_secret (AipSecret *secret, GError **error)
   else if (has_control_character (text, length))
     g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
                  "the secret holds a control character, such as a line break: give the key alone");
+  else if (aip_placeholder_is_key (text, length))
+    g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
+                 "the secret is what an example shows in place of a key: give the provider's key");
   else
     return TRUE;
 
@@ -250,7 +253,7 @@ aip_key_store_store_async (AipKeyStore *self,
  * @result: what the callback got
  * @error: where to put an %AIP_ERROR: LOCKED, UNAVAILABLE, TIMED_OUT, CANCELLED, NOT_SUPPORTED, FAILED,
  *   INVALID_ARGUMENT (a name that no key or client can have; no secret of a key: empty, control
- *   characters, more than 8 KiB)
+ *   characters, more than 8 KiB, an example's)
  *
  * Ends aip_key_store_store_async () and, if it went well, emits #AipKeyStore::changed.
  *
