@@ -52,7 +52,7 @@ void aip_assembly_free (AipAssembly *self);
 AipConfig *aip_assembly_read_config (const AipAssemblySources *sources, GPtrArray *problems);
 AipConfig *aip_assembly_check (const AipAssemblySources *sources, char ***problems);
 gboolean aip_assembly_load (AipAssembly *self, GError **error);
-gboolean aip_assembly_apply (AipAssembly *self, const AipConfigEdit *edit, GError **error);
+gboolean aip_assembly_apply (AipAssembly *self, AipConfigEdit *edit, GError **error);
 const char *const *aip_assembly_get_problems (AipAssembly *self, gboolean *valid);
 AipKeyStore *aip_assembly_get_key_store (AipAssembly *self);
 AipSecret *aip_assembly_find_secret (AipAssembly *self, const AipKeyConfig *key);

@@ -32,8 +32,10 @@ typedef struct
 
 struct _AipConfigEdit
 {
-  GPtrArray *changes;    /* of AipConfigChange */
-  AipConfigWatch *watch; /* (nullable) (unowned) */
+  GPtrArray *changes;       /* of AipConfigChange */
+  AipConfigWatch *watch;    /* (nullable) (unowned) */
+  AipConfigCheckFunc check; /* (nullable) */
+  void *check_data;
 };
 
 G_END_DECLS

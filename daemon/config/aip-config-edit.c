@@ -168,6 +168,21 @@ aip_config_edit_set_watch (AipConfigEdit *self, AipConfigWatch *watch)
   self->watch = watch;
 }
 
+/**
+ * aip_config_edit_set_check:
+ * @self: an edit
+ * @check: (nullable): what else to ask before aip_config_edit_save () writes
+ * @user_data: for @check
+ */
+void
+aip_config_edit_set_check (AipConfigEdit *self, AipConfigCheckFunc check, void *user_data)
+{
+  g_return_if_fail (self != NULL);
+
+  self->check = check;
+  self->check_data = user_data;
+}
+
 /* No error repeats a value: it may be a secret in the wrong place. */
 static char *
 fail_value (const AipConfigChange *change, const char *message, GError **error)

@@ -13,6 +13,15 @@ G_BEGIN_DECLS
  */
 typedef struct _AipConfigEdit AipConfigEdit;
 
+/**
+ * AipConfigCheckFunc:
+ * @config: a configuration that is valid in itself
+ * @problems: (element-type AipConfigProblem): its warnings; gets what else is wrong
+ *
+ * Returns: whether it may be used here
+ */
+typedef gboolean (*AipConfigCheckFunc) (const AipConfig *config, GPtrArray *problems, void *user_data);
+
 AipConfigEdit *aip_config_edit_new (void);
 void aip_config_edit_free (AipConfigEdit *self);
 
@@ -23,6 +32,7 @@ void
 aip_config_edit_set_list (AipConfigEdit *self, const char *group, const char *key, const char *const *items);
 void aip_config_edit_unset (AipConfigEdit *self, const char *group, const char *key);
 void aip_config_edit_set_watch (AipConfigEdit *self, AipConfigWatch *watch);
+void aip_config_edit_set_check (AipConfigEdit *self, AipConfigCheckFunc check, void *user_data);
 
 char *aip_config_edit_apply (const AipConfigEdit *self, const char *text, GError **error);
 
