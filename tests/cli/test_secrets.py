@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lib.ctl import DONE, FAILED, NOT_FOUND, USAGE, binary
+from lib.ctl import DONE, FAILED, NOT_FOUND, USAGE, Terminal, binary
 
 LOOKS_LIKE_A_KEY = [
     "sk-proj-abcDEF0123456789abcdef",
@@ -80,8 +80,10 @@ def test_a_huge_secret(ctl, size):
     ctl.expect(NOT_FOUND, "key", "show", "k9")
 
 
-def test_the_longest_secret(ctl):
-    ctl.ok("key", "add", "long", "--provider", "fake", stdin=b"y" * 8191 + b"\n")
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_the_longest_secret(ctl, end):
+    ctl.expect(FAILED, "key", "add", "long", "--provider", "fake", stdin=b"y" * 8192 + b"\rz" + end)
+    ctl.ok("key", "add", "long", "--provider", "fake", stdin=b"y" * 8192 + end)
     assert ctl.json("key", "show", "long")["secret-state"] == "present"
     ctl.ok("key", "remove", "long")
 
@@ -106,10 +108,6 @@ def test_the_prompt_shows_nothing(ctl):
 
 def test_the_prompt_puts_the_terminal_right_when_it_is_interrupted(ctl):
     # The shell is there to look at the terminal afterwards.
-    terminal = ctl.terminal("status")
-    terminal.end()
-    from lib.ctl import Terminal
-
     script = f'{binary()} key secret k1; echo "exit $?"; stty -a'
     for number in (signal.SIGINT, signal.SIGTERM):
         shell = Terminal(["/bin/bash", "-c", f"trap : INT; {script}"], ctl.env | {"TERM": "xterm"})
