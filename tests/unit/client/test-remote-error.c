@@ -44,6 +44,7 @@ static void
 test_other_errors (void)
 {
   g_autoptr (GError) denied = from_bus ("org.freedesktop.DBus.Error.AccessDenied", "not you");
+  g_autoptr (GError) silent = g_error_new (G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "words of GDBus");
   g_autoptr (GError) closed = g_error_new (G_IO_ERROR, G_IO_ERROR_CLOSED, "gone");
   g_autoptr (GError) local =
       g_error_new (G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN, "not there; start it so and so");
@@ -52,6 +53,9 @@ test_other_errors (void)
   aip_remote_error_tidy (denied);
   g_assert_cmpstr (denied->message, ==, "not you");
   g_assert_true (aip_remote_error_is_unreachable (closed));
+  g_assert_true (aip_remote_error_is_unreachable (silent));
+  aip_remote_error_tidy (silent);
+  g_assert_cmpstr (silent->message, ==, "the daemon does not answer");
   g_assert_true (aip_remote_error_is_unreachable (local));
   aip_remote_error_tidy (local);
   g_assert_cmpstr (local->message, ==, "not there; start it so and so");
