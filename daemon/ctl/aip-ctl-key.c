@@ -83,6 +83,17 @@ import (AipRemote *remote, const char *name, GError **error)
   return FALSE;
 }
 
+/* A key that stands in clear in the config file has its provider there. */
+static AipCtlExit
+import_clear (AipCtl *ctl, const char *name, GError **error)
+{
+  AipRemote *remote = aip_ctl_connect (ctl, error);
+
+  if (remote == NULL || !aip_remote_import_key_sync (remote, name, NULL, error))
+    return AIP_CTL_FAILED;
+  return aip_ctl_report (ctl, "imported", AIP_REMOTE_KEY, name);
+}
+
 /**
  * aip_ctl_key_add:
  *
@@ -105,6 +116,8 @@ aip_ctl_key_add (AipCtl *ctl, const AipCtlArgs *args, GError **error)
       (source != NULL && !aip_ctl_settings_take (&settings, words, error)))
     return AIP_CTL_USAGE;
   aip_ctl_settings_take_options (&settings, args, options);
+  if (imports && !g_variant_dict_contains (&settings, "provider") && source == NULL)
+    return import_clear (ctl, name, error);
   if (!g_variant_dict_contains (&settings, "provider"))
     {
       g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,

@@ -153,3 +153,28 @@ def test_a_client_is_not_locked_out_unasked(ctl):
     terminal.wait_for(r"\[y/N\] ")
     terminal.type("y\n")
     assert terminal.end()[0] == DONE
+
+
+def test_a_key_in_clear_in_the_config_file_moves_into_the_keyring(daemon, ctl):
+    secret = "sk-clear-0123456789abcdefghij"
+    ctl.secrets.append(secret)
+    before = daemon.config_path.read_text()
+    with open(daemon.config_path, "a", encoding="utf-8") as file:
+        file.write(f"\n# by hand\n[key clear]\nprovider=fake\nsecret={secret}\n")
+    try:
+        problems = ctl.expect(FAILED, "config", "check").out
+        assert "aiproxyctl key add clear --import" in problems and secret not in problems
+        ctl.expect(DONE, "key", "add", "clear", "--import")
+        shown = ctl.json("key", "show", "clear")
+        assert (shown["source"], shown["secret-state"]) == ("keyring", "present")
+        text = daemon.config_path.read_text()
+        assert secret not in text and "# by hand\n[key clear]\nprovider=fake\nsecret=keyring\n" in text
+        ctl.expect(NOT_FOUND, "key", "add", "clear", "--import")
+        ctl.expect(DONE, "key", "remove", "clear", "--yes")
+    finally:
+        daemon.config_path.write_text(before)
+
+
+def test_there_is_no_key_in_clear_to_import(ctl):
+    ctl.expect(NOT_FOUND, "key", "add", "nowhere", "--import")
+    ctl.expect(NOT_FOUND, "key", "show", "nowhere")
