@@ -63,7 +63,7 @@ def test_new_client_leaves_the_first_one_in(session, start, upstream, peer):
     session.lock()
     daemon = start(alone(upstream))
     first = (daemon.home / "state/aiproxy/token").read_text().strip()
-    path, token = peer.add_client("laptop", rpm=100, tenant="home", models=["fake-*"])
+    path, token = peer.add_client("laptop", rpm=100, models=["fake-*"])
     assert path == path_of("client", "laptop") and peer.names("Client") == ["default", "laptop"]
     assert status(daemon, first) == 200 and status(daemon, token) == 200
     # Shown once where no keyring keeps it.
@@ -77,7 +77,7 @@ def test_new_client_leaves_the_first_one_in(session, start, upstream, peer):
 
 def test_new_client_has_a_token_that_is_kept(session, daemon, peer, connect):
     listener = connect(Listener)
-    path, token = peer.add_client("laptop", monthly_budget=12.5, daily_tokens=10**12)
+    path, token = peer.add_client("laptop", monthly_budget=12.5, daily_tokens=str(10**12))
     assert [member for _, member, _ in listener.settle()] == ["InterfacesAdded"]
     assert session.items() == {"client:laptop": token} and peer.token(path) == token
     shown = peer.get_all(path, "Client")
