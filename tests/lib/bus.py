@@ -114,12 +114,12 @@ class Peer:
         """Adds a mapping; its path."""
         return self.manager("AddMapping", "sa{sv}", alias, settings(members))
 
-    def add_key(self, name, secret=None, **members):
-        """Adds a key, with the secret that is handed over through a pipe; its path."""
+    def add_key(self, name, handed_over=None, **members):
+        """Adds a key, with a secret that is handed over through a pipe; its path."""
         arguments = ("sa{sv}", name, settings(members))
-        if secret is None:
+        if handed_over is None:
             return self.call(ROOT, "Manager.AddKey", *arguments)
-        reader = pipe_with(secret.encode() if isinstance(secret, str) else secret)
+        reader = pipe_with(handed_over.encode() if isinstance(handed_over, str) else handed_over)
         return self.call(ROOT, "Manager.AddKey", *arguments, options={"secret": GLib.Variant("h", 0)},
                          descriptors=[reader])  # fmt: skip
 
