@@ -4,11 +4,13 @@
 import os
 import pathlib
 import re
+import subprocess
 import threading
 import xml.etree.ElementTree as tree
 
 from gi.repository import Gio, GLib
 
+from .checks import wait_until
 from .session import connect
 
 NAME = "org.example.AIProxy"
@@ -24,9 +26,8 @@ class BusError(Exception):
 
     def __init__(self, error):
         name = Gio.DBusError.get_remote_error(error) or "local"
-        Gio.DBusError.strip_remote_error(error)
         self.name = name.removeprefix(ERROR)
-        self.message = error.message
+        self.message = error.message.removeprefix(f"GDBus.Error:{name}: ")
         super().__init__(f"{self.name}: {self.message}")
 
 
@@ -113,12 +114,12 @@ class Peer:
         """Adds a mapping; its path."""
         return self.manager("AddMapping", "sa{sv}", alias, settings(members))
 
-    def add_key(self, name, secret=None, **members):
-        """Adds a key, with the secret that is handed over through a pipe; its path."""
+    def add_key(self, name, handed_over=None, **members):
+        """Adds a key, with a secret that is handed over through a pipe; its path."""
         arguments = ("sa{sv}", name, settings(members))
-        if secret is None:
+        if handed_over is None:
             return self.call(ROOT, "Manager.AddKey", *arguments)
-        reader = pipe_with(secret.encode() if isinstance(secret, str) else secret)
+        reader = pipe_with(handed_over.encode() if isinstance(handed_over, str) else handed_over)
         return self.call(ROOT, "Manager.AddKey", *arguments, options={"secret": GLib.Variant("h", 0)},
                          descriptors=[reader])  # fmt: skip
 
@@ -249,3 +250,34 @@ class Listener(Peer):
 def interfaces():
     """The interfaces as data/ describes them: name without prefix -> element."""
     return {one.get("name").removeprefix(PREFIX): one for one in tree.parse(XML).getroot()}
+
+
+class Monitor:
+    """A program that writes down all that goes over the bus.
+
+    @binary: messages as they are, else a text that names each one's destination
+    """
+
+    def __init__(self, address, path, binary=False):
+        self.path = path
+        form = ["--binary"] if binary else []
+        with open(path, "wb") as file:
+            self.process = subprocess.Popen(  # pylint: disable=consider-using-with
+                ["dbus-monitor", "--address", address, *form], stdout=file, stderr=subprocess.DEVNULL)  # fmt: skip
+        # As it becomes a monitor it loses its name.
+        assert wait_until(lambda: b"NameLost" in path.read_bytes() or b"NameAcquired" in path.read_bytes())
+
+    def wait_for(self, text, timeout=20):
+        """All that was written, as soon as `text` is."""
+        assert wait_until(lambda: text.encode() in self.path.read_bytes(), timeout), text
+        return self.path.read_bytes()
+
+    def signals(self, member):
+        """The destinations of the signals of a name."""
+        found = re.findall(r"^signal .*destination=(.*?) serial.*member=(\w+)$", self.path.read_text(errors="replace"), re.M)
+        return [destination for destination, name in found if name == member]
+
+    def close(self):
+        """Ends it."""
+        self.process.kill()
+        self.process.wait()

@@ -15,7 +15,10 @@ NAME = "org.freedesktop.secrets"
 ROOT = "/org/freedesktop/secrets"
 LOGIN = f"{ROOT}/collection/login"
 SECRET = "org.freedesktop.Secret."
-SCHEMA = "org.example.AIProxy.UpstreamKey"
+SCHEMAS = {
+    "org.example.AIProxy.UpstreamKey": ("key-id", ""),
+    "org.example.AIProxy.ClientToken": ("client", "client:"),
+}
 PASSWORD = b"test"
 CONNECTION_FLAGS = (
     Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT | Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION
@@ -78,26 +81,29 @@ class Session:
         _, path = self.call(ROOT, SECRET + "Service", "OpenSession", GLib.Variant("(sv)", ("plain", GLib.Variant("s", ""))))
         return path
 
+    def _get(self, path, interface, name):
+        return self.call(path, "org.freedesktop.DBus.Properties", "Get", GLib.Variant("(ss)", (SECRET + interface, name)))[0]
+
     def items(self):
-        """What our program keeps in the unlocked keyring: name -> secret."""
+        """What our program keeps in the unlocked keyring: a key's name, or "client:NAME" -> secret."""
         session = self._open_plain()
-        unlocked, _ = self.call(ROOT, SECRET + "Service", "SearchItems", GLib.Variant("(a{ss})", ({"xdg:schema": SCHEMA},)))
-        (secrets,) = self.call(ROOT, SECRET + "Service", "GetSecrets", GLib.Variant("(aoo)", (unlocked, session)))
-        self.call(session, SECRET + "Session", "Close")
         found = {}
-        for path, (_, _, value, _) in secrets.items():
-            arguments = GLib.Variant("(ss)", (SECRET + "Item", "Attributes"))
-            (attributes,) = self.call(path, "org.freedesktop.DBus.Properties", "Get", arguments)
-            found[attributes["key-id"]] = bytes(value).decode()
+        for schema, (attribute, prefix) in SCHEMAS.items():
+            wanted = GLib.Variant("(a{ss})", ({"xdg:schema": schema},))
+            paths, _ = self.call(ROOT, SECRET + "Service", "SearchItems", wanted)
+            (secrets,) = self.call(ROOT, SECRET + "Service", "GetSecrets", GLib.Variant("(aoo)", (paths, session)))
+            for path, (_, _, value, _) in secrets.items():
+                found[prefix + self._get(path, "Item", "Attributes")[attribute]] = bytes(value).decode()
+        self.call(session, SECRET + "Session", "Close")
         return found
 
     def put(self, key, secret):
         """Puts a key's secret into the keyring as another program would."""
-        self.run("secret-tool", "store", "--label", key, "xdg:schema", SCHEMA, "key-id", key, text=secret)
+        self.run("secret-tool", "store", "--label", key, *attributes_of(key), text=secret)
 
     def forget(self, key):
         """Takes a key's secret out of the keyring as another program would."""
-        self.run("secret-tool", "clear", "xdg:schema", SCHEMA, "key-id", key)
+        self.run("secret-tool", "clear", *attributes_of(key))
 
     def clear(self):
         """Empties the keyring."""
@@ -158,6 +164,12 @@ class Session:
     def mock_calls(self):
         """Which of its methods were called since the last time."""
         return self.call("/mock", "org.example.Mock", "Get")[0]
+
+
+def attributes_of(name):
+    """What secret-tool calls an item of ours."""
+    schema, (attribute, prefix) = list(SCHEMAS.items())[name.startswith("client:")]
+    return "xdg:schema", schema, attribute, name.removeprefix(prefix)
 
 
 def processes_with(mark):
