@@ -192,8 +192,9 @@ check_new_secret (AipSecret *secret, GError **error)
     g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
                  "the secret holds a control character, such as a line break: give the key alone");
   else if (aip_placeholder_is_key (text, length))
-    g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
-                 "the secret is what examples show in place of a key: give the one that the provider gave you");
+    g_set_error (
+        error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
+        "the secret is what examples show in place of a key: give the one that the provider gave you");
   else
     return TRUE;
 
