@@ -7,7 +7,7 @@
 G_BEGIN_DECLS
 
 /**
- * AipDiagnosisSubject: what is looked at. Outlives the diagnosis.
+ * AipDiagnosisSubject: what is looked at; borrowed for the call, but for what it points to in the daemon.
  * @endpoints: where the daemon listens
  */
 typedef struct

@@ -23,13 +23,10 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (AipActivityService,
                                AIP_BUS_TYPE_ACTIVITY_SKELETON,
                                G_IMPLEMENT_INTERFACE (AIP_BUS_TYPE_ACTIVITY, aip_activity_service_iface_init))
 
-/* D-Bus strings are UTF-8; a path or a model's name may be anything. */
 static void
 insert_text (GVariantDict *dict, const char *name, const char *text)
 {
-  g_autofree char *valid = g_utf8_make_valid (text != NULL ? text : "", -1);
-
-  g_variant_dict_insert (dict, name, "s", valid);
+  g_variant_dict_insert (dict, name, "s", text != NULL ? text : "");
 }
 
 static void

@@ -303,7 +303,13 @@ aip_key_service_show_secret (AipKeyService *self, const AipKeyConfig *config)
 
   if (secret == NULL)
     {
-      aip_bus_key_set_secret_state (key, name_missing (context, config));
+      /* Setting a property is dear, also to what it is already; and where one secret is missing, so are many.
+       */
+      const char *state = name_missing (context, config);
+
+      if (self->shown == NULL && g_strcmp0 (aip_bus_key_get_secret_state (key), state) == 0)
+        return;
+      aip_bus_key_set_secret_state (key, state);
       aip_bus_key_set_fingerprint (key, "");
     }
   else if (secret != self->shown)

@@ -103,19 +103,49 @@ make_candidates (const AipRouteProvider *self, const char *model)
   return candidates;
 }
 
+static gboolean
+matches_pattern (const AipRouteProvider *self, const char *model)
+{
+  for (guint i = 0; i < self->patterns->len; i++)
+    if (aip_glob_match (g_ptr_array_index (self->patterns, i), model))
+      return TRUE;
+
+  return FALSE;
+}
+
 static void
 add_names (AipRouteProvider *self, const char *const *names)
 {
   for (; names != NULL && *names != NULL; names++)
-    if (**names != '\0' && aip_glob_is_exact (*names) &&
-        (self->globs == NULL || aip_glob_match_any (self->globs, *names)))
+    if (**names != '\0' && aip_glob_is_exact (*names))
       g_hash_table_add (self->names, g_strdup (*names));
+}
+
+/* Of what the provider says it has, those that it is to serve. */
+static void
+add_discovered (AipRouteProvider *self, const char *const *names)
+{
+  for (; self->globs != NULL && *names != NULL; names++)
+    if (**names != '\0' && aip_glob_is_exact (*names) && matches_pattern (self, *names))
+      g_hash_table_add (self->names, g_strdup (*names));
+  if (self->globs == NULL)
+    add_names (self, names);
+}
+
+/* Names are looked up; only what is none has to be matched, one by one. */
+static void
+add_patterns (AipRouteProvider *self)
+{
+  for (const char *const *glob = self->globs; *glob != NULL; glob++)
+    if (!aip_glob_is_exact (*glob))
+      g_ptr_array_add (self->patterns, (char *) *glob);
 }
 
 static void
 learn_names (AipRouteProvider *self, const char *const *discovered)
 {
   self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->patterns = g_ptr_array_new ();
 
   if (self->config->models[0] != NULL)
     self->globs = (const char *const *) self->config->models;
@@ -123,10 +153,13 @@ learn_names (AipRouteProvider *self, const char *const *discovered)
     self->globs = aip_builtin_models ();
 
   if (self->globs != NULL)
-    add_names (self, self->globs);
+    {
+      add_patterns (self);
+      add_names (self, self->globs);
+    }
 
   if (discovered != NULL)
-    add_names (self, discovered);
+    add_discovered (self, discovered);
   else if (self->globs == NULL)
     {
       const char *base_url = self->config->base_url[0] == '\0' ? NULL : self->config->base_url;
@@ -184,6 +217,7 @@ aip_route_provider_free (AipRouteProvider *self)
   g_hash_table_unref (self->lists);
   g_array_unref (self->candidates);
   g_array_unref (self->keys);
+  g_ptr_array_unref (self->patterns);
   g_hash_table_unref (self->names);
   g_free (self);
 }
@@ -215,10 +249,7 @@ aip_route_provider_knows (const AipRouteProvider *self, const char *model)
 {
   g_return_val_if_fail (self != NULL && model != NULL, FALSE);
 
-  if (self->globs != NULL)
-    return aip_glob_match_any (self->globs, model);
-
-  return g_hash_table_contains (self->names, model);
+  return g_hash_table_contains (self->names, model) || matches_pattern (self, model);
 }
 
 /**

@@ -10,6 +10,7 @@ G_BEGIN_DECLS
  * @dialect: how it is spoken to
  * @globs: (nullable) (array zero-terminated=1): it serves what matches these; %NULL: what is in @names
  * @names: (element-type utf8): set of the names known exactly, without wildcards
+ * @patterns: (element-type utf8): those of @globs that have wildcards
  * @discovered: it was asked for its list
  * @closed: there is nothing to be had from it beyond @globs
  * @keys: all its keys, usable or not
@@ -24,6 +25,7 @@ typedef struct
   const AipDialect *dialect;
   const char *const *globs;
   GHashTable *names;
+  GPtrArray *patterns;
   gboolean discovered;
   gboolean closed;
   GArray *keys;

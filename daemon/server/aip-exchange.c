@@ -64,6 +64,9 @@ exchange_free (AipExchange *self)
   aip_worker_change (self->worker, AIP_GAUGE_ACTIVE_REQUESTS, -1);
   if (self->under_way != NULL)
     aip_concurrency_slot_leave (self->under_way);
+  /* What asks for the health again and again is no work. */
+  if (self->route.kind != AIP_ROUTE_CONTROL)
+    aip_worker_rest_later (self->worker);
   aip_call_clear (&self->call);
   aip_upload_clear (&self->upload);
   aip_answer_clear (&self->answer);
