@@ -23,6 +23,8 @@ typedef struct
 
 typedef void (*AipBusReplyFunc) (GObject *service, GDBusMethodInvocation *invocation);
 
+char **aip_bus_dup_texts (const char *const *texts);
+void aip_bus_mend_error (GError *error);
 gboolean aip_bus_fail (GDBusMethodInvocation *invocation, GError *error);
 gboolean
 aip_bus_refuse_options (GDBusMethodInvocation *invocation, GVariant *options, const char *const *known);
