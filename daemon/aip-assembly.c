@@ -22,6 +22,7 @@ struct _AipAssembly
   AipDiscovery *discovery;
   AipConcurrency *concurrency;
   AipConfig *config;      /* (nullable) */
+  AipConfigBase *base;    /* of the changes */
   AipSnapshot *snapshot;  /* (nullable) */
   AipSecret *first_token; /* (nullable): of the client that no config file names */
   char **problems;        /* what the last reading found */
@@ -394,6 +395,7 @@ aip_assembly_apply (AipAssembly *self, AipConfigEdit *edit, GError **error)
   g_autoptr (AipConfig) config = NULL;
   g_auto (GStrv) problems = NULL;
 
+  aip_config_edit_set_base (edit, self->base);
   aip_config_edit_set_check (edit, check_cb, &applying);
   config = aip_config_edit_save (edit, (const char *const *) self->sources->paths,
                                  (const char *const *) environment, &self->sources->overrides, error);
@@ -531,6 +533,7 @@ aip_assembly_new (const AipAssemblySources *sources, AipAssemblyFunc changed, vo
                                      sources->on_session_bus, secrets_changed_cb, self);
   self->discovery = aip_discovery_new (get_secret, discovered_cb, self);
   self->concurrency = aip_concurrency_new ();
+  self->base = aip_config_base_new ();
   return self;
 }
 
@@ -544,6 +547,7 @@ aip_assembly_free (AipAssembly *self)
   aip_discovery_free (self->discovery);
   g_clear_pointer (&self->snapshot, aip_snapshot_unref);
   g_clear_pointer (&self->config, aip_config_unref);
+  aip_config_base_free (self->base);
   aip_concurrency_unref (self->concurrency);
   aip_key_stores_free (self->stores);
   g_clear_pointer (&self->first_token, aip_secret_unref);

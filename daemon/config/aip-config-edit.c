@@ -183,6 +183,22 @@ aip_config_edit_set_check (AipConfigEdit *self, AipConfigCheckFunc check, void *
   self->check_data = user_data;
 }
 
+/**
+ * aip_config_edit_set_base:
+ * @self: an edit
+ * @base: (nullable): a base that outlives the edit; the same one for all edits of the same files, with the
+ * same environment and overrides
+ *
+ * Lets aip_config_edit_save () begin with what the edit before has left there, and leave its own.
+ */
+void
+aip_config_edit_set_base (AipConfigEdit *self, AipConfigBase *base)
+{
+  g_return_if_fail (self != NULL);
+
+  self->base = base;
+}
+
 /* No error repeats a value: it may be a secret in the wrong place. */
 static char *
 fail_value (const AipConfigChange *change, const char *message, GError **error)
@@ -279,6 +295,26 @@ check_setting (const AipConfigChange *change, const AipSettingGroup *kind, GErro
     g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT, "[%s]%s%s: %s", change->group,
                  shown == NULL ? "" : " ", shown == NULL ? "" : shown, fault);
   return setting;
+}
+
+/**
+ * aip_config_change_make_value:
+ * @self: a change that sets something
+ * @error: return location for an AIP_ERROR_INVALID_ARGUMENT
+ *
+ * Returns: (transfer full) (nullable): the value as it stands in the file
+ */
+char *
+aip_config_change_make_value (const AipConfigChange *self, GError **error)
+{
+  const AipSettingGroup *kind;
+  const AipSetting *setting;
+
+  g_return_val_if_fail (self != NULL && self->kind == AIP_CONFIG_CHANGE_SET, NULL);
+
+  kind = check_group (self, error);
+  setting = kind == NULL ? NULL : check_setting (self, kind, error);
+  return setting == NULL ? NULL : escape_value (self, setting, error);
 }
 
 static gboolean

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/aip-error.h"
+#include "config/aip-config-base.h"
 #include "config/aip-config-change.h"
 #include "config/aip-config-document.h"
 #include "config/aip-config-draft.h"
@@ -270,7 +271,8 @@ static AipConfig *
 try_to_save (const Save *self, gboolean *overtaken, GError **error)
 {
   g_autoptr (GPtrArray) problems = problems_new ();
-  g_autoptr (AipConfigDraft) draft = NULL;
+  AipConfigBase *base = self->edit->base;
+  g_autoptr (AipConfigDraft) read = NULL;
   g_autoptr (AipConfig) config = NULL;
   g_autofree char *text = NULL;
   GError *fault = NULL;
@@ -288,12 +290,17 @@ try_to_save (const Save *self, gboolean *overtaken, GError **error)
       return NULL;
     }
 
-  draft = load (self, text, strlen (text), problems, &config);
+  if (base != NULL)
+    config = aip_config_base_change (base, self->edit, self->file->text->str, self->paths);
+  if (config == NULL)
+    read = load (self, text, strlen (text), problems, &config);
   if (config == NULL)
     return fail_invalid (self, problems, error);
-  if (!check_effects (self, draft, error) || !check_use (self, config, problems, error) ||
-      !write_text (self, text, overtaken, error))
+  if (!check_effects (self, read != NULL ? read : aip_config_base_get_draft (base), error) ||
+      !check_use (self, config, problems, error) || !write_text (self, text, overtaken, error))
     return NULL;
+  if (base != NULL)
+    aip_config_base_keep (base, g_steal_pointer (&read), g_steal_pointer (&text), config, self->paths);
   return g_steal_pointer (&config);
 }
 
