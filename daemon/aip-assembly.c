@@ -465,6 +465,18 @@ secrets_changed_cb (void *user_data)
 }
 
 /**
+ * aip_assembly_is_loading:
+ * @self: an assembly
+ *
+ * Returns: whether secrets are still to come
+ */
+gboolean
+aip_assembly_is_loading (AipAssembly *self)
+{
+  return aip_key_stores_is_loading (self->stores);
+}
+
+/**
  * aip_assembly_get_key_store:
  * @self: an assembly
  *

@@ -110,26 +110,6 @@ export_root (AipBus *self, GError **error)
   return TRUE;
 }
 
-/* At the start alone, and the bus itself answers: so it may be waited for. */
-static gboolean
-own_name (AipBus *self, GError **error)
-{
-  guint32 reply = 0;
-  g_autoptr (GVariant) result = g_dbus_connection_call_sync (
-      self->context.connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-      "RequestName", g_variant_new ("(su)", AIP_BUS_NAME, NAME_FLAG_DO_NOT_QUEUE), G_VARIANT_TYPE ("(u)"),
-      G_DBUS_CALL_FLAGS_NONE, -1, NULL, error);
-
-  if (result == NULL)
-    return FALSE;
-  g_variant_get (result, "(u)", &reply);
-  if (reply == NAME_IS_PRIMARY_OWNER)
-    return TRUE;
-  g_set_error (error, AIP_ERROR, AIP_ERROR_UNAVAILABLE,
-               "another aiproxyd is on this bus already: end it, or start this one with --bus none");
-  return FALSE;
-}
-
 static gboolean
 set_up (AipBus *self, GError **error)
 {
@@ -142,7 +122,7 @@ set_up (AipBus *self, GError **error)
     return FALSE;
   aip_bus_show (self);
   g_dbus_object_manager_server_set_connection (self->objects, self->context.connection);
-  return own_name (self, error);
+  return TRUE;
 }
 
 static void
@@ -157,9 +137,9 @@ closed_cb (GDBusConnection *connection, gboolean remote_vanished, GError *error,
  * @type: session or system
  * @host: what the bus asks of the daemon; outlives it
  * @host_data: for @host
- * @error: return location for AIP_ERROR_UNAVAILABLE: there is no such bus, or another daemon is on it
+ * @error: return location for AIP_ERROR_UNAVAILABLE: there is no such bus
  *
- * Connects to the bus, shows all objects there, and takes the name.
+ * Connects to the bus and shows all objects there; nobody finds them before aip_bus_own_name ().
  *
  * Returns: (transfer full) (nullable): the bus
  */
@@ -188,6 +168,35 @@ aip_bus_new (GBusType type, const AipBusHost *host, void *host_data, GError **er
   };
   g_signal_connect (self->context.connection, "closed", G_CALLBACK (closed_cb), NULL);
   return set_up (self, error) ? g_steal_pointer (&self) : NULL;
+}
+
+/**
+ * aip_bus_own_name:
+ * @self: the bus
+ * @error: return location for AIP_ERROR_UNAVAILABLE: another daemon is on it
+ *
+ * Lets callers find the daemon, and has the bus pass on the calls that have been waiting for it to start.
+ *
+ * Returns: whether it has the name
+ */
+gboolean
+aip_bus_own_name (AipBus *self, GError **error)
+{
+  guint32 reply = 0;
+  /* The bus itself answers, so it may be waited for. */
+  g_autoptr (GVariant) result = g_dbus_connection_call_sync (
+      self->context.connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+      "RequestName", g_variant_new ("(su)", AIP_BUS_NAME, NAME_FLAG_DO_NOT_QUEUE), G_VARIANT_TYPE ("(u)"),
+      G_DBUS_CALL_FLAGS_NONE, -1, NULL, error);
+
+  if (result == NULL)
+    return FALSE;
+  g_variant_get (result, "(u)", &reply);
+  if (reply == NAME_IS_PRIMARY_OWNER)
+    return TRUE;
+  g_set_error (error, AIP_ERROR, AIP_ERROR_UNAVAILABLE,
+               "another aiproxyd is on this bus already: end it, or start this one with --bus none");
+  return FALSE;
 }
 
 /**

@@ -49,6 +49,8 @@ def start(session):
         environment = session.environment | options.pop("env", {})
         options = {"bus": "session", "key_store": "libsecret"} | options
         daemons.append(Daemon(text, env=environment, **options))
+        if options["bus"] == "session" and options.get("wait", True):
+            daemons[-1].wait_for_log("on the bus")
         return daemons[-1]
 
     yield start_daemon

@@ -76,10 +76,10 @@ def test_keyring_that_comes_later_is_used(begin, mock, upstream, peer):
 def test_slow_keyring_does_not_keep_the_daemon_from_starting(session, begin, mock, upstream, peer):
     mock(hold="SearchItems")
     daemon = begin()
+    daemon.wait_for_log("does not answer")
     assert peer.get(ROOT, "Manager.KeyStoreState") == "loading"
     assert peer.get(KEY, "Key.SecretState") == "loading"
     expect_error(daemon.chat(), 503, "not answered yet")
-    daemon.wait_for_log("still being read")
     session.tell_mock(hold="")
     assert wait_until(lambda: peer.get(KEY, "Key.SecretState") == "present")
     assert daemon.chat().status == 200
