@@ -147,7 +147,8 @@ def test_values_of_all_types_are_taken_and_others_refused(daemon, peer):
         set_config(peer, "retry", max_attempts=value)
         assert "max-attempts=4\n" in daemon.config_path.read_text()
     for value in (GLib.Variant("y", 4), GLib.Variant("ay", b"4"), GLib.Variant("v", GLib.Variant("i", 4)),
-                  GLib.Variant("(i)", (4,)), GLib.Variant("o", "/4"), GLib.Variant("g", "i"), GLib.Variant("h", 0)):  # fmt: skip
+                  GLib.Variant("(i)", (4,)), GLib.Variant("o", "/4"), GLib.Variant("g", "i"),
+                  GLib.Variant("h", 0)):  # fmt: skip
         assert "max-attempts" in refused("InvalidArgument", set_config, peer, "retry", max_attempts=value)
 
 

@@ -59,7 +59,8 @@ def test_secret_from_a_file_and_in_pieces_is_taken(session, peer):
     context.push_thread_default()
     peer.connection.call_with_unix_fd_list(
         peer.name, KEY, "org.example.AIProxy1.Key", "SetSecret", body, None, 0, -1,
-        Gio.UnixFDList.new_from_array([reader]), None, lambda source, result: done.append(source.call_finish(result)))  # fmt: skip
+        Gio.UnixFDList.new_from_array([reader]), None,
+        lambda source, result: done.append(source.call_finish(result)))  # fmt: skip
     for piece in (b"in-", b"pieces"):
         os.write(writer, piece)
         assert peer.get(ROOT, "Manager.State") == "running"
