@@ -306,9 +306,11 @@ static void
 take_snapshot (AipAssembly *self, AipConfig *config, AipClients *clients)
 {
   g_autoptr (AipRouter) router = make_router (self, config);
+  gboolean complete =
+      aip_discovery_is_complete (self->discovery) && !aip_key_stores_is_loading (self->stores);
 
   g_clear_pointer (&self->snapshot, aip_snapshot_unref);
-  self->snapshot = aip_snapshot_new (config, clients, router, aip_discovery_is_complete (self->discovery));
+  self->snapshot = aip_snapshot_new (config, clients, router, complete);
   self->changed (self->snapshot, self->user_data);
 }
 
@@ -443,7 +445,9 @@ aip_assembly_get_snapshot (AipAssembly *self)
 void
 aip_assembly_refresh_models (AipAssembly *self)
 {
-  aip_discovery_refresh (self->discovery);
+  /* Without its key a provider tells nothing; they are asked when the keys are there. */
+  if (!aip_key_stores_is_loading (self->stores))
+    aip_discovery_refresh (self->discovery);
 }
 
 static void
@@ -454,7 +458,8 @@ secrets_changed_cb (void *user_data)
   if (self->snapshot == NULL)
     return;
   discovered_cb (self);
-  aip_discovery_retry (self->discovery);
+  if (!aip_key_stores_is_loading (self->stores))
+    aip_discovery_retry (self->discovery);
 }
 
 /**

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """No keyring, or one that answers as it likes: late, never, or with a prompt that is sent away."""
 
+import concurrent.futures
 import os
 
 import pytest
@@ -70,11 +71,23 @@ def test_slow_keyring_does_not_keep_the_daemon_from_starting(session, begin, moc
     assert peer.get(ROOT, "Manager.KeyStoreState") == "loading"
     assert peer.get(KEY, "Key.SecretState") == "loading"
     expect_error(daemon.chat(), 503, "not answered yet")
-    daemon.wait_for_log("does not answer")
+    daemon.wait_for_log("still being read")
     session.tell_mock(hold="")
     assert wait_until(lambda: peer.get(KEY, "Key.SecretState") == "present")
     assert daemon.chat().status == 200
     assert upstream.request.header("Authorization") == f"Bearer {SECRET}"
+
+
+def test_request_waits_for_a_keyring_that_is_still_being_read(session, begin, mock, upstream, peer):
+    mock(hold="SearchItems")
+    daemon = begin()
+    assert peer.get(ROOT, "Manager.KeyStoreState") == "loading"
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        answers = [pool.submit(daemon.chat) for _ in range(4)]
+        assert wait_until(lambda: peer.call(ROOT, "Stats.GetSnapshot")["active_requests"] == 4)
+        session.tell_mock(hold="")
+        assert [answer.result().status for answer in answers] == [200] * 4
+    assert {request.header("Authorization") for request in upstream.requests} == {f"Bearer {SECRET}"}
 
 
 def test_texts_tell_the_reasons_apart(session, begin, mock, peer):
