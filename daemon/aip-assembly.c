@@ -408,7 +408,7 @@ aip_assembly_apply (AipAssembly *self, AipConfigEdit *edit, GError **error)
   self->valid = TRUE;
   if (!use_config (self, config, error))
     return FALSE;
-  aip_discovery_refresh (self->discovery);
+  aip_assembly_refresh_models (self);
   return TRUE;
 }
 

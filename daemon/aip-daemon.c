@@ -453,10 +453,11 @@ aip_daemon_free (AipDaemon *self)
   g_clear_pointer (&self->watch, aip_config_watch_free);
   g_clear_handle_id (&self->watchdog, g_source_remove);
   g_clear_handle_id (&self->name_timer, g_source_remove);
+  /* It answers those who wait for it. */
+  g_clear_pointer (&self->probe, aip_probe_free);
   g_clear_pointer (&self->bus, aip_bus_free);
   g_clear_pointer (&self->server, aip_server_free);
   g_clear_pointer (&self->activity, aip_activity_free);
-  g_clear_pointer (&self->probe, aip_probe_free);
   g_clear_pointer (&self->assembly, aip_assembly_free);
   /* Last, since without a source a signal ends the process on the spot. */
   for (guint i = 0; i < self->signals->len; i++)

@@ -17,6 +17,7 @@ typedef struct
   const AipBusHost *host;
   void *host_data;
   AipChangeQueue *changes;
+  GCancellable *ending; /* of what waits for a caller */
   GDBusConnection *connection;
   gboolean moves_first_token; /* a change is under way that does */
 } AipBusContext;

@@ -164,10 +164,30 @@ aip_bus_new (GBusType type, const AipBusHost *host, void *host_data, GError **er
     .host = host,
     .host_data = host_data,
     .changes = aip_change_queue_new (host, host_data),
+    .ending = g_cancellable_new (),
     .connection = g_steal_pointer (&connection),
   };
   g_signal_connect (self->context.connection, "closed", G_CALLBACK (closed_cb), NULL);
   return set_up (self, error) ? g_steal_pointer (&self) : NULL;
+}
+
+static void
+unexport (AipBus *self)
+{
+  for (gsize i = 0; i < N_ROOT_INTERFACES && self->root[i] != NULL; i++)
+    if (g_dbus_interface_skeleton_get_object_path (self->root[i]) != NULL)
+      g_dbus_interface_skeleton_unexport (self->root[i]);
+  g_dbus_object_manager_server_set_connection (self->objects, NULL);
+}
+
+/* No call comes any more; those that there are get their answers. */
+static void
+end_calls (AipBus *self)
+{
+  g_cancellable_cancel (self->context.ending);
+  while (g_main_context_iteration (NULL, FALSE))
+    continue;
+  g_clear_pointer (&self->context.changes, aip_change_queue_free);
 }
 
 /**
@@ -203,18 +223,15 @@ aip_bus_own_name (AipBus *self, GError **error)
  * aip_bus_free:
  * @self: (transfer full): the bus
  *
- * Leaves it.
+ * Leaves it, when the calls that are under way are answered: at most 2 s later.
  */
 void
 aip_bus_free (AipBus *self)
 {
-  for (gsize i = 0; i < N_ROOT_INTERFACES && self->root[i] != NULL; i++)
-    {
-      if (g_dbus_interface_skeleton_get_object_path (self->root[i]) != NULL)
-        g_dbus_interface_skeleton_unexport (self->root[i]);
-      g_object_unref (self->root[i]);
-    }
-  g_dbus_object_manager_server_set_connection (self->objects, NULL);
+  unexport (self);
+  end_calls (self);
+  for (gsize i = 0; i < N_ROOT_INTERFACES; i++)
+    g_clear_object (&self->root[i]);
   aip_bus_collection_free (self->providers);
   aip_bus_collection_free (self->keys);
   aip_bus_collection_free (self->mappings);
@@ -224,7 +241,7 @@ aip_bus_free (AipBus *self)
   g_clear_pointer (&self->shown, aip_config_unref);
   g_signal_handlers_disconnect_by_func (self->context.connection, closed_cb, NULL);
   g_dbus_connection_flush_sync (self->context.connection, NULL, NULL);
-  aip_change_queue_free (self->context.changes);
+  g_object_unref (self->context.ending);
   g_object_unref (self->context.connection);
   g_free (self);
 }

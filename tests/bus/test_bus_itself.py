@@ -5,7 +5,7 @@ import os
 import re
 
 import pytest
-from lib.bus import ROOT, BusError, Peer, path_of
+from lib.bus import ROOT, Peer, path_of, refused
 from lib.checks import wait_until
 from lib.daemon import TOKEN, Daemon, config as usual_config, digest
 from lib.session import Session
@@ -14,14 +14,6 @@ EX_UNAVAILABLE = 69
 SECRET = "sk-bus-3c4d5e6f70819203"
 KEY = path_of("key", "k1")
 CLIENT = f"[client test]\ntoken-sha256={digest(TOKEN)}\n"
-
-
-def refused(name, call, *arguments, **options):
-    """The message of a call that must fail with the error `name`."""
-    with pytest.raises(BusError) as caught:
-        call(*arguments, **options)
-    assert caught.value.name == name, caught.value
-    return caught.value.message
 
 
 def test_second_daemon_says_that_there_is_one_and_ends(daemon, start, peer):

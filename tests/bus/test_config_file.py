@@ -5,7 +5,8 @@ import os
 import subprocess
 
 import pytest
-from lib.bus import ROOT, BusError, Listener, path_of, settings
+from gi.repository import GLib
+from lib.bus import ROOT, Listener, path_of, refused, settings
 from lib.checks import wait_until
 from lib.daemon import config as usual_config
 
@@ -18,14 +19,6 @@ def commented(upstream):
     return "# mine\n\n[log]\nlevel = info   \n\n# about the mapping\n[mapping a]\ntarget=fake-model\n\n" + usual_config(
         upstream, "# the end"
     )
-
-
-def refuse(name, call, *arguments, **options):
-    """The message of a call that must fail with the error `name`."""
-    with pytest.raises(BusError) as caught:
-        call(*arguments, **options)
-    assert caught.value.name == name, caught.value
-    return caught.value.message
 
 
 def test_remarks_and_order_stay(start, upstream, peer):
@@ -70,14 +63,16 @@ def test_invalid_file_refuses_and_is_told_until_it_is_mended(daemon, peer, conne
     daemon.config_path.write_text(bad)
     ((_, changed, _),) = listener.wait_for("PropertiesChanged")
     assert changed["ConfigValid"] is False and changed["ConfigProblems"][0].startswith(place)
-    assert place in refuse("InvalidConfig", peer.manager, "Reload")
+    assert place in refused("InvalidConfig", peer.manager, "Reload")
     problems, valid = peer.manager("CheckConfig")
     assert not valid and problems == peer.get(ROOT, "Manager.ConfigProblems")
-    for call, *arguments in (
-        (peer.add_mapping, "new"), (peer.update, PROVIDER), (peer.remove, path_of("key", "k1")), (peer.add_client, "new")
-    ):  # fmt: skip
-        members = {"target": "fake-model"} if call == peer.add_mapping else {"weight": 2} if call == peer.update else {}
-        assert place in refuse("InvalidConfig", call, *arguments, **members)
+    for call, argument, members in (
+        (peer.add_mapping, "new", {"target": "fake-model"}),
+        (peer.update, PROVIDER, {"weight": 2}),
+        (peer.remove, path_of("key", "k1"), {}),
+        (peer.add_client, "new", {}),
+    ):
+        assert place in refused("InvalidConfig", call, argument, **members)
     assert daemon.config_path.read_text() == bad
     assert daemon.chat().status == 200 and peer.names("Mapping") == []
     # Mended, it is in use again by itself.
@@ -100,7 +95,7 @@ def test_warnings_stay_through_a_change(start, upstream, peer):
 def test_setting_that_the_environment_decides_is_refused(start, upstream, peer):
     daemon = start(usual_config(upstream), env={"AIPROXY_ROUTING_STRATEGY": "random"})
     before = daemon.config_path.read_text()
-    assert "AIPROXY_ROUTING_STRATEGY" in refuse("Forbidden", peer.set, ROOT, "Manager.Strategy", "failover")
+    assert "AIPROXY_ROUTING_STRATEGY" in refused("Forbidden", peer.set, ROOT, "Manager.Strategy", "failover")
     assert daemon.config_path.read_text() == before
 
 
@@ -141,29 +136,28 @@ def test_settings_of_groups_without_objects(daemon, peer):
 ], ids=repr)  # fmt: skip
 def test_wrong_settings_are_refused(daemon, peer, group, members, error):
     before = daemon.config_path.read_text()
-    message = refuse(error, peer.manager, "SetConfig", "sa{sv}", group, settings(members))
+    message = refused(error, peer.manager, "SetConfig", "sa{sv}", group, settings(members))
     assert len(message) > 20
     assert daemon.config_path.read_text() == before and peer.get(ROOT, "Manager.ConfigValid")
 
 
 def test_values_of_all_types_are_taken_and_others_refused(daemon, peer):
-    from gi.repository import GLib
-
     for value in (GLib.Variant("u", 4), GLib.Variant("x", 4), GLib.Variant("t", 4), GLib.Variant("i", 4), "4"):
         set_config(peer, "retry", max_attempts=3)
         set_config(peer, "retry", max_attempts=value)
         assert "max-attempts=4\n" in daemon.config_path.read_text()
     for value in (GLib.Variant("y", 4), GLib.Variant("ay", b"4"), GLib.Variant("v", GLib.Variant("i", 4)),
-                  GLib.Variant("(i)", (4,)), GLib.Variant("o", "/4"), GLib.Variant("g", "i"), GLib.Variant("h", 0)):  # fmt: skip
-        assert "max-attempts" in refuse("InvalidArgument", set_config, peer, "retry", max_attempts=value)
+                  GLib.Variant("(i)", (4,)), GLib.Variant("o", "/4"), GLib.Variant("g", "i"),
+                  GLib.Variant("h", 0)):  # fmt: skip
+        assert "max-attempts" in refused("InvalidArgument", set_config, peer, "retry", max_attempts=value)
 
 
 def test_door_that_stands_open_to_other_machines_keeps_its_lock(start, upstream, peer):
     """The bus may not write what the next start refuses."""
     daemon = start(usual_config(upstream), listen=("0.0.0.0:0",))
     before = daemon.config_path.read_text()
-    assert "require-token" in refuse("InvalidConfig", set_config, peer, "server", require_token=False)
-    assert "listen" in refuse("InvalidConfig", peer.remove, path_of("client", "test"))
+    assert "require-token" in refused("InvalidConfig", set_config, peer, "server", require_token=False)
+    assert "listen" in refused("InvalidConfig", peer.remove, path_of("client", "test"))
     assert daemon.config_path.read_text() == before
     headers = [("Host", f"127.0.0.1:{daemon.port}")]
     assert daemon.request("GET", "/v1/models", headers, token="wrong").status == 401
@@ -189,7 +183,7 @@ def expect_nothing_changes(session, daemon, peer, path):
         (peer.remove, path_of("key", "k1")),
     ):
         members = {peer.add_mapping: {"target": "fake-model"}, peer.add_key: {"provider": "fake"}}.get(call, {})
-        assert str(path.parent) in refuse("Failed", call, *arguments, **members)
+        assert str(path.parent) in refused("Failed", call, *arguments, **members)
     assert (path.read_text(), peer.objects()) == before
     assert session.items() == {} and set(os.listdir(path.parent)) <= {"aiproxy.conf", "rest"}
     assert daemon.chat().status == 200

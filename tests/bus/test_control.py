@@ -4,6 +4,7 @@
 import json
 
 import pytest
+from gi.repository import GLib
 from lib import answers
 from lib.bus import ROOT, BusError, Listener, path_of
 from lib.checks import expect_broken_stream, expect_error, wait_until
@@ -130,14 +131,16 @@ def test_provider_inside_the_daemon_is_ok(daemon, peer):
 
 def test_many_tests_at_once_are_all_answered(daemon, upstream, peer):
     upstream.answer_with(answers.models(["a"]))
-    from gi.repository import GLib
-
     context = GLib.MainContext.new()
     context.push_thread_default()
     done = []
+
+    def tested(source, result):
+        done.append(source.call_finish(result).unpack()[0])
+
+    call = (peer.name, KEY, "org.example.AIProxy1.Key", "Test", GLib.Variant("(a{sv})", ({},)))
     for _ in range(50):
-        peer.connection.call(peer.name, KEY, "org.example.AIProxy1.Key", "Test", GLib.Variant("(a{sv})", ({},)), None, 0,
-                             30000, None, lambda source, result: done.append(source.call_finish(result).unpack()[0]))  # fmt: skip
+        peer.connection.call(*call, None, 0, 30000, None, tested)
     peer.remove(KEY)
     while len(done) < 50:
         context.iteration(True)

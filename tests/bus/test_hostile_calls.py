@@ -15,8 +15,8 @@ OBJECTS = {
     "Manager": ROOT, "Stats": ROOT, "Activity": ROOT, "Provider": path_of("provider", "fake"),
     "Key": path_of("key", "k1"), "Mapping": path_of("mapping", "alias"), "Client": path_of("client", "test"),
 }  # fmt: skip
-NAMES = ["", "a", "fake", "k1", "alias", "x" * 300, "a b", "ключ", "a\n[b]", "%s%n", "../..", "server", "routing", "retry",
-         "client test", "key k1", "provider fake", "secret", "import", "force", "defaults", "network", "protocol",
+NAMES = ["", "a", "fake", "k1", "alias", "x" * 300, "a b", "ключ", "a\n[b]", "%s%n", "../..", "server", "routing",
+         "retry", "client test", "key k1", "provider fake", "secret", "import", "force", "defaults", "network", "protocol",
          "weight", "target", "base-url", "provider", "models", "token-sha256", "\U0001f511"]  # fmt: skip
 LEAVES = "sybnqiuxtdogh"
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 from gi.repository import Gio, GLib
-from lib.bus import ROOT, BusError, path_of, pipe_with
+from lib.bus import ROOT, path_of, pipe_with, refused
 from lib.checks import expect_error, wait_until
 from lib.daemon import config as usual_config
 
@@ -35,14 +35,6 @@ def mock_fixture(session):
 def begin_fixture(start, upstream):
     """Starts a daemon whose one key should lie in a keyring."""
     return lambda **options: start(usual_config(upstream, key="secret=keyring"), secrets=[SECRET], **options)
-
-
-def refused(name, call, *arguments, **options):
-    """The message of a call that must fail with the error `name`."""
-    with pytest.raises(BusError) as caught:
-        call(*arguments, **options)
-    assert caught.value.name == name, caught.value
-    return caught.value.message
 
 
 def test_absent_keyring_is_told_and_nothing_can_be_kept(begin, peer):

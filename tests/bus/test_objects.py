@@ -5,21 +5,12 @@ import threading
 
 import pytest
 from gi.repository import GLib
-from lib.bus import ROOT, BusError, Listener, Peer, path_of, settings
+from lib.bus import ROOT, BusError, Listener, Peer, path_of, refused, settings
 from lib.daemon import config as usual_config
 
 SECRET = "sk-bus-2b3c4d5e6f708192"
 PROVIDER = path_of("provider", "fake")
 KEY = path_of("key", "k1")
-
-
-def refused(name, call, *arguments, **options):
-    """The message of a call that must fail with the error `name`."""
-    with pytest.raises(BusError) as caught:
-        call(*arguments, **options)
-    assert caught.value.name == name, caught.value
-    assert len(caught.value.message) > 10
-    return caught.value.message
 
 
 def test_provider_in_use_is_not_removed_unless_forced(session, start, upstream, peer):
@@ -92,8 +83,8 @@ def test_odd_aliases_are_taken(daemon, peer, alias):
     assert peer.names("Mapping") == []
 
 
-WRONG = ["", " ", "a b", "a]", "[a", "a\nb", "a\n[server]\nlisten=0.0.0.0:1", "a=b", "a#b", "#a", "a;b", "ключ", "x" * 129,
-         "a\x01b", "\x7f", "../../etc", "a\\b"]  # fmt: skip
+WRONG = ["", " ", "a b", "a]", "[a", "a\nb", "a\n[server]\nlisten=0.0.0.0:1", "a=b", "a#b", "#a", "a;b", "ключ",
+         "x" * 129, "a\x01b", "\x7f", "../../etc", "a\\b"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", WRONG, ids=repr)

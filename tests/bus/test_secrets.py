@@ -5,7 +5,7 @@ import os
 import tempfile
 
 import pytest
-from gi.repository import GLib
+from gi.repository import Gio, GLib
 from lib.bus import ROOT, BusError, Listener, path_of, pipe_with, settings
 from lib.daemon import KEY_1, config as usual_config
 
@@ -59,7 +59,8 @@ def test_secret_from_a_file_and_in_pieces_is_taken(session, peer):
     context.push_thread_default()
     peer.connection.call_with_unix_fd_list(
         peer.name, KEY, "org.example.AIProxy1.Key", "SetSecret", body, None, 0, -1,
-        unix_list(reader), None, lambda source, result: done.append(source.call_finish(result)))  # fmt: skip
+        Gio.UnixFDList.new_from_array([reader]), None,
+        lambda source, result: done.append(source.call_finish(result)))  # fmt: skip
     for piece in (b"in-", b"pieces"):
         os.write(writer, piece)
         assert peer.get(ROOT, "Manager.State") == "running"
@@ -68,13 +69,6 @@ def test_secret_from_a_file_and_in_pieces_is_taken(session, peer):
         context.iteration(True)
     context.pop_thread_default()
     assert session.items() == {"k1": "sk-in-pieces"}
-
-
-def unix_list(*descriptors):
-    """A list of descriptors that it owns."""
-    from gi.repository import Gio
-
-    return Gio.UnixFDList.new_from_array(list(descriptors))
 
 
 @pytest.mark.parametrize("data, error", [
@@ -169,7 +163,8 @@ def test_import_of_nothing_fails(start, upstream, peer, daemon):
 
 
 def test_key_in_clear_in_the_file_is_taken_into_the_keyring(session, daemon, upstream, peer):
-    daemon.config_path.write_text(daemon.config_path.read_text() + f"[key k2]\nprovider=fake\npriority=-1\nsecret={SECRET}\n")
+    clear = f"[key k2]\nprovider=fake\npriority=-1\nsecret={SECRET}\n"
+    daemon.config_path.write_text(daemon.config_path.read_text() + clear)
     daemon.secrets.append(SECRET)
     with pytest.raises(BusError) as caught:
         peer.manager("Reload")

@@ -66,6 +66,17 @@ def read_all(descriptor):
         return file.read().decode()
 
 
+def refused(name, call, *arguments, **options):
+    """The message of a call that must fail with the error `name`."""
+    try:
+        call(*arguments, **options)
+    except BusError as error:
+        assert error.name == name, error
+        assert len(error.message) > 10, error
+        return error.message
+    raise AssertionError(f"not refused: {call} {arguments} {options}")
+
+
 class Peer:
     """One connection to the daemon's bus."""
 
@@ -203,7 +214,8 @@ class Listener(Peer):
     def _run(self, matched):
         self.context.push_thread_default()
         flags = Gio.DBusSignalFlags.NONE if matched else Gio.DBusSignalFlags.NO_MATCH_RULE
-        self.connection.signal_subscribe(self.name if matched else None, None, None, None, None, flags, self._on_signal)
+        sender = self.name if matched else None
+        self.connection.signal_subscribe(sender, None, None, None, None, flags, self._on_signal)
         self.started.set()
         self.loop.run()
         self.context.pop_thread_default()
@@ -233,7 +245,6 @@ class Listener(Peer):
         """Waits until all is heard that follows from the calls answered so far; returns and forgets it."""
         # What is signalled when the main loop is idle comes before the answer to the second call.
         for _ in range(2):
-            self.raw(ROOT, "org.freedesktop.DBus.Peer", "Ping")
             self.get(ROOT, "Manager.State")
         passed = threading.Event()
         self.context.invoke_full(GLib.PRIORITY_LOW, lambda *_: passed.set())
@@ -244,7 +255,8 @@ class Listener(Peer):
 
     def changes(self):
         """The properties that changed, as (path, names), in order; waits for all and forgets them."""
-        return [(path, sorted(arguments[1])) for path, member, arguments in self.settle() if member == "PropertiesChanged"]
+        changed = [one for one in self.settle() if one[1] == "PropertiesChanged"]
+        return [(path, sorted(arguments[1])) for path, _, arguments in changed]
 
 
 def interfaces():
@@ -274,7 +286,8 @@ class Monitor:
 
     def signals(self, member):
         """The destinations of the signals of a name."""
-        found = re.findall(r"^signal .*destination=(.*?) serial.*member=(\w+)$", self.path.read_text(errors="replace"), re.M)
+        text = self.path.read_text(errors="replace")
+        found = re.findall(r"^signal .*destination=(.*?) serial.*member=(\w+)$", text, re.MULTILINE)
         return [destination for destination, name in found if name == member]
 
     def close(self):

@@ -96,7 +96,6 @@ class Daemon:
     @inherit: (sockets) handed over as systemd would (LISTEN_FDS); no --listen then
     @wait: do not wait until it listens when False
     @bus, key_store: values of these options
-    @limits: (dict) other limits of its resources, by their names: {"FSIZE": 4096}
     """
 
     def __init__(
@@ -112,7 +111,6 @@ class Daemon:
         secrets=(),
         bus="none",
         key_store="environment",
-        limits=None,
     ):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="aiproxyd-"))
         for name in ("config", "state", "run"):
@@ -128,14 +126,13 @@ class Daemon:
         self.pooled = set()
         self.lines = queue.Queue()
         args = ["--bus", bus, "--key-store", key_store, *(["--demo"] if demo else []), *args]
-        limits = (limits or {}) | ({"NOFILE": nofile} if nofile else {})
-        self.process = self._start(args, listen, env or {}, limits, inherit)
+        self.process = self._start(args, listen, env or {}, nofile, inherit)
         atexit.register(self.process.kill)
         threading.Thread(target=self._read_stdout, daemon=True).start()
         if wait:
             self._wait_until_ready(demo)
 
-    def _start(self, args, listen, env, limits, inherit):
+    def _start(self, args, listen, env, nofile, inherit):
         command = [binary(), "--config", str(self.config_path)]
         if not inherit:
             command += [part for address in listen for part in ("--listen", address)]
@@ -145,8 +142,7 @@ class Daemon:
             command = [sys.executable, str(LAUNCHER), ",".join(map(str, fds))] + command
 
         def limit():
-            for name, value in limits.items():
-                resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (value, value))
+            resource.setrlimit(resource.RLIMIT_NOFILE, (nofile, nofile))
 
         with open(self.stderr_path, "wb") as stderr:
             return subprocess.Popen(
@@ -157,7 +153,7 @@ class Daemon:
                 env=environment(self.home) | env,
                 pass_fds=fds,
                 cwd=self.home,
-                preexec_fn=limit if limits else None,
+                preexec_fn=limit if nofile else None,
             )
 
     def _read_stdout(self):

@@ -38,12 +38,12 @@ class Session:
         self.home = None
         self.mock = None
         self.keyring = None
-        command = [HERE / "with-keyring", f"--{mode}", "sh", "-c", 'echo "$HOME|$DBUS_SESSION_BUS_ADDRESS"; exec cat']
+        tell = 'echo "$HOME|$DBUS_SESSION_BUS_ADDRESS"; exec cat'
+        command = [HERE / "with-keyring", f"--{mode}", "sh", "-c", tell]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         self.wrapper = subprocess.Popen(command, **pipes)  # pylint: disable=consider-using-with
         self.home, self.address = self.wrapper.stdout.readline().strip().split("|")
         self.connection = connect(self.address) if self.address else None
-        self.plain = None
 
     @property
     def environment(self):
@@ -78,11 +78,12 @@ class Session:
 
     def _open_plain(self):
         """The path of a keyring session without encryption."""
-        _, path = self.call(ROOT, SECRET + "Service", "OpenSession", GLib.Variant("(sv)", ("plain", GLib.Variant("s", ""))))
-        return path
+        arguments = GLib.Variant("(sv)", ("plain", GLib.Variant("s", "")))
+        return self.call(ROOT, SECRET + "Service", "OpenSession", arguments)[1]
 
     def _get(self, path, interface, name):
-        return self.call(path, "org.freedesktop.DBus.Properties", "Get", GLib.Variant("(ss)", (SECRET + interface, name)))[0]
+        arguments = GLib.Variant("(ss)", (SECRET + interface, name))
+        return self.call(path, "org.freedesktop.DBus.Properties", "Get", arguments)[0]
 
     def items(self):
         """What our program keeps in the unlocked keyring: a key's name, or "client:NAME" -> secret."""
@@ -120,15 +121,17 @@ class Session:
         interface = "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface"
         self.call(ROOT, interface, "UnlockWithMasterPassword", GLib.Variant("(o(oayays))", (LOGIN, password)))
 
-    def _has_owner(self):
+    def _ask_bus(self, method):
         arguments = GLib.Variant("(s)", (NAME,))
-        return self.call("/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner", arguments, "org.freedesktop.DBus")[0]
+        bus = "org.freedesktop.DBus"
+        return self.call("/org/freedesktop/DBus", bus, method, arguments, bus)[0]
+
+    def _has_owner(self):
+        return self._ask_bus("NameHasOwner")
 
     def kill_keyring(self):
         """Ends the keyring in the middle of whatever it does."""
-        arguments = GLib.Variant("(s)", (NAME,))
-        call = ("/org/freedesktop/DBus", "org.freedesktop.DBus", "GetConnectionUnixProcessID", arguments)
-        os.kill(self.call(*call, "org.freedesktop.DBus")[0], signal.SIGKILL)
+        os.kill(self._ask_bus("GetConnectionUnixProcessID"), signal.SIGKILL)
         assert wait_until(lambda: not self._has_owner())
 
     def start_keyring(self):

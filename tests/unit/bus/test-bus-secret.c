@@ -24,7 +24,7 @@ read_from (GUnixFDList *list, gint32 index, GError **error)
 {
   g_autoptr (GAsyncResult) result = NULL;
 
-  aip_bus_secret_read_async (list, index, result_cb, &result);
+  aip_bus_secret_read_async (list, index, NULL, result_cb, &result);
   while (result == NULL)
     g_main_context_iteration (NULL, TRUE);
   return aip_bus_secret_read_finish (result, error);
@@ -147,6 +147,25 @@ test_unreadable (void)
 }
 
 static void
+test_giving_up (void)
+{
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  int ends[2];
+
+  g_assert_true (g_unix_open_pipe (ends, FD_CLOEXEC, &error));
+  g_autoptr (GUnixFDList) list = g_unix_fd_list_new_from_array (ends, 2);
+
+  aip_bus_secret_read_async (list, 0, cancellable, result_cb, &result);
+  g_cancellable_cancel (cancellable);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_null (aip_bus_secret_read_finish (result, &error));
+  g_assert_error (error, AIP_ERROR, AIP_ERROR_CANCELLED);
+}
+
+static void
 test_pipe (void)
 {
   g_autoptr (AipSecret) token = aip_secret_new ("aip-token", -1);
@@ -170,6 +189,7 @@ main (int argc, char **argv)
   g_test_add_func ("/bus/secret/lengths", test_lengths);
   g_test_add_func ("/bus/secret/indices", test_indices);
   g_test_add_func ("/bus/secret/unreadable", test_unreadable);
+  g_test_add_func ("/bus/secret/giving-up", test_giving_up);
   g_test_add_func ("/bus/secret/pipe", test_pipe);
 
   return g_test_run ();

@@ -247,6 +247,19 @@ test_one_after_the_other (Fixture *fixture, gconstpointer data)
   assert_secret (fixture, "a", "sk-47");
 }
 
+/* What has begun is finished, what waits is refused. */
+static void
+test_end_of_the_queue (Fixture *fixture, gconstpointer data)
+{
+  for (int i = 0; i < 3; i++)
+    aip_change_queue_run_async (fixture->queue, make_change (), ordered_cb, fixture);
+  aip_change_queue_free (fixture->queue);
+  fixture->queue = aip_change_queue_new (&host, fixture);
+  g_assert_cmpuint (fixture->order->len, ==, 3);
+  g_assert_cmpuint (fixture->applied, ==, 1);
+  assert_secret (fixture, "a", "sk-new-a");
+}
+
 #define ADD(name, test) g_test_add ("/bus/change/" name, Fixture, NULL, set_up, test, tear_down)
 
 int
@@ -261,6 +274,7 @@ main (int argc, char **argv)
   ADD ("secret-alone", test_secret_alone);
   ADD ("nothing", test_nothing);
   ADD ("one-after-the-other", test_one_after_the_other);
+  ADD ("end-of-the-queue", test_end_of_the_queue);
 
   return g_test_run ();
 }
