@@ -16,6 +16,9 @@ typedef struct
   GList *twin;          /* (nullable): the next section of the same name, which the loader refuses */
 } Section;
 
+/* Of most sections: a few settings, an empty line, the comment of the next one. */
+#define USUAL_LINES 8
+
 struct _AipConfigDocument
 {
   GQueue sections;     /* of Section */
@@ -32,7 +35,7 @@ section_new (const AipConfigLine *header)
 
   if (header != NULL)
     self->header = *header;
-  self->lines = g_array_new (FALSE, FALSE, sizeof (AipConfigLine));
+  self->lines = g_array_sized_new (FALSE, FALSE, sizeof (AipConfigLine), USUAL_LINES);
   return self;
 }
 
