@@ -609,3 +609,55 @@ aip_config_document_unset (AipConfigDocument *self, const char *group, const cha
     if (is_setting (get_line (section, i - 1), key))
       g_array_remove_index (section->lines, i - 1);
 }
+
+static gboolean
+is_group (const AipConfigLine *line, const char *group)
+{
+  return line->kind == AIP_CONFIG_LINE_GROUP && line->name_length == strlen (group) &&
+         memcmp (line->name, group, line->name_length) == 0;
+}
+
+/* The same line that find_setting () would find in a document of the text. */
+static gboolean
+find_line (const char *text, const char *group, const char *key, AipConfigLine *line)
+{
+  const char *end = text + strlen (text);
+  gboolean inside = FALSE;
+
+  while (text < end)
+    {
+      text = aip_config_line_read (line, text, end);
+      if (inside && is_setting (line, key))
+        return TRUE;
+      if (inside && line->kind == AIP_CONFIG_LINE_GROUP)
+        return FALSE;
+      inside = inside || is_group (line, group);
+    }
+  return FALSE;
+}
+
+/**
+ * aip_config_document_replace:
+ * @text: a config file, valid or not
+ * @group: full name of a group
+ * @key: name of a setting
+ * @value: its value as it is to stand in the file
+ *
+ * Does what aip_config_document_set () does where the setting is there, without making a document for it.
+ *
+ * Returns: (transfer full) (nullable): the new text; NULL: the setting is not there
+ */
+char *
+aip_config_document_replace (const char *text, const char *group, const char *key, const char *value)
+{
+  AipConfigLine line;
+
+  g_return_val_if_fail (text != NULL, NULL);
+  g_return_val_if_fail (group != NULL, NULL);
+  g_return_val_if_fail (key != NULL, NULL);
+  g_return_val_if_fail (value != NULL, NULL);
+
+  if (!find_line (text, group, key, &line))
+    return NULL;
+  return g_strdup_printf ("%.*s%s%s", (int) (line.value - text), text, value, line.value + line.value_length);
+}
