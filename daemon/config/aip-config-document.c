@@ -617,47 +617,59 @@ is_group (const AipConfigLine *line, const char *group)
          memcmp (line->name, group, line->name_length) == 0;
 }
 
-/* The same line that find_setting () would find in a document of the text. */
-static gboolean
-find_line (const char *text, const char *group, const char *key, AipConfigLine *line)
+/* The first section of that name, as in a document of the whole text. */
+static const char *
+find_section (const char *text, const char *end, const char *group, const char **section_end)
 {
-  const char *end = text + strlen (text);
-  gboolean inside = FALSE;
+  const char *start = NULL;
 
   while (text < end)
     {
-      text = aip_config_line_read (line, text, end);
-      if (inside && is_setting (line, key))
-        return TRUE;
-      if (inside && line->kind == AIP_CONFIG_LINE_GROUP)
-        return FALSE;
-      inside = inside || is_group (line, group);
+      AipConfigLine line;
+      const char *next = aip_config_line_read (&line, text, end);
+
+      if (start != NULL && line.kind == AIP_CONFIG_LINE_GROUP)
+        break;
+      if (start == NULL && is_group (&line, group))
+        start = text;
+      text = next;
     }
-  return FALSE;
+  *section_end = text;
+  return start;
 }
 
 /**
- * aip_config_document_replace:
+ * aip_config_document_set_in_text:
  * @text: a config file, valid or not
  * @group: full name of a group
  * @key: name of a setting
  * @value: its value as it is to stand in the file
  *
- * Does what aip_config_document_set () does where the setting is there, without making a document for it.
+ * Does what aip_config_document_set () does, with a document of the group alone.
  *
- * Returns: (transfer full) (nullable): the new text; NULL: the setting is not there
+ * Returns: (transfer full) (nullable): the new text; NULL: the group is not there
  */
 char *
-aip_config_document_replace (const char *text, const char *group, const char *key, const char *value)
+aip_config_document_set_in_text (const char *text, const char *group, const char *key, const char *value)
 {
-  AipConfigLine line;
+  g_autoptr (AipConfigDocument) document = NULL;
+  g_autofree char *changed = NULL;
+  const char *section;
+  const char *rest;
+  gsize length;
 
   g_return_val_if_fail (text != NULL, NULL);
   g_return_val_if_fail (group != NULL, NULL);
   g_return_val_if_fail (key != NULL, NULL);
   g_return_val_if_fail (value != NULL, NULL);
 
-  if (!find_line (text, group, key, &line))
+  length = strlen (text);
+  section = find_section (text, text + length, group, &rest);
+  if (section == NULL)
     return NULL;
-  return g_strdup_printf ("%.*s%s%s", (int) (line.value - text), text, value, line.value + line.value_length);
+  document = aip_config_document_new (section, rest - section);
+  document->line_end = find_line_end (text, length);
+  aip_config_document_set (document, group, key, value);
+  changed = aip_config_document_to_text (document);
+  return g_strdup_printf ("%.*s%s%s", (int) (section - text), text, changed, rest);
 }

@@ -363,10 +363,10 @@ apply_change (const AipConfigChange *change, AipConfigDocument *document, GError
   return TRUE;
 }
 
-/* What most edits are: other values for settings that are there. It takes no document, which for a file of
- * thousands of groups is most of the work. Returns NULL where there is more to it, or something wrong. */
+/* What most edits are: settings of groups that are there. It takes no document of the whole, which for a file
+ * of thousands of groups is most of the work. Returns NULL where there is more to it, or something wrong. */
 static char *
-replace_values (const AipConfigEdit *self, const char *text)
+set_in_text (const AipConfigEdit *self, const char *text)
 {
   g_autofree char *current = NULL;
 
@@ -376,8 +376,8 @@ replace_values (const AipConfigEdit *self, const char *text)
       g_autofree char *value =
           change->kind == AIP_CONFIG_CHANGE_SET ? aip_config_change_make_value (change, NULL) : NULL;
       char *next = value == NULL ? NULL
-                                 : aip_config_document_replace (current == NULL ? text : current,
-                                                                change->group, change->key, value);
+                                 : aip_config_document_set_in_text (current == NULL ? text : current,
+                                                                    change->group, change->key, value);
 
       if (next == NULL)
         return NULL;
@@ -403,15 +403,15 @@ char *
 aip_config_edit_apply (const AipConfigEdit *self, const char *text, GError **error)
 {
   g_autoptr (AipConfigDocument) document = NULL;
-  char *replaced;
+  char *edited;
 
   g_return_val_if_fail (self != NULL, NULL);
   g_return_val_if_fail (text != NULL, NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
-  replaced = replace_values (self, text);
-  if (replaced != NULL)
-    return replaced;
+  edited = set_in_text (self, text);
+  if (edited != NULL)
+    return edited;
   document = aip_config_document_new (text, strlen (text));
   for (guint i = 0; i < self->changes->len; i++)
     if (!apply_change (g_ptr_array_index (self->changes, i), document, error))
