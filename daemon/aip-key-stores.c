@@ -210,15 +210,16 @@ dup_variable_name (const char *key)
 static AipSecret *
 find_in_main (AipKeyStores *self, const char *key)
 {
-  g_autofree char *variable = dup_variable_name (key);
+  g_autofree char *variable = NULL;
   AipSecret *secret = NULL;
 
   if (self->main != self->environment)
     secret = aip_key_store_lookup (self->main, key);
-  if (secret == NULL &&
-      (self->main == self->environment || (self->automatic && self->main == self->credentials)))
-    secret = aip_key_store_lookup (self->environment, variable);
-  return secret;
+  if (secret != NULL ||
+      (self->main != self->environment && !(self->automatic && self->main == self->credentials)))
+    return secret;
+  variable = dup_variable_name (key);
+  return aip_key_store_lookup (self->environment, variable);
 }
 
 /**

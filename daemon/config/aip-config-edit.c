@@ -363,6 +363,30 @@ apply_change (const AipConfigChange *change, AipConfigDocument *document, GError
   return TRUE;
 }
 
+/* What most edits are: settings of groups that are there. It takes no document of the whole, which for a file
+ * of thousands of groups is most of the work. Returns NULL where there is more to it, or something wrong. */
+static char *
+set_in_text (const AipConfigEdit *self, const char *text)
+{
+  g_autofree char *current = NULL;
+
+  for (guint i = 0; i < self->changes->len; i++)
+    {
+      const AipConfigChange *change = g_ptr_array_index (self->changes, i);
+      g_autofree char *value =
+          change->kind == AIP_CONFIG_CHANGE_SET ? aip_config_change_make_value (change, NULL) : NULL;
+      char *next = value == NULL ? NULL
+                                 : aip_config_document_set_in_text (current == NULL ? text : current,
+                                                                    change->group, change->key, value);
+
+      if (next == NULL)
+        return NULL;
+      g_free (current);
+      current = next;
+    }
+  return g_steal_pointer (&current);
+}
+
 /**
  * aip_config_edit_apply:
  * @self: an edit
@@ -379,11 +403,15 @@ char *
 aip_config_edit_apply (const AipConfigEdit *self, const char *text, GError **error)
 {
   g_autoptr (AipConfigDocument) document = NULL;
+  char *edited;
 
   g_return_val_if_fail (self != NULL, NULL);
   g_return_val_if_fail (text != NULL, NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
+  edited = set_in_text (self, text);
+  if (edited != NULL)
+    return edited;
   document = aip_config_document_new (text, strlen (text));
   for (guint i = 0; i < self->changes->len; i++)
     if (!apply_change (g_ptr_array_index (self->changes, i), document, error))

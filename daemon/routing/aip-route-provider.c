@@ -56,18 +56,18 @@ compare_keys (const void *a, const void *b)
 }
 
 static GArray *
-collect_keys (const AipConfig *config, const char *provider, const AipKeySecret *secrets)
+collect_keys (const AipConfig *config, const GArray *own, const AipKeySecret *secrets)
 {
-  GArray *keys = g_array_new (FALSE, FALSE, sizeof (Key));
+  guint n = own != NULL ? own->len : 0;
+  GArray *keys = g_array_sized_new (FALSE, FALSE, sizeof (Key), n);
 
   g_array_set_clear_func (keys, (GDestroyNotify) key_clear);
 
-  for (guint i = 0; i < config->keys->len; i++)
+  for (guint i = 0; i < n; i++)
     {
-      Key key = { .config = g_ptr_array_index (config->keys, i), .found = secrets[i] };
+      guint index = g_array_index (own, guint, i);
+      Key key = { .config = g_ptr_array_index (config->keys, index), .found = secrets[index] };
 
-      if (!g_str_equal (key.config->provider, provider))
-        continue;
       if (key.found.secret != NULL)
         aip_secret_ref (key.found.secret);
       g_array_append_val (keys, key);
@@ -172,6 +172,7 @@ learn_names (AipRouteProvider *self, const char *const *discovered)
  * aip_route_provider_new:
  * @config: the whole config, for its keys; it must outlive the result
  * @provider: one of its providers
+ * @keys: (nullable) (element-type guint): the places in @config of the keys that are @provider's
  * @secrets: (array): for each key of @config
  * @discovered: (nullable) (array zero-terminated=1): what the provider said it has
  *
@@ -181,6 +182,7 @@ learn_names (AipRouteProvider *self, const char *const *discovered)
 AipRouteProvider *
 aip_route_provider_new (const AipConfig *config,
                         const AipProviderConfig *provider,
+                        const GArray *keys,
                         const AipKeySecret *secrets,
                         const char *const *discovered)
 {
@@ -197,7 +199,7 @@ aip_route_provider_new (const AipConfig *config,
   self->discovered = discovered != NULL;
   self->closed = dialect->internal;
   learn_names (self, discovered);
-  self->keys = collect_keys (config, provider->name, secrets);
+  self->keys = collect_keys (config, keys, secrets);
   self->candidates = make_candidates (self, NULL);
   self->restricted = has_restricted_key (self->keys);
   self->lists = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_array_unref);

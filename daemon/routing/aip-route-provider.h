@@ -37,6 +37,7 @@ typedef struct
 
 AipRouteProvider *aip_route_provider_new (const AipConfig *config,
                                           const AipProviderConfig *provider,
+                                          const GArray *keys,
                                           const AipKeySecret *secrets,
                                           const char *const *discovered);
 void aip_route_provider_free (AipRouteProvider *self);
