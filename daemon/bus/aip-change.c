@@ -9,7 +9,7 @@
 #define PATIENCE_MS 2000
 
 /*
- *   PUT secret 1 ─> PUT secret 2 ─> ... ─> APPLY ─> over
+ *   PUT secret 1 ─> PUT secret 2 ─> ... ─> APPLY ─> SETTLE ─> over
  *        │                │                  │
  *        └────────────────┴─── failed ───────┴─> UNDO the last done ─> ... ─> UNDO secret 1 ─> over
  */
@@ -183,6 +183,21 @@ end (GTask *task)
     run (g_queue_peek_head (&queue->waiting));
 }
 
+static void
+settled_cb (void *user_data)
+{
+  end (user_data);
+}
+
+/* The caller's next request must not be served by what was in force before. */
+static void
+settle (GTask *task)
+{
+  AipChangeQueue *queue = ((AipChange *) g_task_get_task_data (task))->queue;
+
+  queue->host->settle (settled_cb, task, queue->host_data);
+}
+
 /* --- undoing --- */
 
 static void undo (GTask *task);
@@ -284,7 +299,7 @@ run (GTask *task)
       if (change->edits && !queue->host->apply (change->edit, &change->error, queue->host_data))
         undo (task);
       else
-        end (task);
+        settle (task);
       return;
     }
   step = &g_array_index (change->steps, Step, change->done);

@@ -30,6 +30,12 @@ get_context (AipBusManager *manager)
 
 /* --- the daemon's life --- */
 
+static void
+reloaded_cb (void *user_data)
+{
+  aip_bus_manager_complete_reload (NULL, user_data);
+}
+
 static gboolean
 handle_reload (AipBusManager *manager, GDBusMethodInvocation *invocation, GVariant *options)
 {
@@ -40,7 +46,7 @@ handle_reload (AipBusManager *manager, GDBusMethodInvocation *invocation, GVaria
     return TRUE;
   if (!context->host->reload (&error, context->host_data))
     return aip_bus_fail (invocation, error);
-  aip_bus_manager_complete_reload (manager, invocation);
+  context->host->settle (reloaded_cb, invocation, context->host_data);
   return TRUE;
 }
 

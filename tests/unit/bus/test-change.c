@@ -44,7 +44,30 @@ apply (AipConfigEdit *edit, GError **error, void *data)
   return TRUE;
 }
 
-static const AipBusHost host = { .get_key_store = get_key_store, .apply = apply };
+typedef struct
+{
+  AipSettledFunc func;
+  void *user_data;
+} Settling;
+
+static gboolean
+settled_cb (gpointer data)
+{
+  Settling *settling = data;
+
+  settling->func (settling->user_data);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+settle (AipSettledFunc func, void *user_data, void *data)
+{
+  Settling settling = { func, user_data };
+
+  g_idle_add_full (G_PRIORITY_DEFAULT, settled_cb, g_memdup2 (&settling, sizeof settling), g_free);
+}
+
+static const AipBusHost host = { .get_key_store = get_key_store, .apply = apply, .settle = settle };
 
 static void
 put (Fixture *fixture, const char *ref, const char *text)
