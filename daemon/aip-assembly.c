@@ -140,14 +140,19 @@ level_of (const char *name)
 }
 
 static char **
-take_problem_texts (GPtrArray *problems)
+dup_problem_texts (const GPtrArray *problems)
 {
   char **texts = g_new0 (char *, problems->len + 1);
 
   for (guint i = 0; i < problems->len; i++)
     texts[i] = aip_config_problem_to_string (g_ptr_array_index (problems, i));
-  g_ptr_array_unref (problems);
   return texts;
+}
+
+static GPtrArray *
+problems_new (void)
+{
+  return g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
 }
 
 /**
@@ -160,26 +165,48 @@ take_problem_texts (GPtrArray *problems)
 AipConfig *
 aip_assembly_check (const AipAssemblySources *sources, char ***problems)
 {
-  GPtrArray *found = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
+  g_autoptr (GPtrArray) found = problems_new ();
   AipConfig *config = aip_assembly_read_config (sources, found);
 
-  *problems = take_problem_texts (found);
+  *problems = dup_problem_texts (found);
   return config;
+}
+
+static char *
+join_fatal (const GPtrArray *problems)
+{
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+  g_auto (GStrv) texts = NULL;
+
+  for (guint i = 0; i < problems->len; i++)
+    {
+      const AipConfigProblem *problem = g_ptr_array_index (problems, i);
+      g_autofree char *text = problem->fatal ? aip_config_problem_to_string (problem) : NULL;
+
+      if (text != NULL)
+        g_strv_builder_add (builder, text);
+    }
+  texts = g_strv_builder_end (builder);
+  return g_strjoinv ("\n", texts);
 }
 
 static AipConfig *
 load_config (AipAssembly *self, GError **error)
 {
-  AipConfig *config;
+  g_autoptr (GPtrArray) found = problems_new ();
+  AipConfig *config = aip_assembly_read_config (self->sources, found);
 
   g_clear_pointer (&self->problems, g_strfreev);
-  config = aip_assembly_check (self->sources, &self->problems);
+  self->problems = dup_problem_texts (found);
   self->valid = config != NULL;
   for (gsize i = 0; self->problems[i] != NULL; i++)
     g_warning ("%s", self->problems[i]);
   if (config == NULL)
-    g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG,
-                 "the configuration cannot be used: see the problems above");
+    {
+      g_autofree char *text = join_fatal (found);
+
+      g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG, "the configuration cannot be used:\n%s", text);
+    }
   return config;
 }
 
@@ -280,9 +307,11 @@ static void
 take_snapshot (AipAssembly *self, AipConfig *config, AipClients *clients)
 {
   g_autoptr (AipRouter) router = make_router (self, config);
+  gboolean complete =
+      aip_discovery_is_complete (self->discovery) && !aip_key_stores_is_loading (self->stores);
 
   g_clear_pointer (&self->snapshot, aip_snapshot_unref);
-  self->snapshot = aip_snapshot_new (config, clients, router, aip_discovery_is_complete (self->discovery));
+  self->snapshot = aip_snapshot_new (config, clients, router, complete);
   self->changed (self->snapshot, self->user_data);
 }
 
@@ -332,16 +361,20 @@ aip_assembly_load (AipAssembly *self, GError **error)
   return config != NULL && use_config (self, config, error);
 }
 
-static gboolean
-may_be_used_cb (const AipConfig *config, GError **error, void *user_data)
+typedef struct
 {
-  GPtrArray *problems = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
-  gboolean usable = check_exposure (((AipAssembly *) user_data)->sources, config, problems);
-  g_auto (GStrv) texts = take_problem_texts (problems);
+  const AipAssemblySources *sources;
+  char **problems; /* (nullable): of the last attempt */
+} Applying;
 
-  if (!usable)
-    g_set_error_literal (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG, texts[0]);
-  return usable;
+static gboolean
+check_cb (const AipConfig *config, GPtrArray *problems, void *user_data)
+{
+  Applying *applying = user_data;
+
+  g_clear_pointer (&applying->problems, g_strfreev);
+  applying->problems = dup_problem_texts (problems);
+  return check_exposure (applying->sources, config, problems);
 }
 
 /**
@@ -358,18 +391,25 @@ gboolean
 aip_assembly_apply (AipAssembly *self, AipConfigEdit *edit, GError **error)
 {
   g_auto (GStrv) environment = g_get_environ ();
+  Applying applying = { .sources = self->sources };
   g_autoptr (AipConfig) config = NULL;
+  g_auto (GStrv) problems = NULL;
 
   aip_config_edit_set_base (edit, self->base);
-  aip_config_edit_set_check (edit, may_be_used_cb, self);
+  aip_config_edit_set_check (edit, check_cb, &applying);
   config = aip_config_edit_save (edit, (const char *const *) self->sources->paths,
                                  (const char *const *) environment, &self->sources->overrides, error);
+  aip_config_edit_set_check (edit, NULL, NULL);
+  problems = applying.problems;
   if (config == NULL)
     return FALSE;
-  g_clear_pointer (&self->problems, g_strfreev);
-  self->problems = g_new0 (char *, 1);
+  g_strfreev (self->problems);
+  self->problems = g_steal_pointer (&problems);
   self->valid = TRUE;
-  return use_config (self, config, error);
+  if (!use_config (self, config, error))
+    return FALSE;
+  aip_assembly_refresh_models (self);
+  return TRUE;
 }
 
 /**
@@ -407,7 +447,9 @@ aip_assembly_get_snapshot (AipAssembly *self)
 void
 aip_assembly_refresh_models (AipAssembly *self)
 {
-  aip_discovery_refresh (self->discovery);
+  /* Without its key a provider tells nothing; they are asked when the keys are there. */
+  if (!aip_key_stores_is_loading (self->stores))
+    aip_discovery_refresh (self->discovery);
 }
 
 static void
@@ -418,7 +460,20 @@ secrets_changed_cb (void *user_data)
   if (self->snapshot == NULL)
     return;
   discovered_cb (self);
-  aip_discovery_retry (self->discovery);
+  if (!aip_key_stores_is_loading (self->stores))
+    aip_discovery_retry (self->discovery);
+}
+
+/**
+ * aip_assembly_is_loading:
+ * @self: an assembly
+ *
+ * Returns: whether secrets are still to come
+ */
+gboolean
+aip_assembly_is_loading (AipAssembly *self)
+{
+  return aip_key_stores_is_loading (self->stores);
 }
 
 /**

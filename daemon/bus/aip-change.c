@@ -3,6 +3,11 @@
 
 #include "bus/aip-change.h"
 
+#include "base/aip-error.h"
+
+/* How long the end of the daemon waits for a keyring that a change needs. */
+#define PATIENCE_MS 2000
+
 /*
  *   PUT secret 1 ─> PUT secret 2 ─> ... ─> APPLY ─> over
  *        │                │                  │
@@ -30,7 +35,8 @@ struct _AipChangeQueue
 {
   const AipBusHost *host;
   void *host_data;
-  GQueue waiting; /* of GTask; the first one runs */
+  GQueue waiting;            /* of GTask; the first one runs */
+  GCancellable *cancellable; /* gives up what runs */
 };
 
 static void run (GTask *task);
@@ -114,17 +120,50 @@ aip_change_queue_new (const AipBusHost *host, void *host_data)
   self->host = host;
   self->host_data = host_data;
   g_queue_init (&self->waiting);
+  self->cancellable = g_cancellable_new ();
   return self;
+}
+
+static gboolean
+impatient_cb (gpointer user_data)
+{
+  g_cancellable_cancel (user_data);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+refuse_waiting (AipChangeQueue *self)
+{
+  while (self->waiting.length > 1)
+    {
+      g_autoptr (GTask) task = g_queue_pop_tail (&self->waiting);
+
+      g_task_return_new_error (task, AIP_ERROR, AIP_ERROR_CANCELLED,
+                               "the daemon ends before this was its turn; nothing was changed");
+    }
 }
 
 /**
  * aip_change_queue_free:
- * @self: (transfer full): a queue in which nothing runs any more
+ * @self: (transfer full): a queue
+ *
+ * Refuses what has not begun. What has is waited for, at most 2 s: half of it would be a secret that no key
+ * names.
  */
 void
 aip_change_queue_free (AipChangeQueue *self)
 {
-  g_queue_clear_full (&self->waiting, g_object_unref);
+  g_autoptr (GPtrArray) tasks = g_ptr_array_new_with_free_func (g_object_unref);
+  guint timer = g_timeout_add (PATIENCE_MS, impatient_cb, self->cancellable);
+
+  for (GList *link = self->waiting.head; link != NULL; link = link->next)
+    g_ptr_array_add (tasks, g_object_ref (link->data));
+  refuse_waiting (self);
+  for (guint i = 0; i < tasks->len; i++)
+    while (!g_task_get_completed (g_ptr_array_index (tasks, i)))
+      g_main_context_iteration (NULL, TRUE);
+  g_source_remove (timer);
+  g_object_unref (self->cancellable);
   g_free (self);
 }
 
@@ -192,9 +231,9 @@ undo (GTask *task)
     }
   step = &g_array_index (change->steps, Step, change->done - 1);
   if (step->old != NULL)
-    aip_key_store_store_async (store, step->ref, step->old, NULL, undo_store_cb, task);
+    aip_key_store_store_async (store, step->ref, step->old, change->queue->cancellable, undo_store_cb, task);
   else
-    aip_key_store_remove_async (store, step->ref, NULL, undo_remove_cb, task);
+    aip_key_store_remove_async (store, step->ref, change->queue->cancellable, undo_remove_cb, task);
 }
 
 /* --- doing --- */
@@ -251,9 +290,9 @@ run (GTask *task)
   step = &g_array_index (change->steps, Step, change->done);
   step->old = aip_key_store_lookup (store, step->ref);
   if (step->secret != NULL)
-    aip_key_store_store_async (store, step->ref, step->secret, NULL, store_cb, task);
+    aip_key_store_store_async (store, step->ref, step->secret, queue->cancellable, store_cb, task);
   else
-    aip_key_store_remove_async (store, step->ref, NULL, remove_cb, task);
+    aip_key_store_remove_async (store, step->ref, queue->cancellable, remove_cb, task);
 }
 
 /**

@@ -119,7 +119,8 @@ rotated (GObject *service, GDBusMethodInvocation *invocation)
   g_autoptr (GUnixFDList) pipe = NULL;
   GError *error = NULL;
 
-  if (self->first)
+  /* Where no keyring took it, its file may still be there when the config file knows the client. */
+  if (g_str_equal (aip_bus_client_get_name (AIP_BUS_CLIENT (self)), AIP_FIRST_CLIENT))
     self->context->host->drop_first_token (self->context->host_data);
   pipe = aip_bus_secret_make_pipe (token, &error);
   if (pipe == NULL)

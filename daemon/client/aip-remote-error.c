@@ -55,6 +55,11 @@ aip_remote_error_tidy (GError *error)
 {
   g_return_if_fail (error != NULL);
 
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
+    {
+      g_free (error->message);
+      error->message = g_strdup ("the daemon does not answer");
+    }
   /* Errors of our own say what to do already. */
   if (!g_dbus_error_strip_remote_error (error) || !aip_remote_error_is_unreachable (error))
     return;

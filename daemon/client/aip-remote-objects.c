@@ -354,6 +354,28 @@ aip_remote_add_key_sync (AipRemote *self,
 }
 
 /**
+ * aip_remote_import_key_sync:
+ * @self: the daemon
+ * @name: of a key that stands in clear in the config file
+ * @cancellable: (nullable): ends the wait
+ * @error: return location for an error
+ *
+ * Moves the key from there into the keyring.
+ *
+ * Returns: whether it was moved
+ */
+gboolean
+aip_remote_import_key_sync (AipRemote *self, const char *name, GCancellable *cancellable, GError **error)
+{
+  g_return_val_if_fail (AIP_IS_REMOTE (self), FALSE);
+  g_return_val_if_fail (name != NULL, FALSE);
+
+  return aip_bus_manager_call_add_key_sync (
+      aip_remote_get_manager (self), name, g_variant_new_array (G_VARIANT_TYPE ("{sv}"), NULL, 0),
+      g_variant_new_parsed ("{'import': <true>}"), NULL, NULL, NULL, cancellable, error);
+}
+
+/**
  * aip_remote_set_secret_sync:
  * @self: the daemon
  * @key: the name of a key

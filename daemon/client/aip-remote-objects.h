@@ -51,6 +51,8 @@ gboolean aip_remote_add_key_sync (AipRemote *self,
                                   int secret,
                                   GCancellable *cancellable,
                                   GError **error);
+gboolean
+aip_remote_import_key_sync (AipRemote *self, const char *name, GCancellable *cancellable, GError **error);
 gboolean aip_remote_set_secret_sync (AipRemote *self,
                                      const char *key,
                                      int secret,

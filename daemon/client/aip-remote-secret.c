@@ -9,13 +9,14 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/aip-error.h"
 
-/* All secrets' buffers have one size, so that they can be wiped and unlocked without knowing how full they
- * are: what the longest secret takes, one byte that tells that there is more, and a terminator. */
-#define BUFFER_SIZE (AIP_REMOTE_MAX_SECRET + 2)
+/* All secrets' buffers have one size, so that they can be wiped and freed without knowing how full they are.
+ */
+#define BUFFER_SIZE (AIP_REMOTE_SECRET_ROOM + 1)
 
 /* A daemon that hands over a pipe has the token ready. */
 #define READ_TIMEOUT_MS 10000
@@ -23,7 +24,7 @@
 /**
  * aip_remote_secret_new_buffer:
  *
- * Makes room for a secret of AIP_REMOTE_MAX_SECRET bytes, one byte more, and a terminator; kept out of the
+ * Makes room for AIP_REMOTE_SECRET_ROOM bytes and a terminator; kept out of the
  * swap where the limits allow it, and out of core dumps.
  *
  * Returns: (transfer full): zeroed memory, for aip_remote_secret_free ()
@@ -69,6 +70,8 @@ aip_remote_secret_free (char *secret)
 int
 aip_remote_secret_to_pipe (const char *secret, gsize length, GError **error)
 {
+  /* The reader takes one line break off; that is to be this one, and none of the secret's own. */
+  const struct iovec parts[] = { { (char *) secret, length }, { (char *) "\n", 1 } };
   int fds[2];
   gssize written;
 
@@ -78,10 +81,10 @@ aip_remote_secret_to_pipe (const char *secret, gsize length, GError **error)
   if (!g_unix_open_pipe (fds, FD_CLOEXEC, error))
     return -1;
   do
-    written = write (fds[1], secret, length);
+    written = writev (fds[1], parts, G_N_ELEMENTS (parts));
   while (written < 0 && errno == EINTR);
   close (fds[1]);
-  if (written == (gssize) length)
+  if (written == (gssize) length + 1)
     return fds[0];
 
   g_set_error (error, AIP_ERROR, AIP_ERROR_FAILED, "cannot write a secret to a pipe: %s", g_strerror (errno));

@@ -7,6 +7,8 @@ G_BEGIN_DECLS
 
 /* The daemon reads no longer secret. */
 #define AIP_REMOTE_MAX_SECRET (8 * 1024)
+/* What comes with the longest one, "\r\n", and one byte more, which tells that it is too long. */
+#define AIP_REMOTE_SECRET_ROOM (AIP_REMOTE_MAX_SECRET + 3)
 
 /**
  * AipRemoteSecretText: text that is wiped before it is freed. For g_autoptr.

@@ -144,8 +144,8 @@ take_connection (AipRemote *self, GDBusConnection *connection)
   g_dbus_connection_set_exit_on_close (connection, FALSE);
 }
 
-static gboolean
-take_manager (AipRemote *self, AipBusManager *manager, GError **error)
+static void
+take_manager (AipRemote *self, AipBusManager *manager)
 {
   self->manager = manager;
   g_dbus_proxy_set_default_timeout (G_DBUS_PROXY (manager), AIP_REMOTE_TIMEOUT_MS);
@@ -154,7 +154,6 @@ take_manager (AipRemote *self, AipBusManager *manager, GError **error)
   g_signal_connect_object (self->connection, "notify::closed", G_CALLBACK (update_running), self,
                            G_CONNECT_SWAPPED);
   update_running (self);
-  return TRUE;
 }
 
 /* Starts the daemon where it is not there; what fails here is told only if it is not there in the end either.
@@ -205,7 +204,7 @@ aip_remote_new_sync (GBusType bus, AipRemoteFlags flags, GCancellable *cancellab
                                             AIP_REMOTE_BUS_NAME, AIP_REMOTE_PATH, cancellable, error);
   if (manager == NULL)
     return NULL;
-  take_manager (self, manager, error);
+  take_manager (self, manager);
   if (!self->running && !(flags & AIP_REMOTE_NO_START))
     {
       set_not_running (self, error, reason);
@@ -223,7 +222,7 @@ manager_cb (GObject *source, GAsyncResult *result, void *user_data)
   AipBusManager *manager = aip_bus_manager_proxy_new_finish (result, &error);
 
   if (manager != NULL)
-    take_manager (self, manager, &error);
+    take_manager (self, manager);
   if (manager != NULL && !self->running && !(self->flags & AIP_REMOTE_NO_START))
     set_not_running (self, &error, g_object_get_data (G_OBJECT (task), "aip-reason"));
 
@@ -259,6 +258,7 @@ connection_cb (GObject *source, GAsyncResult *result, void *user_data)
 {
   g_autoptr (GTask) task = user_data;
   AipRemote *self = g_task_get_task_data (task);
+  GCancellable *cancellable = g_task_get_cancellable (task);
   g_autoptr (GError) reason = NULL;
   GDBusConnection *connection = g_bus_get_finish (result, &reason);
   GError *error = NULL;
@@ -276,7 +276,7 @@ connection_cb (GObject *source, GAsyncResult *result, void *user_data)
     g_dbus_connection_call (connection, "org.freedesktop.DBus", "/org/freedesktop/DBus",
                             "org.freedesktop.DBus", "StartServiceByName",
                             g_variant_new ("(su)", AIP_REMOTE_BUS_NAME, 0), NULL, G_DBUS_CALL_FLAGS_NONE, -1,
-                            g_task_get_cancellable (task), start_cb, g_steal_pointer (&task));
+                            cancellable, start_cb, g_steal_pointer (&task));
 }
 
 /**

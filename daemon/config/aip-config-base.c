@@ -114,13 +114,16 @@ static AipConfig *
 rebuild (AipConfigBase *self, const AipConfigEdit *edit)
 {
   g_autoptr (GHashTable) touched = g_hash_table_new (g_str_hash, g_str_equal);
+  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
   g_autoptr (AipConfig) config = NULL;
 
   if (!change_draft (self, edit, touched))
     return NULL;
+  self->draft->problems = problems;
   config = aip_config_rebuild (self->draft, self->config, touched);
   aip_config_check (self->draft, config);
-  return self->draft->failed ? NULL : g_steal_pointer (&config);
+  self->draft->problems = NULL;
+  return self->draft->failed || problems->len > 0 ? NULL : g_steal_pointer (&config);
 }
 
 /**
@@ -191,6 +194,14 @@ aip_config_base_keep (AipConfigBase *self,
   g_return_if_fail (draft != NULL || self->draft != NULL);
   g_return_if_fail (text != NULL && config != NULL && paths != NULL);
 
+  /* A warning would have to be told again after each change, which only a full reading can. */
+  if (draft != NULL && draft->problems != NULL && draft->problems->len > 0)
+    {
+      aip_config_draft_free (draft);
+      g_free (text);
+      forget (self);
+      return;
+    }
   if (draft != NULL)
     {
       forget (self);

@@ -154,21 +154,6 @@ aip_config_edit_unset (AipConfigEdit *self, const char *group, const char *key)
 }
 
 /**
- * aip_config_edit_set_check:
- * @self: an edit
- * @check: (nullable): called by aip_config_edit_save () with what it is about to write; FALSE: it does not
- * @user_data: for @check
- */
-void
-aip_config_edit_set_check (AipConfigEdit *self, AipConfigCheckFunc check, void *user_data)
-{
-  g_return_if_fail (self != NULL);
-
-  self->check = check;
-  self->check_data = user_data;
-}
-
-/**
  * aip_config_edit_set_watch:
  * @self: an edit
  * @watch: (nullable): a watch of the file, which must outlive the edit and belong to the thread that saves it
@@ -181,6 +166,21 @@ aip_config_edit_set_watch (AipConfigEdit *self, AipConfigWatch *watch)
   g_return_if_fail (self != NULL);
 
   self->watch = watch;
+}
+
+/**
+ * aip_config_edit_set_check:
+ * @self: an edit
+ * @check: (nullable): what else to ask before aip_config_edit_save () writes
+ * @user_data: for @check
+ */
+void
+aip_config_edit_set_check (AipConfigEdit *self, AipConfigCheckFunc check, void *user_data)
+{
+  g_return_if_fail (self != NULL);
+
+  self->check = check;
+  self->check_data = user_data;
 }
 
 /**

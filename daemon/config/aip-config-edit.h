@@ -21,8 +21,14 @@ typedef struct _AipConfigBase AipConfigBase;
 AipConfigBase *aip_config_base_new (void);
 void aip_config_base_free (AipConfigBase *self);
 
-/* Whether a valid configuration may be taken into use, too, for what the config itself does not know of. */
-typedef gboolean (*AipConfigCheckFunc) (const AipConfig *config, GError **error, void *user_data);
+/**
+ * AipConfigCheckFunc:
+ * @config: a configuration that is valid in itself
+ * @problems: (element-type AipConfigProblem): its warnings; gets what else is wrong
+ *
+ * Returns: whether it may be used here
+ */
+typedef gboolean (*AipConfigCheckFunc) (const AipConfig *config, GPtrArray *problems, void *user_data);
 
 AipConfigEdit *aip_config_edit_new (void);
 void aip_config_edit_free (AipConfigEdit *self);

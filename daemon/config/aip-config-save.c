@@ -253,6 +253,19 @@ write_text (const Save *self, const char *text, gboolean *overtaken, GError **er
   return TRUE;
 }
 
+/* What whoever asked for the edit has to say, for whom the file did well before. */
+static gboolean
+check_use (const Save *self, const AipConfig *config, GPtrArray *problems, GError **error)
+{
+  g_autofree char *text = NULL;
+
+  if (self->edit->check == NULL || self->edit->check (config, problems, self->edit->check_data))
+    return TRUE;
+  text = join_problems (problems);
+  g_set_error_literal (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG, text);
+  return FALSE;
+}
+
 /* One attempt; NULL without an error where somebody else changed the file meanwhile. */
 static AipConfig *
 try_to_save (const Save *self, gboolean *overtaken, GError **error)
@@ -284,8 +297,7 @@ try_to_save (const Save *self, gboolean *overtaken, GError **error)
   if (config == NULL)
     return fail_invalid (self, problems, error);
   if (!check_effects (self, read != NULL ? read : aip_config_base_get_draft (base), error) ||
-      (self->edit->check != NULL && !self->edit->check (config, error, self->edit->check_data)) ||
-      !write_text (self, text, overtaken, error))
+      !check_use (self, config, problems, error) || !write_text (self, text, overtaken, error))
     return NULL;
   if (base != NULL)
     aip_config_base_keep (base, g_steal_pointer (&read), g_steal_pointer (&text), config, self->paths);

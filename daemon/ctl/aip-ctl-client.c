@@ -97,7 +97,7 @@ aip_ctl_client_set (AipCtl *ctl, const AipCtlArgs *args, GError **error)
   return aip_ctl_object_set (ctl, AIP_REMOTE_CLIENT, args, error);
 }
 
-/* Asks before apps lose their access; says in @gone whether to do it. */
+/* Asks before apps lose their access; says in @confirmed whether to go on. */
 static gboolean
 confirm_loss (AipCtl *ctl, const AipCtlArgs *args, const char *what, gboolean *confirmed, GError **error)
 {

@@ -163,7 +163,8 @@ static const AipCtlCommand commands[] = {
     "machine could see. " SETTINGS_HELP,
     "aiproxyctl key add main --provider openai\n  secret-tool lookup service openai | aiproxyctl key add "
     "main --provider openai\n"
-    "  aiproxyctl key add main --provider openai --secret env:OPENAI_API_KEY --import",
+    "  aiproxyctl key add main --provider openai --secret env:OPENAI_API_KEY --import\n"
+    "  aiproxyctl key add main --import          (it stands in clear in the config file)",
     key_add_options, aip_ctl_key_add },
   { "key set", "NAME KEY=VALUE...", "Change settings of a key", SETTINGS_HELP,
     "aiproxyctl key set main weight=3 rpm=500", NULL, aip_ctl_key_set },

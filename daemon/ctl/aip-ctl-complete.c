@@ -25,8 +25,11 @@ offer (const Completion *self, const char *word, const char *doc)
   if (!g_str_has_prefix (word, self->start))
     return;
   aip_ctl_print_append (line, word);
-  if (doc != NULL)
-    g_string_append_printf (line, "\t%s", doc);
+  if (doc != NULL && doc[0] != '\0')
+    {
+      g_string_append_c (line, '\t');
+      aip_ctl_print_append (line, doc);
+    }
   puts (line->str);
 }
 
@@ -76,11 +79,7 @@ offer_models (const Completion *self)
   g_variant_iter_init (&iter, models);
   while (g_variant_iter_loop (&iter, "@a{sv}", &model))
     {
-      const char *id = "", *owner = NULL;
-
-      (void) g_variant_lookup (model, "id", "&s", &id);
-      (void) g_variant_lookup (model, "owner", "&s", &owner);
-      offer (self, id, owner);
+      offer (self, aip_ctl_print_lookup (model, "id"), aip_ctl_print_lookup (model, "owner"));
     }
 }
 
@@ -247,9 +246,7 @@ find_command (char **words, guint *n_words)
 {
   const AipCtlOption *tables[] = { aip_ctl_global_options, NULL };
   g_autoptr (AipCtlArgs) args = parse (tables, words);
-  const char *bus = aip_ctl_args_get (args, "bus");
 
-  (void) bus;
   return aip_ctl_command_find (aip_ctl_args_from (args, 0), n_words);
 }
 

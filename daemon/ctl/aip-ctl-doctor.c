@@ -22,15 +22,6 @@ add (Doctor *self, const char *check, const char *status, const char *text, cons
                                        status, text, remedy)));
 }
 
-static const char *
-get (GVariant *finding, const char *member)
-{
-  const char *text = "";
-
-  (void) g_variant_lookup (finding, member, "&s", &text);
-  return text;
-}
-
 static void
 check_version (Doctor *self, AipRemote *remote)
 {
@@ -76,7 +67,9 @@ check_daemon (Doctor *self, AipRemote *remote, gboolean network)
                                            &findings, NULL, &error))
     {
       aip_remote_error_tidy (error);
-      add (self, "daemon", "failed", error->message, "see its log: journalctl --user -u aiproxy");
+      add (self, "daemon", "failed", error->message,
+           self->ctl->bus == G_BUS_TYPE_SYSTEM ? "see its log: journalctl -u aiproxy"
+                                               : "see its log: journalctl --user -u aiproxy");
       return;
     }
   g_variant_iter_init (&iter, findings);
@@ -112,15 +105,15 @@ print_findings (const Doctor *self)
   for (guint i = 0; i < self->findings->len; i++)
     {
       GVariant *finding = g_ptr_array_index (self->findings, i);
-      const char *status = get (finding, "status");
-      const char *remedy = get (finding, "remedy");
+      const char *status = aip_ctl_print_lookup (finding, "status");
+      const char *remedy = aip_ctl_print_lookup (finding, "remedy");
       AipCtlStyle style = g_str_equal (status, "ok")        ? AIP_CTL_STYLE_GOOD
                           : g_str_equal (status, "warning") ? AIP_CTL_STYLE_WARNING
                                                             : AIP_CTL_STYLE_BAD;
 
       aip_ctl_table_add_styled (table, status, style);
-      aip_ctl_table_add (table, get (finding, "check"));
-      aip_ctl_table_add (table, get (finding, "text"));
+      aip_ctl_table_add (table, aip_ctl_print_lookup (finding, "check"));
+      aip_ctl_table_add (table, aip_ctl_print_lookup (finding, "text"));
       if (remedy[0] == '\0')
         continue;
       aip_ctl_table_add (table, "");
@@ -136,7 +129,7 @@ count (const Doctor *self, const char *status)
   guint n = 0;
 
   for (guint i = 0; i < self->findings->len; i++)
-    n += g_str_equal (get (g_ptr_array_index (self->findings, i), "status"), status);
+    n += g_str_equal (aip_ctl_print_lookup (g_ptr_array_index (self->findings, i), "status"), status);
   return n;
 }
 

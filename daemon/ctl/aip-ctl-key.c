@@ -83,6 +83,17 @@ import (AipRemote *remote, const char *name, GError **error)
   return FALSE;
 }
 
+/* A key that stands in clear in the config file has its provider there. */
+static AipCtlExit
+import_clear (AipCtl *ctl, const char *name, GError **error)
+{
+  AipRemote *remote = aip_ctl_connect (ctl, error);
+
+  if (remote == NULL || !aip_remote_import_key_sync (remote, name, NULL, error))
+    return AIP_CTL_FAILED;
+  return aip_ctl_report (ctl, "imported", AIP_REMOTE_KEY, name);
+}
+
 /**
  * aip_ctl_key_add:
  *
@@ -105,6 +116,8 @@ aip_ctl_key_add (AipCtl *ctl, const AipCtlArgs *args, GError **error)
       (source != NULL && !aip_ctl_settings_take (&settings, words, error)))
     return AIP_CTL_USAGE;
   aip_ctl_settings_take_options (&settings, args, options);
+  if (imports && !g_variant_dict_contains (&settings, "provider") && source == NULL)
+    return import_clear (ctl, name, error);
   if (!g_variant_dict_contains (&settings, "provider"))
     {
       g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
@@ -162,12 +175,10 @@ aip_ctl_key_secret (AipCtl *ctl, const AipCtlArgs *args, GError **error)
   const char *name = aip_ctl_args_nth (args, 0);
   gboolean imports = aip_ctl_args_has (args, "import");
   g_autoptr (GVariant) key = aip_ctl_object_lookup (ctl, AIP_REMOTE_KEY, name, error);
-  const char *source = "";
 
   if (key == NULL)
     return AIP_CTL_FAILED;
-  (void) g_variant_lookup (key, "Source", "&s", &source);
-  if (imports && g_str_equal (source, "keyring"))
+  if (imports && g_str_equal (aip_ctl_print_lookup (key, "Source"), "keyring"))
     return aip_ctl_report_nothing (ctl, "the secret is in the keyring already");
   if (imports ? !aip_remote_import_secret_sync (ctl->remote, name, NULL, error)
               : !set_secret (ctl->remote, name, error))
@@ -226,12 +237,11 @@ aip_ctl_key_remove (AipCtl *ctl, const AipCtlArgs *args, GError **error)
   gboolean keeps = aip_ctl_args_has (args, "keep-secret");
   g_autoptr (GVariant) key = aip_ctl_object_lookup (ctl, AIP_REMOTE_KEY, name, error);
   g_autofree char *question = g_strdup_printf ("Remove key %s and its secret in the keyring?", name);
-  const char *source = "";
 
   if (key == NULL)
     return AIP_CTL_FAILED;
-  (void) g_variant_lookup (key, "Source", "&s", &source);
-  if (!keeps && g_str_equal (source, "keyring") && !aip_ctl_confirm (args, question))
+  if (!keeps && g_str_equal (aip_ctl_print_lookup (key, "Source"), "keyring") &&
+      !aip_ctl_confirm (args, question))
     return aip_ctl_report_nothing (ctl, "nothing was removed");
   return aip_ctl_object_remove (ctl, AIP_REMOTE_KEY, name,
                                 keeps ? g_variant_new_parsed ("{'keep-secret': <true>}") : NULL, error);

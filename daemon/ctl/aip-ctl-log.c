@@ -12,15 +12,6 @@ typedef struct
   gboolean started; /* also tell what begins */
 } Tail;
 
-static const char *
-get (GVariant *request, const char *member)
-{
-  const char *text = "";
-
-  (void) g_variant_lookup (request, member, "&s", &text);
-  return text;
-}
-
 static void
 append_cell (GString *line, const char *text, AipCtlStyle style, gboolean colour, gsize width)
 {
@@ -62,13 +53,13 @@ dup_tokens (GVariant *request)
 static char *
 dup_place (GVariant *request)
 {
-  const char *model = get (request, "model");
-  const char *upstream = get (request, "upstream-model");
-  const char *key = get (request, "key");
+  const char *model = aip_ctl_print_lookup (request, "model");
+  const char *upstream = aip_ctl_print_lookup (request, "upstream-model");
+  const char *key = aip_ctl_print_lookup (request, "key");
 
-  if (get (request, "provider")[0] == '\0')
+  if (aip_ctl_print_lookup (request, "provider")[0] == '\0')
     return g_strdup ("-> nowhere");
-  return g_strconcat ("-> ", get (request, "provider"), key[0] != '\0' ? "/" : "", key,
+  return g_strconcat ("-> ", aip_ctl_print_lookup (request, "provider"), key[0] != '\0' ? "/" : "", key,
                       upstream[0] != '\0' && !g_str_equal (upstream, model) ? " as " : "",
                       upstream[0] != '\0' && !g_str_equal (upstream, model) ? upstream : "", NULL);
 }
@@ -76,7 +67,7 @@ dup_place (GVariant *request)
 static void
 append_outcome (GString *line, GVariant *request, gboolean colour)
 {
-  const char *outcome = get (request, "outcome");
+  const char *outcome = aip_ctl_print_lookup (request, "outcome");
   gboolean good = g_str_equal (outcome, "succeeded");
   guint32 status = 0;
   g_autofree char *code = NULL;
@@ -127,7 +118,7 @@ finished_cb (AipBusActivity *activity, GVariant *request, Tail *self)
   g_autoptr (GString) line = g_string_new (NULL);
   g_autofree char *place = dup_place (request);
   g_autofree char *tokens = dup_tokens (request);
-  const char *model = get (request, "model");
+  const char *model = aip_ctl_print_lookup (request, "model");
 
   if (self->ctl->json)
     {
@@ -137,13 +128,14 @@ finished_cb (AipBusActivity *activity, GVariant *request, Tail *self)
   append_time (line, request);
   append_outcome (line, request, colour);
   append_duration (line, request);
-  append_cell (line, get (request, "client"), AIP_CTL_STYLE_PLAIN, colour, 10);
-  append_cell (line, model[0] != '\0' ? model : get (request, "path"), AIP_CTL_STYLE_BOLD, colour, 20);
+  append_cell (line, aip_ctl_print_lookup (request, "client"), AIP_CTL_STYLE_PLAIN, colour, 10);
+  append_cell (line, model[0] != '\0' ? model : aip_ctl_print_lookup (request, "path"), AIP_CTL_STYLE_BOLD,
+               colour, 20);
   append_cell (line, place, AIP_CTL_STYLE_PLAIN, colour, 24);
   if (tokens[0] != '\0')
     append_cell (line, tokens, AIP_CTL_STYLE_DIM, colour, 0);
   if (self->started)
-    append_cell (line, get (request, "id"), AIP_CTL_STYLE_DIM, colour, 0);
+    append_cell (line, aip_ctl_print_lookup (request, "id"), AIP_CTL_STYLE_DIM, colour, 0);
   write_line (line);
 }
 
@@ -152,7 +144,7 @@ started_cb (AipBusActivity *activity, GVariant *request, Tail *self)
 {
   gboolean colour = self->ctl->colour;
   g_autoptr (GString) line = g_string_new (NULL);
-  const char *model = get (request, "model");
+  const char *model = aip_ctl_print_lookup (request, "model");
 
   if (!self->started)
     return;
@@ -165,9 +157,10 @@ started_cb (AipBusActivity *activity, GVariant *request, Tail *self)
   append_cell (line, "...", AIP_CTL_STYLE_DIM, colour, 3);
   append_cell (line, "started", AIP_CTL_STYLE_DIM, colour, 14);
   append_cell (line, "", AIP_CTL_STYLE_DIM, colour, 6);
-  append_cell (line, get (request, "client"), AIP_CTL_STYLE_PLAIN, colour, 10);
-  append_cell (line, model[0] != '\0' ? model : get (request, "path"), AIP_CTL_STYLE_BOLD, colour, 20);
-  append_cell (line, get (request, "id"), AIP_CTL_STYLE_DIM, colour, 0);
+  append_cell (line, aip_ctl_print_lookup (request, "client"), AIP_CTL_STYLE_PLAIN, colour, 10);
+  append_cell (line, model[0] != '\0' ? model : aip_ctl_print_lookup (request, "path"), AIP_CTL_STYLE_BOLD,
+               colour, 20);
+  append_cell (line, aip_ctl_print_lookup (request, "id"), AIP_CTL_STYLE_DIM, colour, 0);
   write_line (line);
 }
 

@@ -122,6 +122,25 @@ compare_names (const void *a, const void *b)
 }
 
 /**
+ * aip_ctl_print_lookup:
+ * @dictionary: (a{sv})
+ * @key: a key
+ *
+ * Returns: (transfer none): the text there; "" where there is none
+ */
+const char *
+aip_ctl_print_lookup (GVariant *dictionary, const char *key)
+{
+  const char *text = "";
+
+  g_return_val_if_fail (dictionary != NULL, "");
+  g_return_val_if_fail (key != NULL, "");
+
+  (void) g_variant_lookup (dictionary, key, "&s", &text);
+  return text;
+}
+
+/**
  * aip_ctl_print_sort_names:
  * @dictionary: (a{sv})
  *

@@ -23,6 +23,7 @@ void aip_ctl_print_append_styled (GString *out, const char *text, AipCtlStyle st
 gsize aip_ctl_print_width (const char *text);
 void aip_ctl_print_append_padding (GString *out, gsize width);
 
+const char *aip_ctl_print_lookup (GVariant *dictionary, const char *key);
 GPtrArray *aip_ctl_print_sort_names (GVariant *dictionary);
 char *aip_ctl_print_value (GVariant *value);
 char *aip_ctl_print_duration (gint64 us);

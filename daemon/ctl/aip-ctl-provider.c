@@ -86,12 +86,7 @@ confirm_force (AipCtl *ctl, const AipCtlArgs *args, const char *name, gboolean *
   if (remote == NULL || (keys = aip_remote_list_sync (remote, AIP_REMOTE_KEY, NULL, error)) == NULL)
     return FALSE;
   for (guint i = 0; i < keys->len; i++)
-    {
-      const char *provider = "";
-
-      (void) g_variant_lookup (g_ptr_array_index (keys, i), "Provider", "&s", &provider);
-      n_keys += g_str_equal (provider, name);
-    }
+    n_keys += g_str_equal (aip_ctl_print_lookup (g_ptr_array_index (keys, i), "Provider"), name);
   question = g_strdup_printf ("Remove provider %s and its %u keys with their secrets?", name, n_keys);
   *confirmed = n_keys == 0 || aip_ctl_confirm (args, question);
   return TRUE;

@@ -3,15 +3,6 @@
 
 #include "ctl/aip-ctl-commands.h"
 
-static const char *
-get (GVariant *row, const char *member)
-{
-  const char *text = "";
-
-  (void) g_variant_lookup (row, member, "&s", &text);
-  return text;
-}
-
 /**
  * aip_ctl_model_list:
  *
@@ -39,8 +30,8 @@ aip_ctl_model_list (AipCtl *ctl, const AipCtlArgs *args, GError **error)
   g_variant_iter_init (&iter, models);
   while (g_variant_iter_loop (&iter, "@a{sv}", &model))
     {
-      aip_ctl_table_add (table, get (model, "id"));
-      aip_ctl_table_add (table, get (model, "owner"));
+      aip_ctl_table_add (table, aip_ctl_print_lookup (model, "id"));
+      aip_ctl_table_add (table, aip_ctl_print_lookup (model, "owner"));
     }
   aip_ctl_print_table (ctl, table);
   return AIP_CTL_DONE;
@@ -65,10 +56,10 @@ print_candidates (AipCtl *ctl, GVariant *candidates)
       n_usable += usable;
       place = usable ? g_strdup_printf ("%u.", n_usable) : g_strdup ("out");
       aip_ctl_table_add_styled (table, place, usable ? AIP_CTL_STYLE_GOOD : AIP_CTL_STYLE_WARNING);
-      aip_ctl_table_add (table, get (candidate, "provider"));
-      aip_ctl_table_add (table, get (candidate, "key"));
-      aip_ctl_table_add (table, get (candidate, "model"));
-      aip_ctl_table_add (table, get (candidate, "reason"));
+      aip_ctl_table_add (table, aip_ctl_print_lookup (candidate, "provider"));
+      aip_ctl_table_add (table, aip_ctl_print_lookup (candidate, "key"));
+      aip_ctl_table_add (table, aip_ctl_print_lookup (candidate, "model"));
+      aip_ctl_table_add (table, aip_ctl_print_lookup (candidate, "reason"));
     }
   if (aip_ctl_table_count (table) > 0)
     aip_ctl_print_table (ctl, table);

@@ -144,7 +144,7 @@ read_line (char *secret, gsize *length)
 {
   gssize got = 0;
 
-  while (caught == 0 && *length <= AIP_REMOTE_MAX_SECRET &&
+  while (caught == 0 && *length < AIP_REMOTE_SECRET_ROOM &&
          (got = read (STDIN_FILENO, secret + *length, 1)) != 0)
     {
       if (got < 0 && errno != EINTR)
@@ -169,7 +169,11 @@ prompt (const char *text, char *secret, gsize *length)
     return FALSE;
   caught = 0;
   for (gsize i = 0; i < G_N_ELEMENTS (fatal_signals); i++)
-    sigaction (fatal_signals[i], &catcher, &saved[i]);
+    {
+      sigaction (fatal_signals[i], NULL, &saved[i]);
+      if (saved[i].sa_handler != SIG_IGN)
+        sigaction (fatal_signals[i], &catcher, NULL);
+    }
   silent = before;
   silent.c_lflag &= ~(tcflag_t) ECHO;
   silent.c_lflag |= ECHONL;
@@ -197,7 +201,7 @@ read_all (char *secret, gsize *length)
 
   do
     {
-      got = read (STDIN_FILENO, secret + *length, AIP_REMOTE_MAX_SECRET + 1 - *length);
+      got = read (STDIN_FILENO, secret + *length, AIP_REMOTE_SECRET_ROOM - *length);
       if (got > 0)
         *length += (gsize) got;
     }
@@ -245,7 +249,7 @@ aip_ctl_secret_read (const char *text, GError **error)
       g_set_error (error, AIP_ERROR, AIP_ERROR_FAILED, "cannot read the secret: %s", g_strerror (errno));
       return -1;
     }
-  if (length > 0 && length <= AIP_REMOTE_MAX_SECRET + 1 && secret[length - 1] == '\n')
+  if (length > 0 && secret[length - 1] == '\n')
     length--;
   if (length > 0 && secret[length - 1] == '\r')
     length--;

@@ -95,7 +95,8 @@ aip_key_store_load_async (AipKeyStore *self,
  * @result: what the callback got
  * @error: where to put an error; aip_key_store_get_state () then tells what it means for lookups
  *
- * Ends aip_key_store_load_async () and emits #AipKeyStore::changed, after a failure too.
+ * Ends aip_key_store_load_async () and emits #AipKeyStore::changed, after a failure too. A store that was
+ * loaded in part, because some of it is locked, fails with %AIP_ERROR_LOCKED and gives that part.
  *
  * Returns: whether the secrets were read
  */
@@ -191,6 +192,9 @@ check_new_secret (AipSecret *secret, GError **error)
   else if (has_control_character (text, length))
     g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
                  "the secret holds a control character, such as a line break: give the key alone");
+  else if (aip_placeholder_is_key (text, length))
+    g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
+                 "the secret is what an example shows in place of a key: give the provider's key");
   else
     return TRUE;
 
@@ -249,7 +253,7 @@ aip_key_store_store_async (AipKeyStore *self,
  * @result: what the callback got
  * @error: where to put an %AIP_ERROR: LOCKED, UNAVAILABLE, TIMED_OUT, CANCELLED, NOT_SUPPORTED, FAILED,
  *   INVALID_ARGUMENT (a name that no key or client can have; no secret of a key: empty, control
- *   characters, more than 8 KiB)
+ *   characters, more than 8 KiB, an example's)
  *
  * Ends aip_key_store_store_async () and, if it went well, emits #AipKeyStore::changed.
  *
@@ -328,8 +332,9 @@ aip_key_store_remove_finish (AipKeyStore *self, GAsyncResult *result, GError **e
  * @callback: called in the caller's main context when it was answered
  * @user_data: for @callback
  *
- * Asks the store's owner to unlock it, who may have to answer a prompt, and loads the secrets then. Does
- * nothing where nothing is locked.
+ * Asks the store's owner to unlock it, who may have to answer a prompt, and loads the secrets then. Where
+ * there is nothing yet that takes secrets, it is made, which may prompt as well. Does nothing where nothing
+ * is locked. A prompt has no time limit: @cancellable takes it away.
  */
 void
 aip_key_store_unlock_async (AipKeyStore *self,
@@ -353,7 +358,8 @@ aip_key_store_unlock_async (AipKeyStore *self,
  * aip_key_store_unlock_finish:
  * @self: the store
  * @result: what the callback got
- * @error: where to put an %AIP_ERROR: CANCELLED (the prompt was dismissed), UNAVAILABLE, FAILED
+ * @error: where to put an %AIP_ERROR: CANCELLED (the prompt was dismissed, or nothing could show it),
+ *   LOCKED (it is locked again), UNAVAILABLE, TIMED_OUT, FAILED
  *
  * Ends aip_key_store_unlock_async () and emits #AipKeyStore::changed.
  *

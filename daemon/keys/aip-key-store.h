@@ -21,9 +21,10 @@ typedef enum
 #define AIP_TYPE_KEY_STORE (aip_key_store_get_type ())
 
 /**
- * AipKeyStore: where the upstream keys' secrets lie. Backends load once, asynchronously and without
- * prompting; lookups are then answered from locked memory and give a reference to the caller. Used
- * from the main thread alone.
+ * AipKeyStore: where the upstream keys' secrets lie. Backends load asynchronously and without prompting;
+ * lookups are then answered from locked memory, whatever the state is, and give a reference to the
+ * caller: a store that has gone away goes on answering, one that was locked has nothing left to answer.
+ * Used from the main thread alone.
  *
  * Signal "changed": secrets or the state changed; look them up again.
  */

@@ -162,10 +162,16 @@ aip_keyring_link_open_async (AipKeyringLink *self,
 
   g_task_set_source_tag (task, aip_keyring_link_open_async);
   g_task_set_task_data (task, self, NULL);
-  if (self->bus != NULL)
+  if (self->bus == NULL)
+    aip_keyring_bus_async (cancellable, bus_cb, task);
+  else if (!g_dbus_connection_is_closed (self->bus))
     open_session (task);
   else
-    aip_keyring_bus_async (cancellable, bus_cb, task);
+    {
+      /* There will be no other one in this process, see g_bus_get (). */
+      g_task_return_new_error (task, G_IO_ERROR, G_IO_ERROR_CLOSED, "the session bus is gone");
+      g_object_unref (task);
+    }
 }
 
 /**

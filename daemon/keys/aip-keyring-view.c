@@ -210,7 +210,7 @@ aip_keyring_view_error_new (AipKeyringView *self)
   if (self->state == AIP_KEY_STORE_UNAVAILABLE)
     return g_error_new (AIP_ERROR, AIP_ERROR_UNAVAILABLE, AIP_KEYRING_NO_DEFAULT);
   if (self->state == AIP_KEY_STORE_LOCKED)
-    return g_error_new (AIP_ERROR, AIP_ERROR_LOCKED, "the keyring is locked: unlock it to use its keys");
+    return g_error_new (AIP_ERROR, AIP_ERROR_LOCKED, "the keyring is locked: run `aiproxyctl unlock`");
 
   return NULL;
 }

@@ -641,7 +641,7 @@ aip_connection_new (AipConnectionOwner *owner, int fd, GTlsCertificate *certific
 
   self->owner = owner;
   self->outbox.spare = &owner->spare;
-  aip_transport_init (&self->transport, owner->loop, fd, certificate, transport_cb, self);
+  aip_transport_init (&self->transport, owner->loop, fd, certificate, &owner->handshakes, transport_cb, self);
   aip_timer_init (&self->in_timer, owner->loop, in_timer_cb, self);
   aip_timer_init (&self->out_timer, owner->loop, out_timer_cb, self);
   aip_idle_init (&self->flush, owner->loop, flush_cb, self);

@@ -4,6 +4,7 @@
 #include <gio/gio.h>
 
 #include "base/aip-loop.h"
+#include "server/aip-handshakes.h"
 #include "server/aip-head.h"
 
 G_BEGIN_DECLS
@@ -22,6 +23,7 @@ typedef struct _AipConnection AipConnection;
  * @scratch: a buffer to read into
  * @scratch_size: its size in bytes; at least twice AIP_HEAD_MAX_SIZE
  * @spare: (nullable): an outbox's buffer that is not in use
+ * @handshakes: which of those that speak TLS may shake hands; not used by others
  * @draining: connections close as soon as they are idle
  * @request: a head has come; @head stays with the connection until the answer's end. The body follows.
  *   Must set functions with aip_connection_set_funcs (), steal the connection, or answer at once.
@@ -35,6 +37,7 @@ typedef struct
   char *scratch;
   gsize scratch_size;
   GString *spare;
+  AipHandshakes handshakes;
   gboolean draining;
   void (*request) (AipConnection *connection, const AipHead *head, void *user_data);
   void (*refuse) (AipConnection *connection,

@@ -64,6 +64,9 @@ exchange_free (AipExchange *self)
   aip_worker_change (self->worker, AIP_GAUGE_ACTIVE_REQUESTS, -1);
   if (self->under_way != NULL)
     aip_concurrency_slot_leave (self->under_way);
+  /* What asks for the health again and again is no work. */
+  if (self->route.kind != AIP_ROUTE_CONTROL)
+    aip_worker_rest_later (self->worker);
   aip_call_clear (&self->call);
   aip_upload_clear (&self->upload);
   aip_answer_clear (&self->answer);
@@ -385,7 +388,8 @@ step_route (AipExchange *self)
       aip_exchange_report_start (self);
       return AIP_OUTCOME_NEXT;
     }
-  if (g_error_matches (error, AIP_ERROR, AIP_ERROR_NOT_FOUND) && aip_exchange_wait_for_models (self))
+  /* What is missing may be a model that no provider has told of yet, or a key that is still being read. */
+  if (!g_error_matches (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT) && aip_exchange_wait_for_models (self))
     return AIP_OUTCOME_WAIT;
   return aip_exchange_refuse_error (self, error);
 }

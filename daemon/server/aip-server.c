@@ -6,7 +6,6 @@
 #include <fcntl.h>
 #include <gio/gio.h>
 #include <glib/gstdio.h>
-#include <malloc.h>
 
 #include "base/aip-error.h"
 #include "server/aip-cancel.h"
@@ -14,8 +13,11 @@
 #include "server/aip-worker.h"
 
 #define MAX_DEFAULT_WORKERS 4
+
+/* Each takes a thread. */
+#define MAX_HANDSHAKES 64u
+
 #define DRAIN_CHECK_MS 10
-#define TRIM_INTERVAL_S 30
 
 struct _AipServer
 {
@@ -30,8 +32,6 @@ struct _AipServer
   gint64 started;               /* monotonic µs */
   GPtrArray *cancels;           /* of AipCancel: not answered yet */
 
-  guint trim_source;
-  guint64 trimmed_at; /* how many requests there had been */
   guint drain_source;
   gint64 drain_limit; /* monotonic µs */
   AipServerFunc drained;
@@ -51,23 +51,6 @@ static void
 post_models_wanted (void *user_data)
 {
   g_idle_add (models_wanted_cb, user_data);
-}
-
-/* What a burst of requests took goes back to the system once it is quiet; the allocator keeps it by itself.
- */
-static gboolean
-trim_cb (gpointer data)
-{
-  AipServer *self = data;
-  AipCountersSnapshot now;
-
-  aip_counters_read (self->shared.counters, &now);
-  if (now.gauges[AIP_GAUGE_ACTIVE_REQUESTS] == 0 && now.counters[AIP_COUNT_REQUESTS] != self->trimmed_at)
-    {
-      self->trimmed_at = now.counters[AIP_COUNT_REQUESTS];
-      malloc_trim (0);
-    }
-  return G_SOURCE_CONTINUE;
 }
 
 /**
@@ -97,10 +80,10 @@ aip_server_new (AipSnapshot *snapshot, AipActivity *activity, AipServerFunc mode
     .counters = aip_counters_new (n),
     .activity = activity,
     .max_connections = (int) config->max_connections,
+    .max_handshakes = MAX (MAX_HANDSHAKES / n, 1),
     .models_wanted = post_models_wanted,
     .user_data = self,
   };
-  self->trim_source = g_timeout_add_seconds (TRIM_INTERVAL_S, trim_cb, self);
   for (guint i = 0; i < n; i++)
     g_ptr_array_add (self->workers, aip_worker_new (i, &self->shared, snapshot));
   return self;
@@ -120,7 +103,6 @@ aip_server_free (AipServer *self)
     aip_cancel_finish (self->cancels->pdata[0]);
   g_ptr_array_unref (self->cancels);
   g_clear_handle_id (&self->drain_source, g_source_remove);
-  g_clear_handle_id (&self->trim_source, g_source_remove);
   while (g_idle_remove_by_data (self))
     ;
   for (guint i = 0; i < self->socket_files->len; i++)

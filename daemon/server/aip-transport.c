@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static void tls_update (AipTransport *self);
-static void begin_handshake (AipTransport *self);
+static void wait_for_turn (AipTransport *self);
 
 static void
 ready_cb (AipWatch *watch, AipIo ready, void *user_data)
@@ -16,7 +16,7 @@ ready_cb (AipWatch *watch, AipIo ready, void *user_data)
   AipTransport *self = user_data;
 
   if (self->silent && (ready & AIP_IO_IN))
-    begin_handshake (self);
+    wait_for_turn (self);
   else
     self->func (self, ready, self->user_data);
 }
@@ -100,6 +100,7 @@ handshake_cb (GObject *object, GAsyncResult *result, gpointer user_data)
     return;
   self->shaking_hands = FALSE;
   g_clear_object (&self->cancellable);
+  aip_handshake_turn_end (&self->turn);
   if (!done)
     {
       g_debug ("TLS handshake: %s", error->message);
@@ -125,15 +126,40 @@ stream_of_fd (int fd)
   return G_IO_STREAM (g_socket_connection_factory_create_connection (socket));
 }
 
-/* A handshake takes a thread, so nobody gets one for a mere connection. */
 static void
-begin_handshake (AipTransport *self)
+turn_cb (AipHandshakeTurn *turn, gboolean begin, void *user_data)
 {
+  AipTransport *self = user_data;
+
+  if (!begin)
+    {
+      self->func (self, AIP_IO_HUP, self->user_data);
+      return;
+    }
   aip_watch_set (&self->watch, AIP_IO_NONE);
-  self->silent = FALSE;
   self->cancellable = g_cancellable_new ();
   g_tls_connection_handshake_async (G_TLS_CONNECTION (self->tls), G_PRIORITY_DEFAULT, self->cancellable,
                                     handshake_cb, self);
+}
+
+/* A handshake takes a thread, so nobody gets one for a mere connection, and not everybody at once. */
+static void
+wait_for_turn (AipTransport *self)
+{
+  self->silent = FALSE;
+  aip_watch_set (&self->watch, AIP_IO_HUP);
+  aip_handshake_turn_take (&self->turn, self->handshakes, turn_cb, self);
+}
+
+/* Clients show no certificate, so nothing is to be checked; g_tls_server_connection_new () would read all of
+ * the system's authorities anew for each connection, which takes longer than the handshake. */
+static GIOStream *
+new_server_connection (GIOStream *base, GTlsCertificate *certificate, GError **error)
+{
+  GType type = g_tls_backend_get_server_connection_type (g_tls_backend_get_default ());
+
+  return g_initable_new (type, NULL, error, "base-io-stream", base, "certificate", certificate, "database",
+                         NULL, NULL);
 }
 
 static void
@@ -143,7 +169,7 @@ start_tls (AipTransport *self, GTlsCertificate *certificate)
   g_autoptr (GIOStream) base = stream_of_fd (dup (self->fd));
 
   if (base != NULL)
-    self->tls = g_tls_server_connection_new (base, certificate, &error);
+    self->tls = new_server_connection (base, certificate, &error);
   if (self->tls == NULL)
     {
       /* Never in clear instead: what follows reads the end. */
@@ -162,6 +188,7 @@ start_tls (AipTransport *self, GTlsCertificate *certificate)
  * @loop: the worker's loop
  * @fd: (transfer full): a connected non-blocking socket
  * @certificate: (nullable): speak TLS with it; NULL: plain
+ * @handshakes: (nullable): where to wait for a turn to shake hands, for TLS
  * @func: called when what is wanted is there, or the peer left
  * @user_data: for @func
  */
@@ -170,12 +197,14 @@ aip_transport_init (AipTransport *self,
                     AipLoop *loop,
                     int fd,
                     GTlsCertificate *certificate,
+                    AipHandshakes *handshakes,
                     AipTransportFunc func,
                     void *user_data)
 {
   g_return_if_fail (self != NULL && fd >= 0 && func != NULL);
+  g_return_if_fail (certificate == NULL || handshakes != NULL);
 
-  *self = (AipTransport){ .fd = fd, .func = func, .user_data = user_data };
+  *self = (AipTransport){ .fd = fd, .handshakes = handshakes, .func = func, .user_data = user_data };
   aip_watch_init (&self->watch, loop, fd, ready_cb, self);
   if (certificate != NULL)
     start_tls (self, certificate);
@@ -281,6 +310,7 @@ clear_sources (AipTransport *self)
 {
   self->silent = FALSE;
   self->wanted = AIP_IO_NONE;
+  aip_handshake_turn_end (&self->turn);
   if (self->cancellable != NULL)
     g_cancellable_cancel (self->cancellable);
   g_clear_object (&self->cancellable);

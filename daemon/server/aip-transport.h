@@ -4,6 +4,7 @@
 #include <gio/gio.h>
 
 #include "base/aip-loop.h"
+#include "server/aip-handshakes.h"
 
 G_BEGIN_DECLS
 
@@ -22,6 +23,8 @@ struct _AipTransport
   GIOStream *tls; /* (nullable) */
   gboolean shaking_hands;
   gboolean silent;           /* TLS, and the client has not said anything */
+  AipHandshakes *handshakes; /* (not owned) (nullable) */
+  AipHandshakeTurn turn;
   GCancellable *cancellable; /* (nullable): of the TLS handshake */
   GSource *tls_in;           /* (nullable) */
   GSource *tls_out;          /* (nullable) */
@@ -40,6 +43,7 @@ void aip_transport_init (AipTransport *self,
                          AipLoop *loop,
                          int fd,
                          GTlsCertificate *certificate,
+                         AipHandshakes *handshakes,
                          AipTransportFunc func,
                          void *user_data);
 gssize aip_transport_read (AipTransport *self, char *buffer, gsize size);

@@ -5,12 +5,18 @@
 
 #include <unistd.h>
 
+#include "base/aip-memory.h"
 #include "server/aip-control.h"
 #include "server/aip-exchange.h"
 #include "server/aip-listener.h"
 #include "server/aip-reply.h"
 
 #define SCRATCH_SIZE (2 * AIP_HEAD_MAX_SIZE)
+
+/* When memory goes back: once after the start, and after the last request, when clients may still come back.
+ */
+#define START_UP G_TIME_SPAN_SECOND
+#define REST (30 * G_TIME_SPAN_SECOND)
 
 typedef struct
 {
@@ -35,6 +41,7 @@ struct _AipWorker
   GQueue exchanges; /* of AipExchange, not owned: those that can be cut */
   GArray *waits;    /* of Wait */
   GRand *random;
+  AipTimer rest;
   int unanswered; /* atomic: checks that the thread has not seen yet */
 };
 
@@ -90,6 +97,37 @@ accepted_cb (int fd, void *listener_data, void *user_data)
   g_hash_table_add (self->connections, aip_connection_new (&self->owner, fd, listener_data));
 }
 
+/* --- memory --- */
+
+/* Not while any worker is busy: the last one to rest does it. A timer that traffic alone sets wakes no idle
+ * machine. */
+static void
+rest_cb (AipTimer *timer, void *user_data)
+{
+  AipWorker *self = user_data;
+  AipCountersSnapshot now;
+
+  aip_counters_read (self->shared->counters, &now);
+  if (now.gauges[AIP_GAUGE_ACTIVE_REQUESTS] > 0)
+    return;
+  aip_memory_trim ();
+  /* Idle connections close within a minute, and leave something behind too. */
+  if (g_hash_table_size (self->connections) > 0)
+    aip_timer_arm (&self->rest, REST);
+}
+
+/**
+ * aip_worker_rest_later:
+ * @self: a worker, one of whose requests has ended
+ *
+ * Gives memory back after a while, unless there are other requests.
+ */
+void
+aip_worker_rest_later (AipWorker *self)
+{
+  aip_timer_arm (&self->rest, REST);
+}
+
 /* --- life --- */
 
 static void
@@ -107,6 +145,10 @@ set_up (AipWorker *self)
     .closed = closed_cb,
     .user_data = self,
   };
+  aip_timer_init (&self->rest, self->loop, rest_cb, self);
+  if (self->index == 0)
+    aip_timer_arm (&self->rest, START_UP);
+  aip_handshakes_init (&self->owner.handshakes, self->loop, self->shared->max_handshakes);
 }
 
 static void
@@ -130,6 +172,8 @@ tear_down (AipWorker *self)
   aip_upstream_free (self->upstream);
   while (g_main_context_iteration (self->context, FALSE))
     ;
+  aip_timer_disarm (&self->rest);
+  aip_handshakes_clear (&self->owner.handshakes);
   aip_loop_free (self->loop);
   g_free (self->owner.scratch);
   if (self->owner.spare != NULL)

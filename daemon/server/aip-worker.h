@@ -25,6 +25,7 @@ typedef struct _AipWorker AipWorker;
  * @activity: (nullable) (not owned): takes what those who watch the requests are told
  * @n_connections: open ones of all workers; atomic
  * @max_connections: more are answered 503; atomic
+ * @max_handshakes: TLS handshakes that one worker has under way at a time
  * @pause_epoch: how often serving was stopped or begun again, so that it is odd while nothing is served;
  *   atomic. A request keeps the one that it came in.
  * @models_wanted: a client asked for models while their list was not complete; called on any thread
@@ -35,6 +36,7 @@ typedef struct
   AipActivity *activity;
   int n_connections;
   int max_connections;
+  guint max_handshakes;
   int pause_epoch;
   void (*models_wanted) (void *user_data);
   void *user_data;
@@ -56,6 +58,7 @@ AipWorkerShared *aip_worker_get_shared (AipWorker *self);
 void aip_worker_count (AipWorker *self, AipCounter counter, guint64 amount);
 void aip_worker_change (AipWorker *self, AipGauge gauge, int amount);
 char *aip_worker_make_request_id (AipWorker *self);
+void aip_worker_rest_later (AipWorker *self);
 void aip_worker_hand_over (AipWorker *self, GIOStream *stream);
 void aip_worker_add_exchange (AipWorker *self, GList *link);
 void aip_worker_remove_exchange (AipWorker *self, GList *link);

@@ -163,6 +163,9 @@ class Upstream:
 class Server:
     """What nginx and aiproxyd have in common: a folder, a port, a process, an upstream."""
 
+    # Seconds after the last request at which it is at rest.
+    rest = 1
+
     def __init__(self, home, upstream, wrapper=()):
         self.home = home / f"{self.name}-{upstream.port}-{time.monotonic_ns()}"
         self.home.mkdir()
@@ -275,6 +278,7 @@ class Aiproxyd(Server):
 
     name = "aiproxyd"
     binary = None
+    rest = 32
 
     def environment(self):
         folders = {f"XDG_{name}_HOME": str(self.home / name.lower()) for name in ("CONFIG", "STATE", "CACHE")}

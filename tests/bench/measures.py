@@ -115,9 +115,9 @@ def streams(bench):
 
 
 def memory(bench, upstream, kind):
-    """One fresh process: idle, under 64 connections, under 500 streams, and after."""
+    """One fresh process: idle, under 64 connections, under 500 streams, and after, at rest."""
     server = kind(bench.home, upstream).wait()
-    time.sleep(0.5)
+    time.sleep(2)
     result = {
         "idle": accounting.memory(server.pid),
         "sharers": accounting.sharers(server.pid),
@@ -129,7 +129,7 @@ def memory(bench, upstream, kind):
     with accounting.peak_memory(server.pid) as peak:
         bench.load.run(server.port, server.pid, stream=True, streams=500, events=upstream.events)
     result["under_500_streams"] = peak
-    time.sleep(1)
+    time.sleep(kind.rest)
     result["after"] = accounting.memory(server.pid)
     result["descriptors_after"] = accounting.descriptors(server.pid)
     server.stop()

@@ -29,12 +29,14 @@ def pytest_configure(config):
 
 def start_daemon(text, **options):
     """A daemon on the session's bus."""
-    return Daemon(
+    daemon = Daemon(
         text,
         args=("--bus", "session", "--key-store", "libsecret"),
         env={"DBUS_SESSION_BUS_ADDRESS": os.environ["DBUS_SESSION_BUS_ADDRESS"]},
         **options,
     )
+    daemon.wait_for_log("on the bus")
+    return daemon
 
 
 @pytest.fixture(scope="module")

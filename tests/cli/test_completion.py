@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from lib.ctl import Ctl, binary
+from lib.ctl import Ctl, Terminal, binary
 from lib.daemon import ROOT
 
 CONFIG = "[mapping fast]\ntarget=fake-model\n\n[mapping slow@fake]\ntarget=fake-other\n\n"
@@ -104,8 +104,6 @@ printf '%s\n' "${COMPREPLY[@]}"
 
 def test_bash_at_a_prompt(ctl, path):
     """A real line, completed with the tab key."""
-    from lib.ctl import Terminal
-
     bash = Terminal(
         ["/bin/bash", "--norc", "--noprofile", "-i"], ctl.env | {"PATH": path, "PS1": "> ", "TERM": "dumb"}
     )
@@ -135,8 +133,6 @@ def test_fish(ctl, path, tmp_path, line, wanted):
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
 @pytest.mark.parametrize("line, wanted", LINES)
 def test_zsh(ctl, path, tmp_path, line, wanted):
-    from lib.ctl import Terminal
-
     pathlib.Path(tmp_path / ".zshrc").write_text(
         f"fpath=({SHELLS} $fpath)\nautoload -Uz compinit; compinit -u -d {tmp_path}/dump\n"
         "zstyle ':completion:*' list-prompt ''; LISTMAX=0; PS1='> '; unsetopt zle_bracketed_paste beep\n"

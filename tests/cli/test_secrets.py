@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from lib.ctl import DONE, FAILED, NOT_FOUND, USAGE, binary
+from lib.ctl import DONE, FAILED, NOT_FOUND, USAGE, Terminal, binary
 
 LOOKS_LIKE_A_KEY = [
     "sk-proj-abcDEF0123456789abcdef",
@@ -80,8 +80,10 @@ def test_a_huge_secret(ctl, size):
     ctl.expect(NOT_FOUND, "key", "show", "k9")
 
 
-def test_the_longest_secret(ctl):
-    ctl.ok("key", "add", "long", "--provider", "fake", stdin=b"y" * 8191 + b"\n")
+@pytest.mark.parametrize("end", [b"", b"\n", b"\r\n"])
+def test_the_longest_secret(ctl, end):
+    ctl.expect(FAILED, "key", "add", "long", "--provider", "fake", stdin=b"y" * 8192 + b"\rz" + end)
+    ctl.ok("key", "add", "long", "--provider", "fake", stdin=b"y" * 8192 + end)
     assert ctl.json("key", "show", "long")["secret-state"] == "present"
     ctl.ok("key", "remove", "long")
 
@@ -106,10 +108,6 @@ def test_the_prompt_shows_nothing(ctl):
 
 def test_the_prompt_puts_the_terminal_right_when_it_is_interrupted(ctl):
     # The shell is there to look at the terminal afterwards.
-    terminal = ctl.terminal("status")
-    terminal.end()
-    from lib.ctl import Terminal
-
     script = f'{binary()} key secret k1; echo "exit $?"; stty -a'
     for number in (signal.SIGINT, signal.SIGTERM):
         shell = Terminal(["/bin/bash", "-c", f"trap : INT; {script}"], ctl.env | {"TERM": "xterm"})
@@ -155,3 +153,28 @@ def test_a_client_is_not_locked_out_unasked(ctl):
     terminal.wait_for(r"\[y/N\] ")
     terminal.type("y\n")
     assert terminal.end()[0] == DONE
+
+
+def test_a_key_in_clear_in_the_config_file_moves_into_the_keyring(daemon, ctl):
+    secret = "sk-clear-0123456789abcdefghij"
+    ctl.secrets.append(secret)
+    before = daemon.config_path.read_text()
+    with open(daemon.config_path, "a", encoding="utf-8") as file:
+        file.write(f"\n# by hand\n[key clear]\nprovider=fake\nsecret={secret}\n")
+    try:
+        problems = ctl.expect(FAILED, "config", "check").out
+        assert "aiproxyctl key add clear --import" in problems and secret not in problems
+        ctl.expect(DONE, "key", "add", "clear", "--import")
+        shown = ctl.json("key", "show", "clear")
+        assert (shown["source"], shown["secret-state"]) == ("keyring", "present")
+        text = daemon.config_path.read_text()
+        assert secret not in text and "# by hand\n[key clear]\nprovider=fake\nsecret=keyring\n" in text
+        ctl.expect(NOT_FOUND, "key", "add", "clear", "--import")
+        ctl.expect(DONE, "key", "remove", "clear", "--yes")
+    finally:
+        daemon.config_path.write_text(before)
+
+
+def test_there_is_no_key_in_clear_to_import(ctl):
+    ctl.expect(NOT_FOUND, "key", "add", "nowhere", "--import")
+    ctl.expect(NOT_FOUND, "key", "show", "nowhere")

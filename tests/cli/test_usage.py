@@ -3,10 +3,11 @@
 
 import json
 import re
+import subprocess
 
 import pytest
 
-from lib.ctl import DONE, FAILED, NOT_FOUND, UNREACHABLE, USAGE, Ctl
+from lib.ctl import DONE, FAILED, NOT_FOUND, UNREACHABLE, USAGE, Ctl, binary
 
 COMMANDS = """status doctor pause resume reload env strategy unlock token cancel route stats
 provider-list provider-show provider-add provider-set provider-remove provider-test
@@ -157,10 +158,6 @@ def test_control_characters_do_not_reach_the_terminal(ctl):
 
 
 def test_output_that_does_not_arrive_is_a_failure(ctl):
-    import subprocess
-
-    from lib.ctl import binary
-
     with open("/dev/full", "wb") as full:
         done = subprocess.run([binary(), "status"], stdout=full, stderr=subprocess.PIPE, env=ctl.env)
     assert done.returncode == FAILED and b"cannot write" in done.stderr

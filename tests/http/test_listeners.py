@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The other ways in: TLS, Unix sockets, IPv6, several at once."""
 
+import os
 import socket
 import ssl
 import stat
@@ -107,6 +108,25 @@ def test_old_tls_is_refused(tls_daemon, certificate):
         context.maximum_version = ssl.TLSVersion.TLSv1_1
     with pytest.raises((ssl.SSLError, ConnectionError)):
         tls_daemon.connect(tls=context)
+
+
+def test_clients_that_stall_in_the_handshake_hold_nobody_up(tls_daemon, trusting, upstream):
+    """They begin with a record that never ends; each such handshake keeps a thread."""
+    before = len(os.listdir(f"/proc/{tls_daemon.pid}/task"))
+    stalled = []
+    for _ in range(300):
+        stalled.append(socket.create_connection(tls_daemon.address))
+        stalled[-1].sendall(b"\x16\x03\x01\x02\x00\x01")
+    assert wait_until(lambda: len(os.listdir(f"/proc/{tls_daemon.pid}/task")) > before)
+    for _ in range(3):
+        with tls_daemon.connect(tls=trusting, timeout=60) as connection:
+            assert connection.request("POST", PATH, json=CHAT).body == answers.CHAT
+    # The threads that GLib keeps for other work are among them.
+    assert len(os.listdir(f"/proc/{tls_daemon.pid}/task")) <= before + 64 + 10
+    for one in stalled:
+        one.close()
+    with tls_daemon.connect(tls=trusting) as connection:
+        assert connection.request("POST", PATH, json=CHAT).status == 200
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,8 @@ class Terminal:
     def __init__(self, command, env):
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
+            # What runs these tests in the background has Ctrl-C ignored.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             os.execve(command[0], command, env)
         self.text = ""
 

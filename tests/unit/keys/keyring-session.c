@@ -156,19 +156,32 @@ has_owner (void)
   return owned;
 }
 
-/* Ends the keyring in the middle of whatever it does. */
-void
-keyring_daemon_kill (void)
+static void
+kill_owner (const char *name)
 {
   g_autoptr (GVariant) reply = call ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                     "GetConnectionUnixProcessID", g_variant_new ("(s)", SECRETS));
+                                     "GetConnectionUnixProcessID", g_variant_new ("(s)", name));
   guint32 pid = 0;
 
   g_variant_get (reply, "(u)", &pid);
   g_assert_cmpuint (pid, >, 1);
   g_assert_cmpint (kill ((pid_t) pid, SIGKILL), ==, 0);
+}
+
+/* Ends the keyring in the middle of whatever it does. */
+void
+keyring_daemon_kill (void)
+{
+  kill_owner (SECRETS);
   while (has_owner ())
     g_usleep (10000);
+}
+
+/* Ends the bus, for good. */
+void
+keyring_bus_kill (void)
+{
+  kill_owner ("org.freedesktop.DBus");
 }
 
 /* Starts it again, on what the one before has left, and unlocked. */
@@ -306,88 +319,4 @@ run_tool (const char *input, const char *first, ...)
   g_subprocess_communicate_utf8 (process, input, NULL, &output, NULL, &error);
   g_assert_no_error (error);
   return output;
-}
-
-void
-result_cb (GObject *source, GAsyncResult *result, void *user_data)
-{
-  *(GAsyncResult **) user_data = g_object_ref (result);
-}
-
-GAsyncResult *
-wait_for_result (GAsyncResult **result)
-{
-  while (*result == NULL)
-    g_main_context_iteration (NULL, TRUE);
-
-  return *result;
-}
-
-gboolean
-load (AipKeyStore *store, GError **error)
-{
-  g_autoptr (GAsyncResult) result = NULL;
-
-  aip_key_store_load_async (store, NULL, result_cb, &result);
-  return aip_key_store_load_finish (store, wait_for_result (&result), error);
-}
-
-gboolean
-store_secret (AipKeyStore *store, const char *ref, const char *text, gssize length, GError **error)
-{
-  g_autoptr (GAsyncResult) result = NULL;
-  g_autoptr (AipSecret) secret = aip_secret_new (text, length);
-
-  aip_key_store_store_async (store, ref, secret, NULL, result_cb, &result);
-  return aip_key_store_store_finish (store, wait_for_result (&result), error);
-}
-
-gboolean
-remove_secret (AipKeyStore *store, const char *ref, GError **error)
-{
-  g_autoptr (GAsyncResult) result = NULL;
-
-  aip_key_store_remove_async (store, ref, NULL, result_cb, &result);
-  return aip_key_store_remove_finish (store, wait_for_result (&result), error);
-}
-
-gboolean
-unlock (AipKeyStore *store, GCancellable *cancellable, GError **error)
-{
-  g_autoptr (GAsyncResult) result = NULL;
-
-  aip_key_store_unlock_async (store, cancellable, result_cb, &result);
-  return aip_key_store_unlock_finish (store, wait_for_result (&result), error);
-}
-
-/* What is waited for comes with ::changed; if it does not, the test's own time limit ends it. */
-
-void
-wait_for_state (AipKeyStore *store, AipKeyStoreState state)
-{
-  while (aip_key_store_get_state (store) != state)
-    g_main_context_iteration (NULL, TRUE);
-}
-
-static gboolean
-has_secret (AipKeyStore *store, const char *ref, const char *text)
-{
-  g_autoptr (AipSecret) secret = aip_key_store_lookup (store, ref);
-
-  return g_strcmp0 (secret != NULL ? aip_secret_peek (secret, NULL) : NULL, text) == 0;
-}
-
-void
-wait_for_secret (AipKeyStore *store, const char *ref, const char *text)
-{
-  while (!has_secret (store, ref, text))
-    g_main_context_iteration (NULL, TRUE);
-}
-
-void
-assert_secret (AipKeyStore *store, const char *ref, const char *text)
-{
-  g_autoptr (AipSecret) secret = aip_key_store_lookup (store, ref);
-
-  g_assert_cmpstr (secret == NULL ? NULL : aip_secret_peek (secret, NULL), ==, text);
 }

@@ -3,8 +3,6 @@
 
 #include <gio/gio.h>
 
-#include "keys/aip-key-store.h"
-
 /* A session of its own with tests/lib/with-keyring, and what the tests of the keyring do in it. */
 
 typedef struct _KeyringSession KeyringSession;
@@ -15,6 +13,7 @@ void keyring_session_stop (KeyringSession *self);
 GVariant *keyring_call (const char *path, const char *interface, const char *method, GVariant *parameters);
 
 void keyring_daemon_kill (void);
+void keyring_bus_kill (void);
 void keyring_daemon_start (KeyringSession *self);
 void keyring_lock (void);
 void keyring_unlock (void);
@@ -27,13 +26,3 @@ void mock_set (const char *name, const char *value);
 gboolean mock_was_called (const char *method);
 
 char *run_tool (const char *input, const char *first, ...) G_GNUC_NULL_TERMINATED;
-
-gboolean load (AipKeyStore *store, GError **error);
-gboolean store_secret (AipKeyStore *store, const char *ref, const char *text, gssize length, GError **error);
-gboolean remove_secret (AipKeyStore *store, const char *ref, GError **error);
-gboolean unlock (AipKeyStore *store, GCancellable *cancellable, GError **error);
-void wait_for_state (AipKeyStore *store, AipKeyStoreState state);
-void wait_for_secret (AipKeyStore *store, const char *ref, const char *text);
-void assert_secret (AipKeyStore *store, const char *ref, const char *text);
-void result_cb (GObject *source, GAsyncResult *result, void *user_data);
-GAsyncResult *wait_for_result (GAsyncResult **result);

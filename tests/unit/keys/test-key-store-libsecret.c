@@ -4,13 +4,12 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/aip-error.h"
 #include "keyring-session.h"
+#include "keyring-store.h"
 #include "keys/aip-keyring.h"
 
 /*
- * The keyring, by the kind of session that the argument names. "mock" has a service that can be told to
- * prompt, to be slow, and to fail; the others have gnome-keyring, or none.
+ * The keyring's store with gnome-keyring, in the kind of session that the argument names.
  */
 
 #define KEY_SCHEMA "org.example.AIProxy.UpstreamKey"
@@ -23,74 +22,6 @@ static void
 count_cb (AipKeyStore *store, void *user_data)
 {
   (*(guint *) user_data)++;
-}
-
-static AipKeyStore *
-new_loaded_store (void)
-{
-  g_autoptr (GError) error = NULL;
-  AipKeyStore *store = aip_key_store_libsecret_new (0);
-
-  g_assert_cmpint (aip_key_store_get_state (store), ==, AIP_KEY_STORE_LOADING);
-  g_assert_true (load (store, &error));
-  g_assert_no_error (error);
-  g_assert_cmpint (aip_key_store_get_state (store), ==, AIP_KEY_STORE_READY);
-  return store;
-}
-
-static void
-store_or_fail (AipKeyStore *store, const char *ref, const char *text)
-{
-  g_autoptr (GError) error = NULL;
-
-  g_assert_true (store_secret (store, ref, text, -1, &error));
-  g_assert_no_error (error);
-}
-
-static void
-remove_or_fail (AipKeyStore *store, const char *ref)
-{
-  g_autoptr (GError) error = NULL;
-
-  g_assert_true (remove_secret (store, ref, &error));
-  g_assert_no_error (error);
-}
-
-static void
-assert_load_fails (AipKeyStore *store, AipError code, AipKeyStoreState state)
-{
-  g_autoptr (GError) error = NULL;
-
-  g_assert_false (load (store, &error));
-  g_assert_error (error, AIP_ERROR, (int) code);
-  g_assert_cmpint (aip_key_store_get_state (store), ==, state);
-}
-
-static void
-assert_store_fails (AipKeyStore *store, const char *ref, const char *text, gssize length, AipError code)
-{
-  g_autoptr (GError) error = NULL;
-
-  g_assert_false (store_secret (store, ref, text, length, &error));
-  g_assert_error (error, AIP_ERROR, (int) code);
-}
-
-static void
-assert_remove_fails (AipKeyStore *store, const char *ref, AipError code)
-{
-  g_autoptr (GError) error = NULL;
-
-  g_assert_false (remove_secret (store, ref, &error));
-  g_assert_error (error, AIP_ERROR, (int) code);
-}
-
-static void
-assert_unlock_fails (AipKeyStore *store, AipError code)
-{
-  g_autoptr (GError) error = NULL;
-
-  g_assert_false (unlock (store, NULL, &error));
-  g_assert_error (error, AIP_ERROR, (int) code);
 }
 
 static gboolean
@@ -252,6 +183,7 @@ test_refused (void)
   assert_store_fails (store, "key", "", -1, AIP_ERROR_INVALID_ARGUMENT);
   assert_store_fails (store, "key", "sk-1\n", -1, AIP_ERROR_INVALID_ARGUMENT);
   assert_store_fails (store, "key", "sk\0-1", 5, AIP_ERROR_INVALID_ARGUMENT);
+  assert_store_fails (store, "key", "your-api-key-1", -1, AIP_ERROR_INVALID_ARGUMENT);
   assert_store_fails (store, "key", largest, MAX_LENGTH + 1, AIP_ERROR_INVALID_ARGUMENT);
   assert_secret (store, "key", NULL);
   g_assert_cmpuint (n_changes, ==, 0);
@@ -352,6 +284,21 @@ test_restart (void)
   remove_or_fail (store, "key");
 }
 
+/* The last one: there is no other bus after it. */
+static void
+test_bus_lost (void)
+{
+  g_autoptr (AipKeyStore) store = new_loaded_store ();
+
+  store_or_fail (store, "key", "sk-1");
+  keyring_bus_kill ();
+  wait_for_state (store, AIP_KEY_STORE_UNAVAILABLE);
+  assert_secret (store, "key", "sk-1");
+  assert_load_fails (store, AIP_ERROR_UNAVAILABLE, AIP_KEY_STORE_UNAVAILABLE);
+  assert_store_fails (store, "key", "sk-2", -1, AIP_ERROR_UNAVAILABLE);
+  assert_secret (store, "key", "sk-1");
+}
+
 static void
 test_locked_at_start (void)
 {
@@ -418,234 +365,6 @@ test_no_bus (void)
 }
 
 static void
-set_up_mock (AipKeyStore **store, const void *data)
-{
-  mock_start (session);
-  *store = new_loaded_store ();
-  store_or_fail (*store, "key", "sk-1");
-}
-
-static void
-tear_down_mock (AipKeyStore **store, const void *data)
-{
-  g_object_unref (*store);
-  mock_stop (session);
-}
-
-static void
-test_prompt (AipKeyStore **store, const void *data)
-{
-  g_autoptr (GError) error = NULL;
-
-  mock_set ("locked", "yes");
-  wait_for_state (*store, AIP_KEY_STORE_LOCKED);
-  assert_secret (*store, "key", NULL);
-  mock_set ("prompt", "dismiss");
-  assert_unlock_fails (*store, AIP_ERROR_CANCELLED);
-  g_assert_cmpint (aip_key_store_get_state (*store), ==, AIP_KEY_STORE_LOCKED);
-
-  mock_set ("prompt", "accept");
-  g_assert_true (unlock (*store, NULL, &error));
-  g_assert_no_error (error);
-  g_assert_cmpint (aip_key_store_get_state (*store), ==, AIP_KEY_STORE_READY);
-  assert_secret (*store, "key", "sk-1");
-}
-
-/* Loading, storing and removing never prompt. */
-static void
-test_prompt_unwanted (AipKeyStore **store, const void *data)
-{
-  mock_set ("prompt", "wait");
-  mock_set ("write-prompts", "yes");
-  g_assert_false (mock_was_called ("Prompt"));
-  assert_store_fails (*store, "key", "sk-2", -1, AIP_ERROR_LOCKED);
-  g_assert_true (mock_was_called ("Dismiss"));
-  assert_remove_fails (*store, "key", AIP_ERROR_LOCKED);
-  assert_secret (*store, "key", "sk-1");
-
-  mock_set ("locked", "yes");
-  wait_for_state (*store, AIP_KEY_STORE_LOCKED);
-  assert_load_fails (*store, AIP_ERROR_LOCKED, AIP_KEY_STORE_LOCKED);
-  g_assert_false (mock_was_called ("Prompt"));
-}
-
-static void
-test_prompt_cancelled (AipKeyStore **store, const void *data)
-{
-  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-  g_autoptr (GAsyncResult) result = NULL;
-  g_autoptr (GError) error = NULL;
-
-  mock_set ("locked", "yes");
-  mock_set ("prompt", "wait");
-  aip_key_store_unlock_async (*store, cancellable, result_cb, &result);
-  while (!mock_was_called ("Prompt"))
-    g_main_context_iteration (NULL, FALSE);
-  g_assert_null (result);
-  g_cancellable_cancel (cancellable);
-  g_assert_false (aip_key_store_unlock_finish (*store, wait_for_result (&result), &error));
-  g_assert_error (error, AIP_ERROR, AIP_ERROR_CANCELLED);
-  g_assert_true (mock_was_called ("Dismiss"));
-}
-
-/* The service dies while its prompt is shown. */
-static void
-test_prompt_orphaned (AipKeyStore **store, const void *data)
-{
-  g_autoptr (GAsyncResult) result = NULL;
-  g_autoptr (GError) error = NULL;
-
-  mock_set ("locked", "yes");
-  mock_set ("prompt", "wait");
-  aip_key_store_unlock_async (*store, NULL, result_cb, &result);
-  while (!mock_was_called ("Prompt"))
-    g_main_context_iteration (NULL, FALSE);
-  mock_stop (session);
-  g_assert_false (aip_key_store_unlock_finish (*store, wait_for_result (&result), &error));
-  g_assert_error (error, AIP_ERROR, AIP_ERROR_UNAVAILABLE);
-  mock_start (session);
-}
-
-static void
-test_slow (AipKeyStore **store, const void *data)
-{
-  g_autoptr (AipKeyStore) hasty = aip_key_store_libsecret_new (200);
-
-  g_assert_true (load (hasty, NULL));
-  mock_set ("hold", "SearchItems");
-  assert_load_fails (hasty, AIP_ERROR_TIMED_OUT, AIP_KEY_STORE_UNAVAILABLE);
-  assert_secret (hasty, "key", "sk-1");
-  assert_remove_fails (hasty, "key", AIP_ERROR_TIMED_OUT);
-  mock_set ("hold", "CreateItem");
-  assert_store_fails (hasty, "key", "sk-2", -1, AIP_ERROR_TIMED_OUT);
-  mock_set ("hold", "OpenSession");
-  assert_store_fails (hasty, "key", "sk-3", -1, AIP_ERROR_TIMED_OUT);
-  assert_load_fails (hasty, AIP_ERROR_TIMED_OUT, AIP_KEY_STORE_UNAVAILABLE);
-
-  /* It was stored all the same; a slow service tells of that with its signals. */
-  mock_set ("hold", "");
-  wait_for_secret (*store, "key", "sk-2");
-  g_assert_true (load (hasty, NULL));
-  assert_secret (hasty, "key", "sk-2");
-}
-
-static void
-test_cancelled (AipKeyStore **store, const void *data)
-{
-  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-  g_autoptr (GAsyncResult) loaded = NULL;
-  g_autoptr (GAsyncResult) stored = NULL;
-  g_autoptr (AipSecret) secret = aip_secret_new ("sk-2", -1);
-  g_autoptr (GError) error = NULL;
-
-  mock_set ("hold", "SearchItems");
-  aip_key_store_load_async (*store, cancellable, result_cb, &loaded);
-  while (!mock_was_called ("SearchItems"))
-    g_main_context_iteration (NULL, FALSE);
-  mock_set ("hold", "CreateItem");
-  mock_set ("hold", "CreateItem");
-  aip_key_store_store_async (*store, "key", secret, cancellable, result_cb, &stored);
-  while (!mock_was_called ("CreateItem"))
-    g_main_context_iteration (NULL, FALSE);
-  g_cancellable_cancel (cancellable);
-
-  g_assert_false (aip_key_store_store_finish (*store, wait_for_result (&stored), &error));
-  g_assert_error (error, AIP_ERROR, AIP_ERROR_CANCELLED);
-  g_assert_true (aip_key_store_load_finish (*store, wait_for_result (&loaded), NULL) ||
-                 aip_key_store_get_state (*store) == AIP_KEY_STORE_READY);
-  mock_set ("hold", "");
-}
-
-/* A load that has read the keyring before a write must not undo it. */
-static void
-test_overtaken (AipKeyStore **store, const void *data)
-{
-  g_autoptr (GAsyncResult) first = NULL;
-  g_autoptr (GAsyncResult) second = NULL;
-
-  store_or_fail (*store, "other", "sk-5");
-  mock_set ("hold", "GetSecrets");
-  aip_key_store_load_async (*store, NULL, result_cb, &first);
-  while (!mock_was_called ("GetSecrets"))
-    g_main_context_iteration (NULL, FALSE);
-  store_or_fail (*store, "key", "sk-2");
-  remove_or_fail (*store, "other");
-  aip_key_store_load_async (*store, NULL, result_cb, &second);
-  assert_secret (*store, "key", "sk-2");
-
-  mock_set ("hold", "");
-  g_assert_true (aip_key_store_load_finish (*store, wait_for_result (&first), NULL));
-  assert_secret (*store, "key", "sk-2");
-  assert_secret (*store, "other", NULL);
-  g_assert_true (aip_key_store_load_finish (*store, wait_for_result (&second), NULL));
-  assert_secret (*store, "key", "sk-2");
-  assert_secret (*store, "other", NULL);
-}
-
-/* Nor may it bring back what was locked away since. */
-static void
-test_locked_meanwhile (AipKeyStore **store, const void *data)
-{
-  g_autoptr (GAsyncResult) result = NULL;
-  g_autoptr (GError) error = NULL;
-
-  mock_set ("hold", "GetSecrets");
-  aip_key_store_load_async (*store, NULL, result_cb, &result);
-  while (!mock_was_called ("GetSecrets"))
-    g_main_context_iteration (NULL, FALSE);
-  mock_set ("locked", "yes");
-  wait_for_state (*store, AIP_KEY_STORE_LOCKED);
-  mock_set ("hold", "");
-  g_assert_false (aip_key_store_load_finish (*store, wait_for_result (&result), &error));
-  g_assert_error (error, AIP_ERROR, AIP_ERROR_LOCKED);
-  assert_secret (*store, "key", NULL);
-}
-
-/* The service puts secrets into its messages. */
-static void
-test_failing (AipKeyStore **store, const void *data)
-{
-  static const char *const methods[] = { "CreateItem", "SearchItems", "GetSecrets", "OpenSession" };
-
-  for (gsize i = 0; i < G_N_ELEMENTS (methods); i++)
-    {
-      g_autoptr (AipKeyStore) other = aip_key_store_libsecret_new (0);
-      g_autoptr (GError) error = NULL;
-
-      mock_set ("fail", methods[i]);
-      if (i == 0)
-        g_assert_false (store_secret (other, "key", "sk-secret", -1, &error));
-      else
-        g_assert_false (load (other, &error));
-      g_assert_error (error, AIP_ERROR, AIP_ERROR_FAILED);
-      g_assert_null (strstr (error->message, "sk-"));
-    }
-
-  assert_secret (*store, "key", "sk-1");
-  mock_set ("fail", "");
-}
-
-static void
-add_mock_test (const char *path, void (*func) (AipKeyStore **store, const void *data))
-{
-  g_test_add (path, AipKeyStore *, NULL, set_up_mock, func, tear_down_mock);
-}
-
-static void
-add_mock_tests (void)
-{
-  add_mock_test ("/keyring/mock/prompt", test_prompt);
-  add_mock_test ("/keyring/mock/prompt-unwanted", test_prompt_unwanted);
-  add_mock_test ("/keyring/mock/prompt-cancelled", test_prompt_cancelled);
-  add_mock_test ("/keyring/mock/prompt-orphaned", test_prompt_orphaned);
-  add_mock_test ("/keyring/mock/slow", test_slow);
-  add_mock_test ("/keyring/mock/cancelled", test_cancelled);
-  add_mock_test ("/keyring/mock/overtaken", test_overtaken);
-  add_mock_test ("/keyring/mock/locked-meanwhile", test_locked_meanwhile);
-  add_mock_test ("/keyring/mock/failing", test_failing);
-}
-
-static void
 add_unlocked_tests (void)
 {
   g_test_add_func ("/keyring/unlocked/write", test_write);
@@ -655,22 +374,21 @@ add_unlocked_tests (void)
   g_test_add_func ("/keyring/unlocked/lock", test_lock);
   g_test_add_func ("/keyring/unlocked/many", test_many);
   g_test_add_func ("/keyring/unlocked/restart", test_restart);
+  g_test_add_func ("/keyring/unlocked/bus-lost", test_bus_lost);
 }
 
 static const struct
 {
   const char *name;
-  const char *session;
   void (*add) (void);
   const char *path;
   void (*test) (void);
 } modes[] = {
-  { "unlocked", "unlocked", add_unlocked_tests },
-  { "locked", "locked", NULL, "/keyring/locked", test_locked_at_start },
-  { "absent", "absent", NULL, "/keyring/absent", test_absent },
-  { "activatable", "activatable", NULL, "/keyring/activatable", test_activatable },
-  { "no-bus", "no-bus", NULL, "/keyring/no-bus", test_no_bus },
-  { "mock", "absent", add_mock_tests },
+  { "unlocked", add_unlocked_tests },
+  { "locked", NULL, "/keyring/locked", test_locked_at_start },
+  { "absent", NULL, "/keyring/absent", test_absent },
+  { "activatable", NULL, "/keyring/activatable", test_activatable },
+  { "no-bus", NULL, "/keyring/no-bus", test_no_bus },
 };
 
 static int
@@ -681,7 +399,7 @@ run_mode (gsize i)
   else
     g_test_add_func (modes[i].path, modes[i].test);
 
-  session = keyring_session_start (modes[i].session);
+  session = keyring_session_start (modes[i].name);
 
   int status = g_test_run ();
 

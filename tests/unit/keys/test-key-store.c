@@ -161,6 +161,66 @@ test_memory (void)
   g_assert_cmpuint (n_changes, ==, 6);
 }
 
+static gboolean
+write_secret (AipKeyStore *store, const char *ref, AipSecret *secret, GError **error)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  if (secret != NULL)
+    aip_key_store_store_async (store, ref, secret, NULL, loaded_cb, &result);
+  else
+    aip_key_store_remove_async (store, ref, NULL, loaded_cb, &result);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+
+  return secret != NULL ? aip_key_store_store_finish (store, result, error)
+                        : aip_key_store_remove_finish (store, result, error);
+}
+
+static void
+assert_write_fails (AipKeyStore *store, const char *ref, AipSecret *secret, AipError code)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (write_secret (store, ref, secret, &error));
+  g_assert_error (error, AIP_ERROR, (int) code);
+  g_assert_null (strstr (error->message, "sk-"));
+}
+
+static void
+test_memory_write (void)
+{
+  g_autoptr (AipKeyStore) store = aip_key_store_memory_new ();
+  g_autoptr (AipKeyStore) environment = aip_key_store_environment_new ();
+  g_autoptr (AipSecret) one = aip_secret_new ("sk-one", -1);
+  g_autoptr (AipSecret) two = aip_secret_new ("sk-two", -1);
+  g_autoptr (AipSecret) empty = aip_secret_new ("", -1);
+  g_autoptr (AipSecret) lines = aip_secret_new ("sk-one\r\nX-Evil: 1", -1);
+  g_autoptr (AipSecret) example = aip_secret_new ("your-api-key-1", -1);
+  guint n_changes = 0;
+
+  g_signal_connect (store, "changed", G_CALLBACK (count_cb), &n_changes);
+  g_assert_true (aip_key_store_is_writable (store));
+  g_assert_true (write_secret (store, "main", one, NULL));
+  g_assert_true (write_secret (store, "main", two, NULL));
+  g_assert_true (write_secret (store, "client:cli", one, NULL));
+  assert_secret (store, "main", "sk-two");
+  assert_secret (store, "client:cli", "sk-one");
+  g_assert_true (write_secret (store, "main", NULL, NULL));
+  g_assert_true (write_secret (store, "main", NULL, NULL));
+  assert_secret (store, "main", NULL);
+  g_assert_cmpuint (n_changes, ==, 5);
+
+  assert_write_fails (store, "main", empty, AIP_ERROR_INVALID_ARGUMENT);
+  assert_write_fails (store, "main", lines, AIP_ERROR_INVALID_ARGUMENT);
+  assert_write_fails (store, "main", example, AIP_ERROR_INVALID_ARGUMENT);
+  assert_write_fails (store, "a b", one, AIP_ERROR_INVALID_ARGUMENT);
+  assert_write_fails (store, "a b", NULL, AIP_ERROR_INVALID_ARGUMENT);
+  assert_write_fails (environment, "main", one, AIP_ERROR_NOT_SUPPORTED);
+  assert_write_fails (environment, "main", NULL, AIP_ERROR_NOT_SUPPORTED);
+  g_assert_cmpuint (n_changes, ==, 5);
+}
+
 typedef struct
 {
   char *directory;
@@ -356,6 +416,7 @@ main (int argc, char **argv)
 
   g_test_add_func ("/keys/environment", test_environment);
   g_test_add_func ("/keys/memory", test_memory);
+  g_test_add_func ("/keys/memory/write", test_memory_write);
   add_credentials_test ("/keys/credentials/read", test_credentials);
   add_credentials_test ("/keys/credentials/names", test_credentials_names);
   add_credentials_test ("/keys/credentials/size", test_credentials_size);

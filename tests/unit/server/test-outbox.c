@@ -30,7 +30,7 @@ bench_init (Bench *self)
   *self = (Bench){ .context = g_main_context_new () };
   self->loop = aip_loop_new (self->context);
   g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), ==, 0);
-  aip_transport_init (&self->transport, self->loop, fds[0], NULL, ready_cb, NULL);
+  aip_transport_init (&self->transport, self->loop, fds[0], NULL, NULL, ready_cb, NULL);
   self->client = fds[1];
 }
 
