@@ -95,7 +95,7 @@ def starts(bench, upstream, home, secret):
         before = session.cpu_seconds(keyring)
         server, times = start(bench, upstream, home, secret)
         times["keyring_cpu_ms"] = (session.cpu_seconds(keyring) - before) * 1000
-        home.check_keys()
+        times["all_keys"] = home.check_keys()
         server.stop()
         results.append(times)
     return results
@@ -223,6 +223,7 @@ def in_session(bench, upstream, keys_in_keyring):
     say(f"start, {secret}")
     result = {"start": starts(bench, upstream, home, secret)}
     server, _ = start(bench, upstream, home, secret)
+    home.check_keys()
     time.sleep(1)
     result["memory"] = accounting.memory(server.pid)
     say(f"status and changes, {secret}")
@@ -232,6 +233,7 @@ def in_session(bench, upstream, keys_in_keyring):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="aip-bench-", dir=MEMORY_FOLDER))
     server = session.OnBus(bench.home, upstream, home, secret, folder).wait()
     home.await_name()
+    home.check_keys()
     result["changes_memory"] = changes(bench, home, server)
     server.stop()
     shutil.rmtree(folder)
@@ -248,6 +250,7 @@ def everything(bench):
     server = session.OnBus(bench.home, upstream, home, "keyring").wait()
     for one in (home, decoy_home):
         one.await_name()
+        one.check_keys()
     beside = requests(bench, server, decoy_home, home)
     for one in (server, decoy, upstream, home, decoy_home):
         one.stop()

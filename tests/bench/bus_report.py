@@ -41,7 +41,9 @@ def start_rows(result):
         runs = result[place]["start"]
         alone = statistics.median(run["keyring_cpu_ms"] for run in runs)
         cpu = statistics.median(run["cpu_ms"] for run in runs)
+        late = sum(not run["all_keys"] for run in runs)
         detail = f"CPU of aiproxyd {cpu:.0f} ms, of gnome-keyring {alone:.0f} ms"
+        detail += f"; {late} of {len(runs)} without waiting to the end" if late else ""
         # What gnome-keyring takes to hand 1,000 secrets out, no client can take away.
         judged = alone < START_MS
         for figure, what in (("http_ms", "HTTP answer"), ("name_ms", "name on the bus")):
