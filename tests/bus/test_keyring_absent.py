@@ -208,3 +208,18 @@ def test_change_that_fails_before_the_keyring_is_read_takes_no_secret(session, b
     daemon.config_path.write_text(good)
     peer.manager("Reload")
     assert session.items() == {"k1": SECRET} and daemon.chat().status == 200
+
+
+def test_token_that_is_made_before_the_keyring_is_read_is_kept(session, begin, mock, connect, peer):
+    mock(hold="GetSecrets")
+    begin()
+    assert peer.get(ROOT, "Manager.KeyStoreState") == "loading"
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        adding = pool.submit(connect().add_client, "new")
+        assert peer.get(ROOT, "Manager.State") == "running"
+        # It waits for the keyring.
+        assert not concurrent.futures.wait([adding], timeout=0.2).done
+        session.tell_mock(hold="")
+        path, token = adding.result()
+    assert peer.get(path, "Client.TokenKept") and peer.token(path) == token
+    assert session.items()["client:new"] == token

@@ -254,6 +254,30 @@ test_undone_after_loading (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (fixture->applied, ==, 1);
 }
 
+static void
+never_cb (GObject *source, GAsyncResult *result, void *user_data)
+{
+  g_assert_not_reached ();
+}
+
+static void
+test_dropped_while_loading (Fixture *fixture, gconstpointer data)
+{
+  AipKeyStoreClass *class = AIP_KEY_STORE_GET_CLASS (fixture->store);
+  AipKeyStoreClass ready = *class;
+
+  class->get_state = get_loading;
+  aip_change_queue_run_async (fixture->queue, make_change (), never_cb, NULL);
+  *class = ready;
+  aip_change_queue_free (fixture->queue);
+  aip_key_store_emit_changed (fixture->store);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  assert_secret (fixture, "a", "sk-old-a");
+  g_assert_cmpuint (fixture->applied, ==, 0);
+  fixture->queue = aip_change_queue_new (&host, fixture);
+}
+
 /* --- several at once --- */
 
 static void
@@ -324,6 +348,7 @@ main (int argc, char **argv)
   ADD ("undone-without-secret", test_undone_without_secret);
   ADD ("undone-in-reverse", test_undone_in_reverse);
   ADD ("undone-after-loading", test_undone_after_loading);
+  ADD ("dropped-while-loading", test_dropped_while_loading);
   ADD ("secret-alone", test_secret_alone);
   ADD ("nothing", test_nothing);
   ADD ("from-within-a-callback", test_from_within_a_callback);
