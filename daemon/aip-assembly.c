@@ -361,6 +361,25 @@ aip_assembly_load (AipAssembly *self, GError **error)
   return config != NULL && use_config (self, config, error);
 }
 
+/* Whoever takes the last client away is left with that of the first start, whose token must be to be had. */
+static gboolean
+check_first_token (const AipAssemblySources *sources, const AipConfig *config, GPtrArray *problems)
+{
+  g_autofree char *token = NULL;
+  g_autoptr (GError) error = NULL;
+  gboolean created;
+
+  if (!config->server.require_token || config->clients->len > 0 || sources->demo_token != NULL)
+    return TRUE;
+  token = aip_first_token_load_or_create (sources->state_dir, &created, &error);
+  if (token != NULL)
+    aip_secret_wipe (token, strlen (token));
+  else
+    add_problem (problems, sources->paths[g_strv_length (sources->paths) - 1], "require-token",
+                 error->message);
+  return token != NULL;
+}
+
 typedef struct
 {
   const AipAssemblySources *sources;
@@ -374,7 +393,8 @@ check_cb (const AipConfig *config, GPtrArray *problems, void *user_data)
 
   g_clear_pointer (&applying->problems, g_strfreev);
   applying->problems = dup_problem_texts (problems);
-  return check_exposure (applying->sources, config, problems);
+  return check_exposure (applying->sources, config, problems) &&
+         check_first_token (applying->sources, config, problems);
 }
 
 /**

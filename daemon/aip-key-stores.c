@@ -152,6 +152,9 @@ aip_key_stores_new (const char *choice, gboolean on_session_bus, AipKeyStoresFun
   load (self);
   wait_for_all (self);
   g_signal_connect (self->main, "changed", G_CALLBACK (changed_cb), self);
+  /* A key may name a credential whichever store is the main one. Variables do not change while we run. */
+  if (self->main != self->credentials && g_getenv ("CREDENTIALS_DIRECTORY") != NULL)
+    g_signal_connect (self->credentials, "changed", G_CALLBACK (changed_cb), self);
   return self;
 }
 
@@ -163,6 +166,7 @@ void
 aip_key_stores_free (AipKeyStores *self)
 {
   g_signal_handlers_disconnect_by_data (self->main, self);
+  g_signal_handlers_disconnect_by_data (self->credentials, self);
   g_object_unref (self->main);
   g_object_unref (self->environment);
   g_object_unref (self->credentials);

@@ -39,7 +39,7 @@ struct _AipChangeQueue
   GCancellable *cancellable; /* gives up what runs */
 };
 
-static void run (GTask *task);
+static void start (GTask *task);
 
 static void
 step_clear (Step *step)
@@ -173,14 +173,16 @@ end (GTask *task)
   AipChange *change = g_task_get_task_data (task);
   AipChangeQueue *queue = change->queue;
   g_autoptr (GTask) first = g_queue_pop_head (&queue->waiting);
+  /* Asked before the callback, which may put another one into an empty queue, where it starts at once. */
+  gboolean more = queue->waiting.length > 0;
 
   g_assert (first == task);
   if (change->error != NULL)
     g_task_return_error (first, g_steal_pointer (&change->error));
   else
     g_task_return_boolean (first, TRUE);
-  if (queue->waiting.length > 0)
-    run (g_queue_peek_head (&queue->waiting));
+  if (more)
+    start (g_queue_peek_head (&queue->waiting));
 }
 
 static void
@@ -253,6 +255,8 @@ undo (GTask *task)
 
 /* --- doing --- */
 
+static void run (GTask *task);
+
 static void
 stepped (GTask *task, GError *error)
 {
@@ -310,6 +314,28 @@ run (GTask *task)
     aip_key_store_remove_async (store, step->ref, queue->cancellable, remove_cb, task);
 }
 
+static void
+loaded_cb (AipKeyStore *store, gpointer task)
+{
+  if (aip_key_store_get_state (store) == AIP_KEY_STORE_LOADING)
+    return;
+  g_signal_handlers_disconnect_by_func (store, loaded_cb, task);
+  run (task);
+}
+
+/* Until the store has been read nobody knows what is there, and so what to put back. */
+static void
+start (GTask *task)
+{
+  AipChange *change = g_task_get_task_data (task);
+  AipKeyStore *store = change->queue->host->get_key_store (change->queue->host_data);
+
+  if (change->steps->len > 0 && aip_key_store_get_state (store) == AIP_KEY_STORE_LOADING)
+    g_signal_connect_object (store, "changed", G_CALLBACK (loaded_cb), task, 0);
+  else
+    run (task);
+}
+
 /**
  * aip_change_queue_run_async:
  * @self: a queue
@@ -317,7 +343,8 @@ run (GTask *task)
  * @callback: called when it was done, or undone
  * @user_data: for @callback
  *
- * Makes the change when all those before it have been made.
+ * Makes the change when all those before it have been made, and, where it is of secrets, when the key store
+ * has been read.
  */
 void
 aip_change_queue_run_async (AipChangeQueue *self,
@@ -332,7 +359,7 @@ aip_change_queue_run_async (AipChangeQueue *self,
   change->queue = self;
   g_queue_push_tail (&self->waiting, task);
   if (self->waiting.length == 1)
-    run (task);
+    start (task);
 }
 
 /**

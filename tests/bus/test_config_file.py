@@ -212,3 +212,15 @@ def test_full_disk_changes_nothing(session, start, upstream, peer, small_disk):
     rest.unlink()
     peer.add_key("k2", SECRET, provider="fake")
     assert session.items() == {"k2": SECRET} and "[key k2]" in path.read_text()
+
+
+def test_last_client_stays_where_no_token_can_be_made_in_its_place(daemon, peer):
+    before = daemon.config_path.read_text()
+    state = daemon.home / "state"
+    state.rmdir()
+    state.write_text("")
+    message = refuse("InvalidConfig", peer.remove, path_of("client", "test"))
+    assert str(state) in message and "require-token" in message
+    assert daemon.config_path.read_text() == before and peer.names("Client") == ["test"]
+    peer.manager("Reload")
+    assert daemon.chat().status == 200

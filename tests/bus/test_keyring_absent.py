@@ -182,3 +182,36 @@ def test_error_of_the_keyring_does_not_repeat_the_secret(session, begin, mock, p
     session.tell_mock(fail="")
     peer.set_secret(KEY, SECRET + "-2")
     assert daemon.chat().status == 200
+
+
+def test_change_that_fails_before_the_keyring_is_read_takes_no_secret(session, begin, mock, connect, peer):
+    mock(hold="GetSecrets")
+    daemon = begin()
+    assert peer.get(ROOT, "Manager.KeyStoreState") == "loading"
+    good = daemon.config_path.read_text()
+    daemon.config_path.write_text(good + "[mapping broken]\n")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        removal = pool.submit(connect().remove, path_of("provider", "fake"), force=True)
+        assert wait_until(lambda: "GetSecrets" in session.mock_calls())
+        assert peer.get(ROOT, "Manager.State") == "running"
+        session.tell_mock(hold="")
+        with pytest.raises(BusError, match="mapping broken"):
+            removal.result()
+    daemon.config_path.write_text(good)
+    peer.manager("Reload")
+    assert session.items() == {"k1": SECRET} and daemon.chat().status == 200
+
+
+def test_token_that_is_made_before_the_keyring_is_read_is_kept(session, begin, mock, connect, peer):
+    mock(hold="GetSecrets")
+    begin()
+    assert peer.get(ROOT, "Manager.KeyStoreState") == "loading"
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        adding = pool.submit(connect().add_client, "new")
+        assert peer.get(ROOT, "Manager.State") == "running"
+        # It waits for the keyring.
+        assert not concurrent.futures.wait([adding], timeout=0.2).done
+        session.tell_mock(hold="")
+        path, token = adding.result()
+    assert peer.get(path, "Client.TokenKept") and peer.token(path) == token
+    assert session.items()["client:new"] == token

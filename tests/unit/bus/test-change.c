@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/aip-error.h"
+#include "keys/aip-key-store-backend.h"
 
 /* A daemon that has secrets in memory and a file in a string. */
 typedef struct
@@ -233,6 +234,73 @@ test_nothing (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (fixture->applied, ==, 0);
 }
 
+/* --- a store that has not been read yet: nothing is found in it --- */
+
+static AipKeyStoreState
+get_loading (AipKeyStore *store)
+{
+  return AIP_KEY_STORE_LOADING;
+}
+
+static AipSecret *
+find_nothing (AipKeyStore *store, const char *ref)
+{
+  return NULL;
+}
+
+static void
+test_undone_after_loading (Fixture *fixture, gconstpointer data)
+{
+  AipKeyStoreClass *class = AIP_KEY_STORE_GET_CLASS (fixture->store);
+  AipKeyStoreClass ready = *class;
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+
+  put (fixture, "d", "sk-old-d");
+  fixture->fails = TRUE;
+  class->get_state = get_loading;
+  class->lookup = find_nothing;
+  aip_change_queue_run_async (fixture->queue, make_change (), result_cb, &result);
+  aip_key_store_emit_changed (fixture->store);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_null (result);
+  *class = ready;
+  assert_as_before (fixture);
+
+  aip_key_store_emit_changed (fixture->store);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_false (aip_change_queue_run_finish (result, &error));
+  g_assert_error (error, AIP_ERROR, AIP_ERROR_FAILED);
+  assert_as_before (fixture);
+  g_assert_cmpuint (fixture->applied, ==, 1);
+}
+
+static void
+never_cb (GObject *source, GAsyncResult *result, void *user_data)
+{
+  g_assert_not_reached ();
+}
+
+static void
+test_dropped_while_loading (Fixture *fixture, gconstpointer data)
+{
+  AipKeyStoreClass *class = AIP_KEY_STORE_GET_CLASS (fixture->store);
+  AipKeyStoreClass ready = *class;
+
+  class->get_state = get_loading;
+  aip_change_queue_run_async (fixture->queue, make_change (), never_cb, NULL);
+  *class = ready;
+  aip_change_queue_free (fixture->queue);
+  aip_key_store_emit_changed (fixture->store);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  assert_secret (fixture, "a", "sk-old-a");
+  g_assert_cmpuint (fixture->applied, ==, 0);
+  fixture->queue = aip_change_queue_new (&host, fixture);
+}
+
 /* --- several at once --- */
 
 static void
@@ -241,6 +309,27 @@ ordered_cb (GObject *source, GAsyncResult *result, void *user_data)
   Fixture *fixture = user_data;
 
   g_string_append_c (fixture->order, aip_change_queue_run_finish (result, NULL) ? 'y' : 'n');
+}
+
+static void
+next_cb (GObject *source, GAsyncResult *result, void *user_data)
+{
+  Fixture *fixture = user_data;
+
+  ordered_cb (source, result, user_data);
+  aip_change_queue_run_async (fixture->queue, make_change (), ordered_cb, fixture);
+}
+
+static void
+test_from_within_a_callback (Fixture *fixture, gconstpointer data)
+{
+  aip_change_queue_run_async (fixture->queue, make_change (), next_cb, fixture);
+  while (fixture->order->len < 2)
+    g_main_context_iteration (NULL, TRUE);
+  while (g_main_context_iteration (NULL, FALSE))
+    ;
+  g_assert_cmpstr (fixture->order->str, ==, "yy");
+  g_assert_cmpuint (fixture->applied, ==, 2);
 }
 
 static void
@@ -294,8 +383,11 @@ main (int argc, char **argv)
   ADD ("undone-without-file", test_undone_without_file);
   ADD ("undone-without-secret", test_undone_without_secret);
   ADD ("undone-in-reverse", test_undone_in_reverse);
+  ADD ("undone-after-loading", test_undone_after_loading);
+  ADD ("dropped-while-loading", test_dropped_while_loading);
   ADD ("secret-alone", test_secret_alone);
   ADD ("nothing", test_nothing);
+  ADD ("from-within-a-callback", test_from_within_a_callback);
   ADD ("one-after-the-other", test_one_after_the_other);
   ADD ("end-of-the-queue", test_end_of_the_queue);
 
