@@ -12,6 +12,8 @@
 #include "config/aip-config-values.h"
 #include "policy/aip-first-token.h"
 
+#define MISSING "the file does not exist; give the path of one that does"
+
 struct _AipAssembly
 {
   const AipAssemblySources *sources; /* (not owned) */
@@ -66,6 +68,12 @@ is_exposed (const AipAssemblySources *sources, const AipConfig *config)
   return FALSE;
 }
 
+static const char *
+get_last_path (const AipAssemblySources *sources)
+{
+  return sources->paths[g_strv_length (sources->paths) - 1];
+}
+
 /* Where other machines can connect, who may is decided before the first start, not by it. */
 static gboolean
 check_exposure (const AipAssemblySources *sources, const AipConfig *config, GPtrArray *problems)
@@ -91,8 +99,15 @@ check_exposure (const AipAssemblySources *sources, const AipConfig *config, GPtr
           sources->state_dir);
     }
   if (message != NULL)
-    add_problem (problems, sources->paths[g_strv_length (sources->paths) - 1], key, message);
+    add_problem (problems, get_last_path (sources), key, message);
   return message == NULL;
+}
+
+/* A file that was asked for by its path; without that, none is as good as an empty one. */
+static gboolean
+is_missing (const AipAssemblySources *sources)
+{
+  return sources->must_exist && !g_file_test (get_last_path (sources), G_FILE_TEST_EXISTS);
 }
 
 /**
@@ -107,11 +122,10 @@ aip_assembly_read_config (const AipAssemblySources *sources, GPtrArray *problems
 {
   g_auto (GStrv) environment = g_get_environ ();
   g_autoptr (AipConfig) config = NULL;
-  const char *last = sources->paths[g_strv_length (sources->paths) - 1];
 
-  if (sources->must_exist && !g_file_test (last, G_FILE_TEST_EXISTS))
+  if (is_missing (sources))
     {
-      add_problem (problems, last, NULL, "the file does not exist; give the path of one that does");
+      add_problem (problems, get_last_path (sources), NULL, MISSING);
       return NULL;
     }
   config = aip_config_load ((const char *const *) sources->paths, (const char *const *) environment,
@@ -401,7 +415,8 @@ check_cb (const AipConfig *config, GPtrArray *problems, void *user_data)
  * aip_assembly_apply:
  * @self: a loaded assembly
  * @edit: what to change in the last config file
- * @error: return location for what the configuration says
+ * @error: return location for what the configuration says; INVALID_CONFIG also where a file that has to exist
+ * does not
  *
  * Writes the file and takes it into use, or does neither.
  *
@@ -415,6 +430,12 @@ aip_assembly_apply (AipAssembly *self, AipConfigEdit *edit, GError **error)
   g_autoptr (AipConfig) config = NULL;
   g_auto (GStrv) problems = NULL;
 
+  /* A new file with this change alone would drop all that is in use. */
+  if (is_missing (self->sources))
+    {
+      g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG, "%s: " MISSING, get_last_path (self->sources));
+      return FALSE;
+    }
   aip_config_edit_set_base (edit, self->base);
   aip_config_edit_set_check (edit, check_cb, &applying);
   config = aip_config_edit_save (edit, (const char *const *) self->sources->paths,

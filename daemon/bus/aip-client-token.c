@@ -18,16 +18,28 @@ get_store (const AipBusContext *context)
  * aip_client_token_is_kept:
  * @context: the context
  *
- * Returns: whether there is a key store that can keep tokens now, or is going to as soon as it has been read,
- *   which changes wait for
+ * Returns: whether there is a key store that keeps tokens; while it is still being read it is taken to be
+ * one, and fails to store where it is not
  */
 gboolean
 aip_client_token_is_kept (const AipBusContext *context)
 {
-  AipKeyStoreState state = aip_key_store_get_state (get_store (context));
-
   return aip_key_store_is_writable (get_store (context)) &&
-         (state == AIP_KEY_STORE_READY || state == AIP_KEY_STORE_LOADING);
+         (aip_client_token_is_awaited (context) ||
+          aip_key_store_get_state (get_store (context)) == AIP_KEY_STORE_READY);
+}
+
+/**
+ * aip_client_token_is_awaited:
+ * @context: the context
+ *
+ * Returns: whether it is not known yet which tokens are kept
+ */
+gboolean
+aip_client_token_is_awaited (const AipBusContext *context)
+{
+  return aip_key_store_is_writable (get_store (context)) &&
+         aip_key_store_get_state (get_store (context)) == AIP_KEY_STORE_LOADING;
 }
 
 /* The key store may have one of another time, when the keyring was locked while the token was rotated. */
@@ -176,13 +188,12 @@ moved_cb (GObject *object, GAsyncResult *result, gpointer user_data)
 void
 aip_client_token_move_first (AipBusContext *context)
 {
-  AipKeyStore *store = get_store (context);
   AipChange *change;
 
   /* Not while it is being read: others' changes would wait behind this one. */
   if (context->moves_first_token || !aip_client_token_is_first (context) ||
-      !aip_key_store_is_writable (store) || aip_key_store_get_state (store) != AIP_KEY_STORE_READY ||
-      !aip_key_store_is_persistent (store))
+      aip_client_token_is_awaited (context) || !aip_client_token_is_kept (context) ||
+      !aip_key_store_is_persistent (get_store (context)))
     return;
   context->moves_first_token = TRUE;
   change = aip_change_new ();

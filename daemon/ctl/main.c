@@ -41,6 +41,20 @@ set_bus (AipCtl *ctl, const AipCtlArgs *args, GError **error)
   return TRUE;
 }
 
+/* What goes over D-Bus is UTF-8; so is whatever the daemon or a provider has a name for. */
+static gboolean
+check_encoding (char **words, GError **error)
+{
+  for (char **word = words; *word != NULL; word++)
+    if (!g_utf8_validate (*word, -1, NULL))
+      {
+        g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                     "an argument is not UTF-8: type it again");
+        return FALSE;
+      }
+  return TRUE;
+}
+
 /* The words are not repeated: the one too many may be a secret. */
 static gboolean
 check_count (const AipCtlCommand *command, const AipCtlArgs *args, GError **error)
@@ -125,7 +139,7 @@ interpret (AipCtl *ctl, char **words)
   const AipCtlOption *const tables[] = { aip_ctl_global_options, command != NULL ? command->options : NULL,
                                          NULL };
 
-  if (!aip_ctl_secret_check_words ((const char *const *) words, &error) ||
+  if (!aip_ctl_secret_check_words ((const char *const *) words, &error) || !check_encoding (words, &error) ||
       !aip_ctl_args_parse (args, tables, words, &error))
     return fail (error);
   if (command == NULL || aip_ctl_args_has (args, "version"))

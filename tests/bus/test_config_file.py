@@ -82,6 +82,21 @@ def test_invalid_file_refuses_and_is_told_until_it_is_mended(daemon, peer, conne
     assert peer.manager("CheckConfig") == ([], True)
 
 
+def test_file_that_is_gone_is_not_made_anew(daemon, peer):
+    """It would hold the change alone, and all that serves by now would be dropped."""
+    good = daemon.config_path.read_text()
+    daemon.config_path.unlink()
+    assert "does not exist" in refuse("InvalidConfig", peer.add_mapping, "a", target="fake-model")
+    assert not daemon.config_path.exists() and daemon.chat().status == 200
+    daemon.config_path.symlink_to("elsewhere")
+    assert "does not exist" in refuse("InvalidConfig", peer.update, PROVIDER, weight=2)
+    assert not (daemon.home / "elsewhere").exists() and daemon.chat().status == 200
+    daemon.config_path.unlink()
+    daemon.config_path.write_text(good)
+    peer.add_mapping("a", target="fake-model")
+    assert daemon.config_path.read_text().startswith(good)
+
+
 def test_warnings_stay_through_a_change(start, upstream, peer):
     daemon = start(usual_config(upstream) + "[provider own]\ndialect=builtin\nbase-url=http://127.0.0.1:1\n")
     problems = peer.get(ROOT, "Manager.ConfigProblems")

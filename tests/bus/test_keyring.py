@@ -133,6 +133,22 @@ def test_no_request_fails_while_the_keyring_dies_and_comes_back(session, daemon,
     assert daemon.chat().status == 200 and keys_used(upstream)[-1] == SECRET + "-2"
 
 
+def test_what_was_read_serves_on_when_the_keyring_comes_back_locked(session, daemon, peer):
+    """Whatever ended it, nobody locked it: a desktop starts it anew without its password."""
+    session.kill_keyring()
+    assert wait_until(lambda: peer.get(ROOT, "Manager.KeyStoreState") == "unavailable")
+    session.start_keyring(unlocked=False)
+    assert wait_until(lambda: peer.get(ROOT, "Manager.KeyStoreState") == "locked")
+    assert peer.get(KEY, "Key.SecretState") == "present" and daemon.chat().status == 200
+    peer.manager("Reload")
+    assert peer.get(ROOT, "Manager.KeyStoreState") == "locked" and daemon.chat().status == 200
+    session.unlock()
+    assert wait_until(lambda: peer.get(ROOT, "Manager.KeyStoreState") == "ready")
+    session.lock()
+    assert wait_until(lambda: peer.get(KEY, "Key.SecretState") == "locked")
+    assert daemon.chat().status == 503
+
+
 def test_reload_reads_the_secrets_again(session, daemon, peer):
     session.put("k1", SECRET + "-3")
     peer.manager("Reload")

@@ -90,6 +90,46 @@ def test_request_waits_for_a_keyring_that_is_still_being_read(session, begin, mo
     assert {request.header("Authorization") for request in upstream.requests} == {f"Bearer {SECRET}"}
 
 
+def test_tokens_wait_for_a_keyring_that_is_still_being_read(session, begin, mock, peer, connect):
+    """The first command starts the daemon: what it asks for is neither lost nor kept nowhere."""
+    mock()
+    daemon = begin()
+    path, token = peer.add_client("app")
+    text = daemon.config_path.read_text()
+    daemon.stop()
+    session.tell_mock(hold="SearchItems")
+    daemon = begin()
+    daemon.config_path.write_text(text)
+    assert wait_until(lambda: "app" in peer.names("Client"))
+    assert peer.get(ROOT, "Manager.KeyStoreState") == "loading"
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        answers = [pool.submit(connect().token, path) for _ in range(3)]
+        assert peer.get(ROOT, "Manager.State") == "running"
+        assert not any(answer.done() for answer in answers)
+        _, other = peer.add_client("other")
+        session.tell_mock(hold="")
+        assert {answer.result() for answer in answers} == {token}
+    assert peer.token(path_of("client", "other")) == other
+
+
+def test_daemon_leaves_cleanly_while_a_token_waits_for_the_keyring(session, begin, mock, peer, connect):
+    mock()
+    daemon = begin()
+    path, _ = peer.add_client("app")
+    text = daemon.config_path.read_text()
+    daemon.stop()
+    session.tell_mock(hold="SearchItems")
+    daemon = begin()
+    daemon.config_path.write_text(text)
+    assert wait_until(lambda: "app" in peer.names("Client"))
+    asked = connect()
+    asked.connection.call(
+        asked.name, path, "org.example.AIProxy1.Client", "RevealToken", NO_OPTIONS, None, 0, 30000)  # fmt: skip
+    assert peer.get(ROOT, "Manager.State") == "running"
+    daemon.stop()
+    session.tell_mock(hold="")
+
+
 def test_texts_tell_the_reasons_apart(session, begin, mock, peer):
     messages = set()
     daemon = begin()

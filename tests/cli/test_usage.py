@@ -147,6 +147,11 @@ def test_nothing_of_that_name(ctl, kind, name):
     ctl.expect(NOT_FOUND, kind, verb, name, *(["target=x"] if verb == "set" else []))
 
 
+@pytest.mark.parametrize("words", [["route", b"m\xff"], ["mapping", "add", b"m\xff", "fake-model"], [b"\xff"]])
+def test_arguments_are_utf8(ctl, words):
+    assert "not UTF-8" in ctl.expect(USAGE, *words).err
+
+
 def test_a_near_name_is_suggested(ctl):
     assert 'did you mean "fake"?' in ctl.expect(NOT_FOUND, "provider", "show", "fkae").err
     assert 'did you mean "fake"?' in ctl.expect(NOT_FOUND, "provider", "test", "fak").err

@@ -134,13 +134,13 @@ class Session:
         os.kill(self._ask_bus("GetConnectionUnixProcessID"), signal.SIGKILL)
         assert wait_until(lambda: not self._has_owner())
 
-    def start_keyring(self):
-        """Starts it on what the one before has left, and unlocked."""
+    def start_keyring(self, unlocked=True):
+        """Starts it on what the one before has left."""
         if self.keyring:
             self.keyring.communicate()
         paths = {"HOME": self.home, "XDG_RUNTIME_DIR": f"{self.home}/run", "XDG_DATA_HOME": f"{self.home}/data"}
         self.keyring = subprocess.Popen(  # pylint: disable=consider-using-with
-            ["gnome-keyring-daemon", "--foreground", "--unlock", "--components=secrets"],
+            ["gnome-keyring-daemon", "--foreground", "--components=secrets", *(["--unlock"] if unlocked else [])],
             stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             env=os.environ | self.environment | paths)  # fmt: skip
         self.keyring.stdin.write(PASSWORD)
