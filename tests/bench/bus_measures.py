@@ -224,7 +224,8 @@ def in_session(bench, upstream, keys_in_keyring):
     result = {"start": starts(bench, upstream, home, secret)}
     server, _ = start(bench, upstream, home, secret)
     home.check_keys()
-    time.sleep(1)
+    # The start's memory is given back after a second.
+    time.sleep(2)
     result["memory"] = accounting.memory(server.pid)
     say(f"status and changes, {secret}")
     result["status"] = status(bench, home)

@@ -134,8 +134,8 @@ class Session:
         return sum(key["SecretState"] == "present" for key in keys)
 
     def check_keys(self):
-        """What is fast because it is not there would be no figure. Returns whether all keys were there at once:
-        on a busy machine the daemon waits for the keyring no longer than 2 s, and takes the secrets later."""
+        """What is fast because it is not there would be no figure. Returns whether all keys were there with the
+        name: on a busy machine it comes after 2 s without them."""
         if self.count_present_keys() == KEYS:
             return True
         deadline = time.monotonic() + 30
