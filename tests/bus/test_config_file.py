@@ -86,10 +86,10 @@ def test_file_that_is_gone_is_not_made_anew(daemon, peer):
     """It would hold the change alone, and all that serves by now would be dropped."""
     good = daemon.config_path.read_text()
     daemon.config_path.unlink()
-    assert "does not exist" in refuse("InvalidConfig", peer.add_mapping, "a", target="fake-model")
+    assert "does not exist" in refused("InvalidConfig", peer.add_mapping, "a", target="fake-model")
     assert not daemon.config_path.exists() and daemon.chat().status == 200
     daemon.config_path.symlink_to("elsewhere")
-    assert "does not exist" in refuse("InvalidConfig", peer.update, PROVIDER, weight=2)
+    assert "does not exist" in refused("InvalidConfig", peer.update, PROVIDER, weight=2)
     assert not (daemon.home / "elsewhere").exists() and daemon.chat().status == 200
     daemon.config_path.unlink()
     daemon.config_path.write_text(good)
@@ -234,7 +234,7 @@ def test_last_client_stays_where_no_token_can_be_made_in_its_place(daemon, peer)
     state = daemon.home / "state"
     state.rmdir()
     state.write_text("")
-    message = refuse("InvalidConfig", peer.remove, path_of("client", "test"))
+    message = refused("InvalidConfig", peer.remove, path_of("client", "test"))
     assert str(state) in message and "require-token" in message
     assert daemon.config_path.read_text() == before and peer.names("Client") == ["test"]
     peer.manager("Reload")
