@@ -238,7 +238,7 @@ add_first_token (AipAssembly *self, AipClients *clients, GError **error)
     g_message ("a client token was made: it lies in %s/token", self->sources->state_dir);
   else if (self->first_token == NULL)
     g_message ("the client token lies in %s/token", self->sources->state_dir);
-  aip_clients_add_token (clients, "default", token);
+  aip_clients_add_token (clients, AIP_FIRST_CLIENT, token);
   g_clear_pointer (&self->first_token, aip_secret_unref);
   self->first_token = aip_secret_new (token, -1);
   aip_secret_wipe (token, strlen (token));
@@ -256,7 +256,7 @@ keep_first_token (AipAssembly *self, const AipConfig *config)
   if (!aip_first_token_exists (self->sources->state_dir))
     return;
   for (guint i = 0; i < config->clients->len && token == NULL; i++)
-    if (g_str_equal (((AipClientConfig *) g_ptr_array_index (config->clients, i))->name, "default"))
+    if (g_str_equal (((AipClientConfig *) g_ptr_array_index (config->clients, i))->name, AIP_FIRST_CLIENT))
       token = aip_first_token_load_or_create (self->sources->state_dir, &created, NULL);
   if (token == NULL)
     return;

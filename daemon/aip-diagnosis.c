@@ -119,6 +119,19 @@ check_key_store (Diagnosis *self, AipKeyStore *store)
     }
 }
 
+static char *
+dup_key_remedy (const AipKeyConfig *key, AipKeyStore *store)
+{
+  if (key->ref_kind != AIP_KEY_REF_KEYRING)
+    return g_strdup_printf ("set %s %s for the daemon, or run `aiproxyctl key secret %s`",
+                            key->ref_kind == AIP_KEY_REF_ENVIRONMENT ? "the variable" : "the credential",
+                            key->ref, key->name);
+  /* It may well be there, and then it need not be given again. */
+  if (aip_key_store_is_writable (store) && aip_key_store_get_state (store) != AIP_KEY_STORE_READY)
+    return g_strdup ("see to the keyring first, as said above");
+  return g_strdup_printf ("run `aiproxyctl key secret %s`", key->name);
+}
+
 static void
 check_keys (Diagnosis *self, AipAssembly *assembly)
 {
@@ -132,12 +145,7 @@ check_keys (Diagnosis *self, AipAssembly *assembly)
       n_usable += secret != NULL;
       if (key->enabled && secret == NULL)
         add (self, "keys", "failed", g_strdup_printf ("key %s has no secret", key->name),
-             key->ref_kind == AIP_KEY_REF_KEYRING
-                 ? g_strdup_printf ("run `aiproxyctl key secret %s`", key->name)
-                 : g_strdup_printf ("set %s %s for the daemon, or run `aiproxyctl key secret %s`",
-                                    key->ref_kind == AIP_KEY_REF_ENVIRONMENT ? "the variable"
-                                                                             : "the credential",
-                                    key->ref, key->name));
+             dup_key_remedy (key, aip_assembly_get_key_store (assembly)));
     }
   if (n_usable > 0)
     add (self, "keys", "ok", g_strdup_printf ("%u of %u are usable", n_usable, self->config->keys->len),

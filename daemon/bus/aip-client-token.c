@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/aip-error.h"
-#include "policy/aip-first-token.h"
 
 static AipKeyStore *
 get_store (const AipBusContext *context)

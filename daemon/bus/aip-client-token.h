@@ -2,11 +2,9 @@
 #pragma once
 
 #include "bus/aip-bus-context.h"
+#include "policy/aip-first-token.h"
 
 G_BEGIN_DECLS
-
-/* The client of the first start. */
-#define AIP_FIRST_CLIENT "default"
 
 gboolean aip_client_token_is_kept (const AipBusContext *context);
 gboolean aip_client_token_is_awaited (const AipBusContext *context);

@@ -12,7 +12,8 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from lib.bus import Listener, Peer  # noqa: E402
+from lib.bus import ROOT, Listener, Peer  # noqa: E402
+from lib.checks import wait_until  # noqa: E402
 from lib.daemon import Daemon, config as usual_config  # noqa: E402
 from lib.session import Session  # noqa: E402
 from lib.upstream import FakeUpstream  # noqa: E402
@@ -40,6 +41,13 @@ def upstream():
     upstream.check()
 
 
+def wait_until_read(session):
+    """Waits until the daemon has read the keyring."""
+    peer = Peer(session.address)
+    assert wait_until(lambda: peer.get(ROOT, "Manager.KeyStoreState") != "loading")
+    peer.close()
+
+
 @pytest.fixture
 def start(session):
     """Starts daemons in the session: `start (config_text, **options)`; they are stopped in the end."""
@@ -51,6 +59,8 @@ def start(session):
         daemons.append(Daemon(text, env=environment, **options))
         if options["bus"] == "session" and options.get("wait", True):
             daemons[-1].wait_for_log("on the bus")
+            if session.mode == "unlocked":
+                wait_until_read(session)
         return daemons[-1]
 
     yield start_daemon

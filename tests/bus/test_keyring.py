@@ -58,6 +58,7 @@ def test_unlocking_elsewhere_is_noticed(session, start, upstream, peer, connect)
     expect_error(daemon.chat(), 503, "locked", "unlock")
     findings = {one["check"]: one for one in peer.manager("Diagnose", network=False)}
     assert findings["keyring"]["status"] == "failed" and "unlock" in findings["keyring"]["remedy"]
+    assert findings["keys"]["status"] == "failed" and "key secret" not in findings["keys"]["remedy"]
     session.unlock()
     assert wait_until(lambda: peer.get(KEY, "Key.SecretState") == "present")
     assert peer.get(ROOT, "Manager.KeyStoreState") == "ready"
