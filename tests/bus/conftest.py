@@ -12,7 +12,8 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from lib.bus import Listener, Peer  # noqa: E402
+from lib.bus import ROOT, BusError, Listener, Peer  # noqa: E402
+from lib.checks import wait_until  # noqa: E402
 from lib.daemon import Daemon, config as usual_config  # noqa: E402
 from lib.session import Session  # noqa: E402
 from lib.upstream import FakeUpstream  # noqa: E402
@@ -40,6 +41,17 @@ def upstream():
     upstream.check()
 
 
+def wait_for_keyring(session):
+    """Waits until the daemon on the bus, if there is one, has read it: it listens sooner than that."""
+    peer = Peer(session.address)
+    try:
+        assert wait_until(lambda: peer.get(ROOT, "Manager.KeyStoreState") != "loading")
+    except BusError as error:
+        assert error.name.endswith((".ServiceUnknown", ".NameHasNoOwner")), error
+    finally:
+        peer.close()
+
+
 @pytest.fixture
 def start(session):
     """Starts daemons in the session: `start (config_text, **options)`; they are stopped in the end."""
@@ -49,6 +61,8 @@ def start(session):
         environment = session.environment | options.pop("env", {})
         options = {"bus": "session", "key_store": "libsecret"} | options
         daemons.append(Daemon(text, env=environment, **options))
+        if session.mode == "unlocked" and options.get("wait", True):
+            wait_for_keyring(session)
         return daemons[-1]
 
     yield start_daemon
