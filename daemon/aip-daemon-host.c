@@ -123,7 +123,7 @@ cancel (const char *id, AipCancelFunc func, void *user_data, void *data)
 static void
 test (const char *provider, const char *key, AipTestFunc func, void *user_data, void *data)
 {
-  aip_probe_start (((AipDaemon *) data)->probe, get_config (data), provider, key, func, user_data);
+  aip_probe_start (((AipDaemon *) data)->probe, get_config (data), provider, key, func, user_data, NULL);
 }
 
 static void

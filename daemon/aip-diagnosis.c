@@ -207,14 +207,20 @@ check_clock (Diagnosis *self)
 /* --- providers --- */
 
 static void
+diagnosis_free (Diagnosis *self)
+{
+  g_ptr_array_unref (self->findings);
+  aip_config_unref (self->config);
+  g_free (self);
+}
+
+static void
 finish_one (Diagnosis *self)
 {
   if (--self->pending > 0)
     return;
   self->func (self->findings, self->user_data);
-  g_ptr_array_unref (self->findings);
-  aip_config_unref (self->config);
-  g_free (self);
+  diagnosis_free (self);
 }
 
 typedef struct
@@ -222,6 +228,13 @@ typedef struct
   Diagnosis *diagnosis;
   char *provider;
 } Asked;
+
+static void
+asked_free (Asked *asked)
+{
+  g_free (asked->provider);
+  g_free (asked);
+}
 
 static char *
 dup_remedy (const char *kind, const char *provider)
@@ -248,8 +261,18 @@ tested_cb (const AipTestResult *result, void *user_data)
        g_strdup_printf ("%s: %s", asked->provider, result->text),
        ok ? NULL : dup_remedy (result->kind, asked->provider));
   finish_one (asked->diagnosis);
-  g_free (asked->provider);
-  g_free (asked);
+  asked_free (asked);
+}
+
+/* The daemon ends, and nobody waits for the findings any more. */
+static void
+dropped_cb (gpointer user_data)
+{
+  Asked *asked = user_data;
+
+  if (--asked->diagnosis->pending == 0)
+    diagnosis_free (asked->diagnosis);
+  asked_free (asked);
 }
 
 static void
@@ -268,7 +291,7 @@ ask_providers (Diagnosis *self, AipProbe *probe)
       asked = g_new0 (Asked, 1);
       *asked = (Asked){ self, g_strdup (provider->name) };
       self->pending++;
-      aip_probe_start (probe, self->config, provider->name, NULL, tested_cb, asked);
+      aip_probe_start (probe, self->config, provider->name, NULL, tested_cb, asked, dropped_cb);
     }
 }
 

@@ -28,6 +28,7 @@ typedef struct
   gint64 start; /* monotonic µs */
   AipTestFunc func;
   void *user_data;
+  GDestroyNotify dropped; /* (nullable): there is no result yet */
 } Attempt;
 
 static void
@@ -37,6 +38,8 @@ attempt_free (Attempt *attempt)
   if (attempt->idle != NULL)
     g_source_destroy (attempt->idle);
   g_clear_pointer (&attempt->idle, g_source_unref);
+  if (attempt->dropped != NULL)
+    attempt->dropped (attempt->user_data);
   g_free (attempt->text);
   g_free (attempt);
 }
@@ -46,6 +49,7 @@ end (Attempt *attempt)
 {
   attempt->result.text = attempt->text;
   attempt->result.duration_ms = (guint) ((g_get_monotonic_time () - attempt->start) / 1000);
+  attempt->dropped = NULL;
   attempt->func (&attempt->result, attempt->user_data);
   g_hash_table_remove (attempt->probe->attempts, attempt);
 }
@@ -192,6 +196,7 @@ find_key (AipProbe *self, AipConfig *config, const char *provider, const char *n
  * @key: (nullable): the name of a key of it; NULL: the first one that has a secret
  * @func: called once with the result, never from within this call
  * @user_data: for @func
+ * @dropped: (nullable): called with @user_data instead, if the probe is freed before there is a result
  *
  * Asks the provider for its models. A disabled provider or key is tried all the same.
  */
@@ -201,7 +206,8 @@ aip_probe_start (AipProbe *self,
                  const char *provider,
                  const char *key,
                  AipTestFunc func,
-                 void *user_data)
+                 void *user_data,
+                 GDestroyNotify dropped)
 {
   const AipProviderConfig *found = aip_config_find_provider (config, provider);
   const AipDialect *dialect = found != NULL ? aip_dialect_find (found->dialect) : NULL;
@@ -213,6 +219,7 @@ aip_probe_start (AipProbe *self,
   attempt->start = g_get_monotonic_time ();
   attempt->func = func;
   attempt->user_data = user_data;
+  attempt->dropped = dropped;
   g_hash_table_add (self->attempts, attempt);
   if (dialect == NULL)
     end_soon (attempt, "disabled", g_strdup ("its dialect is not served by this version"));

@@ -20,7 +20,8 @@ void aip_probe_start (AipProbe *self,
                       const char *provider,
                       const char *key,
                       AipTestFunc func,
-                      void *user_data);
+                      void *user_data,
+                      GDestroyNotify dropped);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipProbe, aip_probe_free)
 
