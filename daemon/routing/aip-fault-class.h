@@ -117,5 +117,6 @@ gboolean aip_fault_class_counts (AipFaultClass fault_class);
 gboolean aip_fault_class_fails_over (AipFaultClass fault_class);
 gboolean aip_fault_class_opens (AipFaultClass fault_class);
 const char *aip_fault_class_to_string (AipFaultClass fault_class);
+const char *aip_fault_class_get_reason (AipFaultClass fault_class);
 
 G_END_DECLS
