@@ -85,13 +85,15 @@ typedef struct
 } AipBreaker;
 
 /**
- * AipBreakerPass: the right to one attempt, from aip_breaker_enter () to aip_breaker_settle ().
+ * AipBreakerPass: the right to one attempt, from aip_breaker_enter () to aip_breaker_settle (). Private.
+ * @probe: it holds the only place that there is while the breaker is not closed
+ * @early: it is a check before the breaker's time has come
  */
 typedef struct
 {
   guint generation;
   gboolean probe;
-  gboolean check;
+  gboolean early;
 } AipBreakerPass;
 
 void aip_breaker_policy_init (AipBreakerPolicy *policy, const AipBreakerConfig *config);
@@ -102,7 +104,9 @@ void aip_breaker_set_policy (AipBreaker *self, const AipBreakerPolicy *policy);
 
 AipBreakerState aip_breaker_get_state (const AipBreaker *self, gint64 now_us);
 gint64 aip_breaker_get_until (const AipBreaker *self);
+gboolean aip_breaker_can_be_checked (const AipBreaker *self);
 gboolean aip_breaker_is_probing (const AipBreaker *self);
+guint aip_breaker_get_generation (const AipBreaker *self);
 void aip_breaker_get_view (AipBreaker *self, gint64 now_us, AipBreakerView *view);
 
 gboolean aip_breaker_enter (AipBreaker *self, gint64 now_us, AipBreakerPass *pass);

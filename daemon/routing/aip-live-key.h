@@ -22,7 +22,7 @@ typedef struct
   gint64 started_us;
   gint64 answered_us; /* 0: not yet */
   AipBreakerPass pass;
-  gboolean settled;
+  gboolean check;
 } AipLiveAttempt;
 
 /**

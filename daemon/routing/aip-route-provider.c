@@ -10,12 +10,15 @@ typedef struct
 {
   const AipKeyConfig *config;
   AipKeySecret found;
+  AipLiveKey *live;
+  guint index;
 } Key;
 
 static void
 key_clear (Key *key)
 {
   g_clear_pointer (&key->found.secret, aip_secret_unref);
+  g_clear_pointer (&key->live, aip_live_key_unref);
 }
 
 static gboolean
@@ -56,7 +59,7 @@ compare_keys (const void *a, const void *b)
 }
 
 static GArray *
-collect_keys (const AipConfig *config, const char *provider, const AipKeySecret *secrets)
+collect_keys (const AipConfig *config, const char *provider, const AipKeySecret *secrets, AipLiveKeys *live)
 {
   GArray *keys = g_array_new (FALSE, FALSE, sizeof (Key));
 
@@ -64,12 +67,13 @@ collect_keys (const AipConfig *config, const char *provider, const AipKeySecret 
 
   for (guint i = 0; i < config->keys->len; i++)
     {
-      Key key = { .config = g_ptr_array_index (config->keys, i), .found = secrets[i] };
+      Key key = { .config = g_ptr_array_index (config->keys, i), .found = secrets[i], .index = i };
 
       if (!g_str_equal (key.config->provider, provider))
         continue;
       if (key.found.secret != NULL)
         aip_secret_ref (key.found.secret);
+      key.live = aip_live_keys_find (live, provider, key.config->name);
       g_array_append_val (keys, key);
     }
 
@@ -84,7 +88,11 @@ static GArray *
 make_candidates (const AipRouteProvider *self, const char *model)
 {
   GArray *candidates = g_array_new (FALSE, FALSE, sizeof (AipCandidate));
-  AipCandidate candidate = { .provider = self->config, .dialect = self->dialect };
+  AipCandidate candidate = { .provider = self->config,
+                             .dialect = self->dialect,
+                             .live = self->live,
+                             .weight = self->config->weight,
+                             .index = self->index };
 
   if (self->keys->len == 0)
     g_array_append_val (candidates, candidate);
@@ -97,6 +105,9 @@ make_candidates (const AipRouteProvider *self, const char *model)
         continue;
       candidate.key = key->config;
       candidate.secret = key->found.secret;
+      candidate.live = key->live;
+      candidate.weight = (double) self->config->weight * key->config->weight;
+      candidate.index = key->index;
       g_array_append_val (candidates, candidate);
     }
 
@@ -141,6 +152,7 @@ learn_names (AipRouteProvider *self, const char *const *discovered)
  * @provider: one of its providers
  * @secrets: (array): for each key of @config
  * @discovered: (nullable) (array zero-terminated=1): what the provider said it has
+ * @live: the live keys of @config
  *
  * Returns: (transfer full) (nullable): what is known of @provider, or %NULL if it is disabled or of an
  * unknown dialect
@@ -149,9 +161,13 @@ AipRouteProvider *
 aip_route_provider_new (const AipConfig *config,
                         const AipProviderConfig *provider,
                         const AipKeySecret *secrets,
-                        const char *const *discovered)
+                        const char *const *discovered,
+                        AipLiveKeys *live)
 {
-  g_return_val_if_fail (config != NULL && provider != NULL, NULL);
+  guint index = 0;
+
+  g_return_val_if_fail (config != NULL && provider != NULL && live != NULL, NULL);
+  g_return_val_if_fail (g_ptr_array_find (config->providers, provider, &index), NULL);
 
   const AipDialect *dialect = provider->enabled ? aip_dialect_find (provider->dialect) : NULL;
   if (dialect == NULL)
@@ -164,7 +180,9 @@ aip_route_provider_new (const AipConfig *config,
   self->discovered = discovered != NULL;
   self->closed = dialect->internal;
   learn_names (self, discovered);
-  self->keys = collect_keys (config, provider->name, secrets);
+  self->index = config->keys->len + index;
+  self->live = aip_live_keys_find (live, provider->name, NULL);
+  self->keys = collect_keys (config, provider->name, secrets, live);
   self->candidates = make_candidates (self, NULL);
   self->restricted = has_restricted_key (self->keys);
   self->lists = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_array_unref);
@@ -184,6 +202,7 @@ aip_route_provider_free (AipRouteProvider *self)
   g_hash_table_unref (self->lists);
   g_array_unref (self->candidates);
   g_array_unref (self->keys);
+  aip_live_key_unref (self->live);
   g_hash_table_unref (self->names);
   g_free (self);
 }

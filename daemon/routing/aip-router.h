@@ -119,8 +119,7 @@ AipRouter *aip_router_new (AipConfig *config,
 AipRouter *aip_router_ref (AipRouter *self);
 void aip_router_unref (AipRouter *self);
 
-GArray *
-aip_router_plan (AipRouter *self, const AipRouteQuery *query, gint64 *retry_after_us, GError **error);
+GArray *aip_router_plan (AipRouter *self, const AipRouteQuery *query, gint64 *retry_after_us, GError **error);
 GPtrArray *aip_router_explain (AipRouter *self, const AipRouteQuery *query, GError **error);
 GPtrArray *aip_router_list_models (AipRouter *self);
 

@@ -65,6 +65,8 @@ void aip_strategy_arrange_in_turn (AipStrategyItem *items,
                                    guint n,
                                    guint wanted,
                                    const AipStrategyContext *context);
+guint64 aip_strategy_mix (guint64 value);
+double aip_strategy_get_unit (guint64 random);
 void aip_strategy_prefer_sticky (AipStrategyItem *items, guint n, guint64 sticky);
 
 G_END_DECLS

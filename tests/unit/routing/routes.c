@@ -97,7 +97,7 @@ routes_make (const char *config, const char *discovered)
   g_autoptr (GArray) secrets = make_secrets (parsed);
   g_autoptr (GPtrArray) lists = discovered == NULL ? NULL : parse_discovered (discovered);
 
-  return aip_router_new (parsed, (const AipKeySecret *) (const void *) secrets->data, lists);
+  return aip_router_new (parsed, (const AipKeySecret *) (const void *) secrets->data, lists, NULL);
 }
 
 static void
@@ -133,7 +133,7 @@ routes_plan (AipRouter *router, const AipRouteQuery *query)
     [AIP_ERROR_UNAVAILABLE] = "unavailable",
   };
   g_autoptr (GError) error = NULL;
-  g_autoptr (GArray) plan = aip_router_plan (router, query, &error);
+  g_autoptr (GArray) plan = aip_router_plan (router, query, NULL, &error);
 
   if (plan == NULL)
     {
