@@ -7,44 +7,53 @@ G_BEGIN_DECLS
 
 /**
  * AipLiveLimit: one of the provider's own limits; all atomic.
- * @left: of @limit, until @until_us; -1: not known
  */
 typedef struct
 {
   gint64 limit;
-  gint64 left;
-  gint64 until_us;
+  gint64 until_us; /* when all of it is there again */
 } AipLiveLimit;
 
-/* What each choice among many keys reads lies together, and is read without a lock: a figure that is an
- * instant old does no harm. The floating-point ones are kept as bits, for atomics know integers. */
+#define AIP_LIVE_KEY_ALIGNMENT 64
+
+/* What each choice among many keys reads lies in one cache line, down to the breaker's `generation`, and is
+ * read without a lock: a figure that is an instant old does no harm. The floating-point ones are kept as
+ * bits, for atomics know integers. */
 struct _AipLiveKey
 {
-  guint64 success;    /* atomic; bits of a double; so are the next two */
-  guint64 first_byte; /* microseconds */
-  guint64 tokens_per_s;
-  guint in_flight; /* atomic */
+  guint32 success;    /* atomic; bits of a float; so are the next two */
+  guint32 first_byte; /* microseconds */
+  guint32 tokens_per_s;
+  guint in_flight;      /* atomic */
+  gint64 requests_left; /* atomic: of the provider's limit; -1: not known; so is the next */
+  gint64 tokens_left;
+  guint64 hash; /* of the id */
+  AipBreaker breaker;
   AipLiveLimit requests;
   AipLiveLimit tokens;
   gint64 minute;         /* atomic: the one that tokens_now counts */
   guint64 tokens_now;    /* atomic */
   guint64 tokens_before; /* atomic: of the minute before */
-  guint64 hash;          /* of the id */
-  AipBreaker breaker;
-  GMutex lock; /* of what follows, and for writing what precedes but in_flight and the limits */
+  GMutex lock;           /* of what follows, and for writing the figures that are no mere counts */
   AipLiveKeyTotals totals;
   gatomicrefcount ref_count;
   char *id;
 };
 
 static inline double
-aip_live_key_load (const guint64 *bits)
+aip_live_key_load (const guint32 *bits)
 {
-  guint64 loaded = __atomic_load_n (bits, __ATOMIC_RELAXED);
-  double value;
+  guint32 loaded = __atomic_load_n (bits, __ATOMIC_RELAXED);
+  float value;
 
   __builtin_memcpy (&value, &loaded, sizeof value);
-  return value;
+  return (double) value;
+}
+
+static inline gint64
+aip_live_key_load_until (const AipLiveKey *self)
+{
+  return __atomic_load_n (&self->breaker.until_us, __ATOMIC_ACQUIRE);
 }
 
 static inline guint
@@ -54,9 +63,9 @@ aip_live_key_load_in_flight (const AipLiveKey *self)
 }
 
 static inline double
-aip_live_limit_get_share (const AipLiveLimit *self, gint64 now_us)
+aip_live_limit_get_share (const AipLiveLimit *self, const gint64 *left_of_it, gint64 now_us)
 {
-  gint64 left = __atomic_load_n (&self->left, __ATOMIC_RELAXED);
+  gint64 left = __atomic_load_n (left_of_it, __ATOMIC_RELAXED);
 
   if (left < 0 || now_us >= __atomic_load_n (&self->until_us, __ATOMIC_RELAXED))
     return 1;
@@ -65,10 +74,10 @@ aip_live_limit_get_share (const AipLiveLimit *self, gint64 now_us)
 
 /* 1 down to the half of a limit, then less, to 0: it is used up. */
 static inline double
-aip_live_key_get_headroom (const AipLiveKey *self, gint64 now_us)
+aip_live_key_load_headroom (const AipLiveKey *self, gint64 now_us)
 {
-  double requests = aip_live_limit_get_share (&self->requests, now_us);
-  double tokens = aip_live_limit_get_share (&self->tokens, now_us);
+  double requests = aip_live_limit_get_share (&self->requests, &self->requests_left, now_us);
+  double tokens = aip_live_limit_get_share (&self->tokens, &self->tokens_left, now_us);
 
   return MIN (requests, tokens);
 }

@@ -7,6 +7,7 @@
 
 #define SUCCESS_SHARE 0.1 /* of the newest attempt in the moving averages */
 #define SPEED_SHARE 0.2
+#define WELL 0.99
 /* Below, an answer is too short to tell a speed. */
 #define MIN_TOKENS 8
 #define MIN_STREAM_US (50 * G_TIME_SPAN_MILLISECOND)
@@ -36,15 +37,15 @@ aip_live_key_new (const char *id, const AipBreakerPolicy *policy)
 {
   g_return_val_if_fail (id != NULL && policy != NULL, NULL);
 
-  AipLiveKey *self = g_new0 (AipLiveKey, 1);
-  double success = 1;
+  AipLiveKey *self = g_aligned_alloc0 (1, sizeof *self, AIP_LIVE_KEY_ALIGNMENT);
+  float success = 1;
 
   g_atomic_ref_count_init (&self->ref_count);
   g_mutex_init (&self->lock);
   aip_breaker_init (&self->breaker, policy);
   self->id = g_strdup (id);
   self->hash = hash_id (id);
-  self->requests.left = self->tokens.left = -1;
+  self->requests_left = self->tokens_left = -1;
   memcpy (&self->success, &success, sizeof success);
   return self;
 }
@@ -78,7 +79,7 @@ aip_live_key_unref (AipLiveKey *self)
   aip_breaker_clear (&self->breaker);
   g_mutex_clear (&self->lock);
   g_free (self->id);
-  g_free (self);
+  g_aligned_free (self);
 }
 
 /**
@@ -113,12 +114,12 @@ aip_live_key_get_breaker (AipLiveKey *self)
 
 /* One request less is left of the provider's limit, until an answer tells better. */
 static void
-use_request (AipLiveLimit *limit)
+use_request (AipLiveKey *self)
 {
-  gint64 left = __atomic_load_n (&limit->left, __ATOMIC_RELAXED);
+  gint64 left = __atomic_load_n (&self->requests_left, __ATOMIC_RELAXED);
 
-  while (left > 0 && !__atomic_compare_exchange_n (&limit->left, &left, left - 1, TRUE, __ATOMIC_RELAXED,
-                                                   __ATOMIC_RELAXED))
+  while (left > 0 && !__atomic_compare_exchange_n (&self->requests_left, &left, left - 1, TRUE,
+                                                   __ATOMIC_RELAXED, __ATOMIC_RELAXED))
     continue;
 }
 
@@ -142,7 +143,7 @@ aip_live_key_begin (AipLiveKey *self, gint64 now_us, AipLiveAttempt *attempt)
   if (!aip_breaker_enter (&self->breaker, now_us, &attempt->pass))
     return FALSE;
   __atomic_add_fetch (&self->in_flight, 1, __ATOMIC_RELAXED);
-  use_request (&self->requests);
+  use_request (self);
 
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
@@ -174,13 +175,13 @@ aip_live_key_begin_check (AipLiveKey *self, gint64 now_us, AipLiveAttempt *attem
 
 /* With the lock held. */
 static void
-average (guint64 *bits, double value, double share, gboolean is_first)
+average (guint32 *bits, double value, double share, gboolean is_first)
 {
   double old = aip_live_key_load (bits);
-  double new = is_first ? value : old + share *(value - old);
-  guint64 stored;
+  float next = (float) (is_first ? value : old + share * (value - old));
+  guint32 stored;
 
-  memcpy (&stored, &new, sizeof stored);
+  memcpy (&stored, &next, sizeof stored);
   __atomic_store_n (bits, stored, __ATOMIC_RELAXED);
 }
 
@@ -253,7 +254,8 @@ note_outcome (AipLiveKey *self, const AipLiveAttempt *attempt, const AipLiveOutc
     {
       self->totals.succeeded++;
       self->totals.last_success_us = now_us;
-      average (&self->success, 1, SUCCESS_SHARE, FALSE);
+      /* All who are well again are equals. */
+      average (&self->success, 1, SUCCESS_SHARE, aip_live_key_load (&self->success) > WELL);
       note_speed (self, attempt, outcome, now_us);
       return;
     }
@@ -296,7 +298,7 @@ aip_live_key_end (AipLiveKey *self,
 /* --- what the provider says of its limits --- */
 
 static void
-set_limit (AipLiveLimit *limit, const AipRateLimit *told, gint64 now_us)
+set_limit (AipLiveLimit *limit, gint64 *left, const AipRateLimit *told, gint64 now_us)
 {
   gint64 reset_us = told->reset_us < 0 ? DEFAULT_RESET_US : MIN (told->reset_us, MAX_RESET_US);
 
@@ -307,7 +309,7 @@ set_limit (AipLiveLimit *limit, const AipRateLimit *told, gint64 now_us)
   else if (told->remaining > __atomic_load_n (&limit->limit, __ATOMIC_RELAXED))
     __atomic_store_n (&limit->limit, told->remaining, __ATOMIC_RELAXED);
   __atomic_store_n (&limit->until_us, now_us + reset_us, __ATOMIC_RELAXED);
-  __atomic_store_n (&limit->left, told->remaining, __ATOMIC_RELAXED);
+  __atomic_store_n (left, told->remaining, __ATOMIC_RELAXED);
 }
 
 /**
@@ -323,8 +325,8 @@ aip_live_key_set_headroom (AipLiveKey *self, const AipRateLimits *limits, gint64
 {
   g_return_if_fail (self != NULL && limits != NULL);
 
-  set_limit (&self->requests, &limits->requests, now_us);
-  set_limit (&self->tokens, &limits->tokens, now_us);
+  set_limit (&self->requests, &self->requests_left, &limits->requests, now_us);
+  set_limit (&self->tokens, &self->tokens_left, &limits->tokens, now_us);
 }
 
 /**
@@ -339,8 +341,8 @@ aip_live_key_reset (AipLiveKey *self)
   g_return_if_fail (self != NULL);
 
   aip_breaker_reset (&self->breaker);
-  __atomic_store_n (&self->requests.left, -1, __ATOMIC_RELAXED);
-  __atomic_store_n (&self->tokens.left, -1, __ATOMIC_RELAXED);
+  __atomic_store_n (&self->requests_left, -1, __ATOMIC_RELAXED);
+  __atomic_store_n (&self->tokens_left, -1, __ATOMIC_RELAXED);
 
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
@@ -365,11 +367,11 @@ aip_live_key_get_state (const AipLiveKey *self, gint64 now_us)
 }
 
 static gint64
-get_spent_until (const AipLiveLimit *limit, gint64 now_us)
+get_spent_until (const AipLiveLimit *limit, const gint64 *left, gint64 now_us)
 {
   gint64 until_us = __atomic_load_n (&limit->until_us, __ATOMIC_RELAXED);
 
-  return __atomic_load_n (&limit->left, __ATOMIC_RELAXED) == 0 && until_us > now_us ? until_us : 0;
+  return __atomic_load_n (left, __ATOMIC_RELAXED) == 0 && until_us > now_us ? until_us : 0;
 }
 
 /**
@@ -385,14 +387,14 @@ aip_live_key_get_figures (const AipLiveKey *self, gint64 now_us, AipLiveKeyFigur
 
   g_return_if_fail (self != NULL && figures != NULL);
 
-  requests = get_spent_until (&self->requests, now_us);
-  tokens = get_spent_until (&self->tokens, now_us);
+  requests = get_spent_until (&self->requests, &self->requests_left, now_us);
+  tokens = get_spent_until (&self->tokens, &self->tokens_left, now_us);
   *figures = (AipLiveKeyFigures){
     .in_flight = aip_live_key_load_in_flight (self),
     .success = aip_live_key_load (&self->success),
     .first_byte_us = aip_live_key_load (&self->first_byte),
     .tokens_per_s = aip_live_key_load (&self->tokens_per_s),
-    .headroom = aip_live_key_get_headroom (self, now_us),
+    .headroom = aip_live_key_load_headroom (self, now_us),
     .spent = requests != 0 || tokens != 0,
     .spent_until_us = MAX (requests, tokens),
     .recent_tokens = aip_live_key_load_recent_tokens (self, now_us),

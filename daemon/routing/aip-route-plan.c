@@ -82,7 +82,7 @@ static Standing
 get_standing (const AipRoutePlan *self, const AipCandidate *candidate, gint64 *wait_us)
 {
   const AipRouteQuery *query = self->query;
-  gint64 until_us = aip_breaker_get_until (&candidate->live->breaker);
+  gint64 until_us = aip_live_key_load_until (candidate->live);
 
   *wait_us = -1;
   if ((query->providers != NULL || query->keys != NULL) && !is_allowed (query, candidate))
@@ -96,7 +96,7 @@ get_standing (const AipRoutePlan *self, const AipCandidate *candidate, gint64 *w
     return STANDING_FULL;
   if (until_us != 0)
     return get_half_open_standing (self, candidate->live, until_us, wait_us);
-  return aip_live_key_get_headroom (candidate->live, query->now_us) > 0 ? STANDING_READY : STANDING_SPENT;
+  return aip_live_key_load_headroom (candidate->live, query->now_us) > 0 ? STANDING_READY : STANDING_SPENT;
 }
 
 static void
@@ -138,18 +138,12 @@ typedef struct
   AipStrategyItem due; /* the half-open one that comes first */
 } Group;
 
-static int
-get_priority (const AipCandidate *candidate)
-{
-  return candidate->key == NULL ? 0 : candidate->key->priority;
-}
-
 static void
 add_ready (Group *group, const AipCandidate *candidate, const char *model)
 {
   AipStrategyItem *item = &group->items[group->n];
 
-  if (group->n > 0 && get_priority (candidate) < get_priority (item[-1].candidate))
+  if (group->n > 0 && candidate->priority < item[-1].candidate->priority)
     group->sorted = FALSE;
   *item = (AipStrategyItem){ .candidate = candidate, .model = model };
   group->n++;
@@ -214,8 +208,8 @@ add_level (AipRoutePlan *self, AipStrategyItem *items, guint n, guint rank)
 static int
 compare_priorities (const void *a, const void *b, void *user_data)
 {
-  int left = get_priority (((const AipStrategyItem *) a)->candidate);
-  int right = get_priority (((const AipStrategyItem *) b)->candidate);
+  int left = ((const AipStrategyItem *) a)->candidate->priority;
+  int right = ((const AipStrategyItem *) b)->candidate->priority;
 
   return (left > right) - (left < right);
 }
@@ -228,7 +222,7 @@ add_due (AipRoutePlan *self, const Group *group)
   if (due->candidate == NULL)
     return;
   /* What only stands in for others is not needed while they are there. */
-  if (group->n > 0 && get_priority (due->candidate) > get_priority (group->items[0].candidate))
+  if (group->n > 0 && due->candidate->priority > group->items[0].candidate->priority)
     keep_for_last (self, due->candidate, due->model);
   else
     append (self, due);
@@ -246,10 +240,10 @@ add_levels (AipRoutePlan *self, Group *group, guint rank)
   add_due (self, group);
   for (guint start = 0; start < group->n && get_wanted (self) > 0; start = end)
     {
-      int priority = get_priority (items[start].candidate);
+      int priority = items[start].candidate->priority;
 
       for (end = start + 1; end < group->n; end++)
-        if (get_priority (items[end].candidate) != priority)
+        if (items[end].candidate->priority != priority)
           break;
       add_level (self, items + start, end - start, rank);
     }

@@ -108,6 +108,7 @@ make_candidates (const AipRouteProvider *self, const char *model)
       candidate.live = key->live;
       candidate.weight = (double) self->config->weight * key->config->weight;
       candidate.index = key->index;
+      candidate.priority = key->config->priority;
       g_array_append_val (candidates, candidate);
     }
 

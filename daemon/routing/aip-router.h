@@ -23,6 +23,7 @@ typedef struct
   double weight;           /* the provider's times the key's */
   double score;            /* what the strategy made of it; in a plan alone */
   guint index;             /* of the key or keyless provider within the router */
+  int priority;            /* the key's; 0: the provider needs none */
 } AipCandidate;
 
 /**

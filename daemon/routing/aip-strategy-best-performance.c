@@ -39,10 +39,13 @@ get_score (const AipLiveKey *live)
 static void
 score (AipStrategyItem *items, guint n, const AipStrategyContext *context)
 {
+  /* Equals are taken in the order that begins here. */
+  guint first = (guint) (context->random % n);
+
   for (guint i = 0; i < n; i++)
     {
       items[i].score = items[i].candidate->weight > 0 ? get_score (items[i].candidate->live) : 0;
-      items[i].slot = (guint) ((items[i].slot + context->random) % n);
+      items[i].slot = i < first ? i + n - first : i - first;
     }
 }
 

@@ -15,6 +15,9 @@
 static void
 score (AipStrategyItem *items, guint n, const AipStrategyContext *context)
 {
+  /* Equals are taken in the order that begins here. */
+  guint first = (guint) (context->random % n);
+
   for (guint i = 0; i < n; i++)
     {
       const AipCandidate *candidate = items[i].candidate;
@@ -22,7 +25,7 @@ score (AipStrategyItem *items, guint n, const AipStrategyContext *context)
       double used = aip_live_key_load_in_flight (candidate->live) + tokens / (tokens + HALF_TOKENS);
 
       items[i].score = candidate->weight > 0 ? -used / candidate->weight : -G_MAXDOUBLE / 2;
-      items[i].slot = (guint) ((items[i].slot + context->random) % n);
+      items[i].slot = i < first ? i + n - first : i - first;
     }
 }
 

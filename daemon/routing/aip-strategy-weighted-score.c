@@ -68,7 +68,7 @@ score (AipStrategyItem *items, guint n, const AipStrategyContext *context)
 
       items[i].score = candidate->weight * MAX (aip_live_key_load (&candidate->live->success), MIN_SUCCESS) *
                        get_speed (candidate->live, &best) *
-                       MAX (aip_live_key_get_headroom (candidate->live, context->now_us), MIN_HEADROOM);
+                       MAX (aip_live_key_load_headroom (candidate->live, context->now_us), MIN_HEADROOM);
     }
 }
 

@@ -8,8 +8,8 @@
 
 #include "routing/aip-live-key-private.h"
 
-/* Up to here, looking for the best again and again is quicker than to sort. */
-#define MAX_SCANS 8
+/* Up to here, one pass that remembers the best is quicker than to sort. */
+#define FEW 8
 
 /**
  * aip_strategy_find:
@@ -47,25 +47,52 @@ compare_items (const void *a, const void *b, void *user_data)
   return is_before (a, b) ? -1 : 1;
 }
 
+/* Places of the best @wanted items, best first. */
+static guint
+find_best (const AipStrategyItem *items, guint n, guint wanted, guint *best)
+{
+  guint n_best = 0;
+
+  for (guint i = 0; i < n; i++)
+    {
+      guint place = n_best;
+
+      if (n_best == wanted && !is_before (&items[i], &items[best[n_best - 1]]))
+        continue;
+      if (n_best < wanted)
+        n_best++;
+      else
+        place--;
+      for (; place > 0 && is_before (&items[i], &items[best[place - 1]]); place--)
+        best[place] = best[place - 1];
+      best[place] = i;
+    }
+  return n_best;
+}
+
 static void
 bring_to_front (AipStrategyItem *items, guint n, guint wanted)
 {
-  if (n > 1 && wanted > MAX_SCANS)
+  guint best[FEW];
+
+  if (n < 2 || wanted == 0)
+    return;
+  if (wanted > FEW)
     {
       g_qsort_with_data (items, (int) n, sizeof *items, compare_items, NULL);
       return;
     }
-  for (guint place = 0; place < wanted && place + 1 < n; place++)
+  wanted = find_best (items, n, wanted, best);
+  for (guint place = 0; place < wanted; place++)
     {
-      guint best = place;
+      AipStrategyItem item = items[best[place]];
 
-      for (guint i = place + 1; i < n; i++)
-        if (is_before (&items[i], &items[best]))
-          best = i;
-
-      AipStrategyItem found = items[best];
-      items[best] = items[place];
-      items[place] = found;
+      items[best[place]] = items[place];
+      items[place] = item;
+      /* What stood here may be one of those to come. */
+      for (guint later = place + 1; later < wanted; later++)
+        if (best[later] == place)
+          best[later] = best[place];
     }
 }
 
@@ -182,10 +209,13 @@ aip_strategy_prefer_sticky (AipStrategyItem *items, guint n, guint64 sticky)
   for (guint i = 0; i < n; i++)
     {
       const AipCandidate *candidate = items[i].candidate;
-      double unit =
-          aip_strategy_get_unit (aip_strategy_mix (sticky ^ aip_strategy_mix (candidate->live->hash)));
-      double distance = candidate->weight > 0 ? -log (unit) / candidate->weight : G_MAXDOUBLE;
+      double unit = aip_strategy_get_unit (aip_strategy_mix (sticky ^ candidate->live->hash));
+      double distance;
 
+      /* -log (x) is at least 1 - x, which spares nearly all logarithms. */
+      if (1 - unit >= shortest * candidate->weight || candidate->weight <= 0)
+        continue;
+      distance = -log (unit) / candidate->weight;
       if (distance < shortest)
         {
           shortest = distance;
