@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "config/aip-config-loader.h"
 #include "config/aip-config-schema.h"
@@ -62,11 +63,22 @@ use_keys (AipLiveKeys *live, gint64 now_us)
     }
 }
 
+/* This process's own time, so that what else runs on the machine counts little. */
+static gint64
+get_cpu_us (void)
+{
+  struct timespec time;
+
+  if (clock_gettime (CLOCK_PROCESS_CPUTIME_ID, &time) != 0)
+    g_error ("no clock of the processor's time");
+  return time.tv_sec * G_USEC_PER_SEC + time.tv_nsec / 1000;
+}
+
 /* One round: plans for a while and gives the time of one in nanoseconds. */
 static double
 measure (AipRouter *router, AipRouteQuery *query)
 {
-  gint64 start = g_get_monotonic_time ();
+  gint64 start = get_cpu_us ();
   gint64 now = start;
   guint64 n = 0;
 
@@ -82,7 +94,7 @@ measure (AipRouter *router, AipRouteQuery *query)
             g_error ("nobody is left");
         }
       n += 64;
-      now = g_get_monotonic_time ();
+      now = get_cpu_us ();
     }
 
   return (double) (now - start) * 1000 / (double) n;
