@@ -3,7 +3,7 @@
 
 #include "routing/aip-breaker.h"
 
-#define SECOND G_USEC_PER_SEC
+#define SECOND G_TIME_SPAN_SECOND
 #define MINUTE G_TIME_SPAN_MINUTE
 #define START (1000 * SECOND)
 #define WALL G_GINT64_CONSTANT (1767225600000000)

@@ -7,7 +7,7 @@
 
 #include "config/aip-config-loader.h"
 
-#define SECOND G_USEC_PER_SEC
+#define SECOND G_TIME_SPAN_SECOND
 #define START (600 * SECOND)
 #define WALL G_GINT64_CONSTANT (1767225600000000)
 

@@ -17,7 +17,7 @@
 #define STEP_US 1000
 #define MAX_ATTEMPTS 3
 #define MAX_KEYS 6
-#define SECOND G_USEC_PER_SEC
+#define SECOND G_TIME_SPAN_SECOND
 #define START (1000 * SECOND)
 #define RUN_US ((gint64) N_REQUESTS * STEP_US)
 
