@@ -27,14 +27,14 @@ struct _AipLiveKey
   guint in_flight;      /* atomic */
   gint64 requests_left; /* atomic: of the provider's limit; -1: not known; so is the next */
   gint64 tokens_left;
-  guint64 hash; /* of the id */
+  guint32 minute;        /* atomic: the one that tokens_now counts */
+  guint32 tokens_now;    /* atomic */
+  guint32 tokens_before; /* atomic: of the minute before */
+  guint32 hash;          /* of the id */
   AipBreaker breaker;
   AipLiveLimit requests;
   AipLiveLimit tokens;
-  gint64 minute;         /* atomic: the one that tokens_now counts */
-  guint64 tokens_now;    /* atomic */
-  guint64 tokens_before; /* atomic: of the minute before */
-  GMutex lock;           /* of what follows, and for writing the figures that are no mere counts */
+  GMutex lock; /* of what follows, and for writing the figures that are no mere counts */
   AipLiveKeyTotals totals;
   gatomicrefcount ref_count;
   char *id;
@@ -66,10 +66,12 @@ static inline double
 aip_live_limit_get_share (const AipLiveLimit *self, const gint64 *left_of_it, gint64 now_us)
 {
   gint64 left = __atomic_load_n (left_of_it, __ATOMIC_RELAXED);
+  gint64 limit;
 
   if (left < 0 || now_us >= __atomic_load_n (&self->until_us, __ATOMIC_RELAXED))
     return 1;
-  return MIN (2.0 * (double) left / (double) MAX (__atomic_load_n (&self->limit, __ATOMIC_RELAXED), 1), 1);
+  limit = __atomic_load_n (&self->limit, __ATOMIC_RELAXED);
+  return left >= limit / 2 && left > 0 ? 1 : 2.0 * (double) left / (double) MAX (limit, 1);
 }
 
 /* 1 down to the half of a limit, then less, to 0: it is used up. */
@@ -86,7 +88,7 @@ aip_live_key_load_headroom (const AipLiveKey *self, gint64 now_us)
 static inline double
 aip_live_key_load_recent_tokens (const AipLiveKey *self, gint64 now_us)
 {
-  gint64 age = now_us / G_TIME_SPAN_MINUTE - __atomic_load_n (&self->minute, __ATOMIC_RELAXED);
+  guint32 age = (guint32) (now_us / G_TIME_SPAN_MINUTE) - __atomic_load_n (&self->minute, __ATOMIC_RELAXED);
   double share = 1 - (double) (now_us % G_TIME_SPAN_MINUTE) / (double) G_TIME_SPAN_MINUTE;
   double now = (double) __atomic_load_n (&self->tokens_now, __ATOMIC_RELAXED);
 

@@ -15,14 +15,14 @@
 #define MAX_RESET_US (24 * G_TIME_SPAN_HOUR)
 
 /* The same in each run, so that a conversation finds its key again after a restart. */
-static guint64
+static guint32
 hash_id (const char *id)
 {
   guint64 hash = G_GUINT64_CONSTANT (0xcbf29ce484222325);
 
   for (; *id != '\0'; id++)
     hash = (hash ^ (guchar) *id) * G_GUINT64_CONSTANT (0x100000001b3);
-  return hash;
+  return (guint32) (hash ^ (hash >> 32));
 }
 
 /**
@@ -218,7 +218,7 @@ aip_live_key_answered (AipLiveKey *self, AipLiveAttempt *attempt, gint64 now_us)
 static void
 note_tokens (AipLiveKey *self, guint64 tokens, gint64 now_us)
 {
-  gint64 minute = now_us / G_TIME_SPAN_MINUTE;
+  guint32 minute = (guint32) (now_us / G_TIME_SPAN_MINUTE);
 
   if (minute != self->minute)
     {
@@ -227,7 +227,8 @@ note_tokens (AipLiveKey *self, guint64 tokens, gint64 now_us)
       __atomic_store_n (&self->tokens_now, 0, __ATOMIC_RELAXED);
       __atomic_store_n (&self->minute, minute, __ATOMIC_RELAXED);
     }
-  __atomic_add_fetch (&self->tokens_now, tokens, __ATOMIC_RELAXED);
+  tokens = MIN (tokens, G_MAXUINT32 - self->tokens_now);
+  __atomic_store_n (&self->tokens_now, self->tokens_now + (guint32) tokens, __ATOMIC_RELAXED);
 }
 
 static void

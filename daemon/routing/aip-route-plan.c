@@ -149,6 +149,16 @@ add_ready (Group *group, const AipCandidate *candidate, const char *model)
   group->n++;
 }
 
+/* Most are: nothing is known that speaks against them. */
+static inline gboolean
+is_plainly_ready (const AipRoutePlan *self, const AipLiveKey *live)
+{
+  const AipRouteQuery *query = self->query;
+
+  return aip_live_key_load_until (live) == 0 && aip_live_key_load_headroom (live, query->now_us) > 0 &&
+         query->may_use == NULL && query->providers == NULL && query->keys == NULL;
+}
+
 static void
 add_candidate (AipRoutePlan *self, Group *group, const AipCandidate *candidate, const char *model)
 {
@@ -275,9 +285,13 @@ aip_route_plan_add_steps (AipRoutePlan *self, const AipRouteStep *steps, guint n
   for (guint i = 0; i < n_steps; i++)
     {
       const AipCandidate *candidates = (const AipCandidate *) (const void *) steps[i].candidates->data;
+      guint n_candidates = (steps[i].protocols & mask) != 0 ? steps[i].candidates->len : 0;
 
-      for (guint k = 0; (steps[i].protocols & mask) != 0 && k < steps[i].candidates->len; k++)
-        add_candidate (self, &group, &candidates[k], steps[i].model);
+      for (guint k = 0; k < n_candidates; k++)
+        if (is_plainly_ready (self, candidates[k].live))
+          add_ready (&group, &candidates[k], steps[i].model);
+        else
+          add_candidate (self, &group, &candidates[k], steps[i].model);
     }
   add_levels (self, &group, steps[0].rank);
 }

@@ -37,10 +37,12 @@ find_best (const AipStrategyItem *items, guint n)
   for (guint i = 0; i < n; i++)
     {
       double first_byte = aip_live_key_load (&items[i].candidate->live->first_byte);
+      double tokens = aip_live_key_load (&items[i].candidate->live->tokens_per_s);
 
       if (first_byte > 0 && (best.shortest <= 0 || first_byte < best.shortest))
         best.shortest = first_byte;
-      best.most = MAX (best.most, aip_live_key_load (&items[i].candidate->live->tokens_per_s));
+      if (tokens > best.most)
+        best.most = tokens;
     }
   best.most = MIN (best.most, ENOUGH_TOKENS_PER_S);
   return best;
@@ -65,10 +67,11 @@ score (AipStrategyItem *items, guint n, const AipStrategyContext *context)
   for (guint i = 0; i < n; i++)
     {
       const AipCandidate *candidate = items[i].candidate;
+      double success = aip_live_key_load (&candidate->live->success);
+      double headroom = aip_live_key_load_headroom (candidate->live, context->now_us);
 
-      items[i].score = candidate->weight * MAX (aip_live_key_load (&candidate->live->success), MIN_SUCCESS) *
-                       get_speed (candidate->live, &best) *
-                       MAX (aip_live_key_load_headroom (candidate->live, context->now_us), MIN_HEADROOM);
+      items[i].score = candidate->weight * MAX (success, MIN_SUCCESS) * get_speed (candidate->live, &best) *
+                       MAX (headroom, MIN_HEADROOM);
     }
 }
 
