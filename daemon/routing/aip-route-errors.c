@@ -145,6 +145,9 @@ set_reasons (const Reasons *reasons, const AipRoutePlan *plan, GError **error)
   g_autoptr (GString) text = g_string_new (NULL);
   AipError code = AIP_ERROR_UNAVAILABLE;
 
+  /* Another thread may have brought it back since. */
+  if (reasons->texts->len == 0)
+    g_ptr_array_add (reasons->texts, g_strdup ("the last one has just come back: try again"));
   for (guint i = 0; i < reasons->texts->len && i < MAX_REASONS; i++)
     append_item (text, "; ", g_ptr_array_index (reasons->texts, i));
   if (reasons->texts->len > MAX_REASONS)
@@ -218,7 +221,7 @@ set_key_reasons (const AipRoute *route, const AipRoutePlan *plan, GError **error
         add_reasons (&reasons, plan, step->provider, step->model, step->candidates);
     }
 
-  if (texts->len == 0)
+  if (texts->len == 0 && plan->n_out == 0)
     return FALSE;
 
   set_reasons (&reasons, plan, error);
