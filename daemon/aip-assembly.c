@@ -12,6 +12,8 @@
 #include "config/aip-config-values.h"
 #include "policy/aip-first-token.h"
 
+#define MISSING "the file does not exist; give the path of one that does"
+
 struct _AipAssembly
 {
   const AipAssemblySources *sources; /* (not owned) */
@@ -23,6 +25,7 @@ struct _AipAssembly
   AipConcurrency *concurrency;
   AipLiveKeys *live;
   AipConfig *config;      /* (nullable) */
+  AipConfigBase *base;    /* of the changes */
   AipSnapshot *snapshot;  /* (nullable) */
   AipSecret *first_token; /* (nullable): of the client that no config file names */
   char **problems;        /* what the last reading found */
@@ -66,6 +69,12 @@ is_exposed (const AipAssemblySources *sources, const AipConfig *config)
   return FALSE;
 }
 
+static const char *
+get_last_path (const AipAssemblySources *sources)
+{
+  return sources->paths[g_strv_length (sources->paths) - 1];
+}
+
 /* Where other machines can connect, who may is decided before the first start, not by it. */
 static gboolean
 check_exposure (const AipAssemblySources *sources, const AipConfig *config, GPtrArray *problems)
@@ -91,8 +100,15 @@ check_exposure (const AipAssemblySources *sources, const AipConfig *config, GPtr
           sources->state_dir);
     }
   if (message != NULL)
-    add_problem (problems, sources->paths[g_strv_length (sources->paths) - 1], key, message);
+    add_problem (problems, get_last_path (sources), key, message);
   return message == NULL;
+}
+
+/* A file that was asked for by its path; without that, none is as good as an empty one. */
+static gboolean
+is_missing (const AipAssemblySources *sources)
+{
+  return sources->must_exist && !g_file_test (get_last_path (sources), G_FILE_TEST_EXISTS);
 }
 
 /**
@@ -107,11 +123,10 @@ aip_assembly_read_config (const AipAssemblySources *sources, GPtrArray *problems
 {
   g_auto (GStrv) environment = g_get_environ ();
   g_autoptr (AipConfig) config = NULL;
-  const char *last = sources->paths[g_strv_length (sources->paths) - 1];
 
-  if (sources->must_exist && !g_file_test (last, G_FILE_TEST_EXISTS))
+  if (is_missing (sources))
     {
-      add_problem (problems, last, NULL, "the file does not exist; give the path of one that does");
+      add_problem (problems, get_last_path (sources), NULL, MISSING);
       return NULL;
     }
   config = aip_config_load ((const char *const *) sources->paths, (const char *const *) environment,
@@ -140,14 +155,19 @@ level_of (const char *name)
 }
 
 static char **
-take_problem_texts (GPtrArray *problems)
+dup_problem_texts (const GPtrArray *problems)
 {
   char **texts = g_new0 (char *, problems->len + 1);
 
   for (guint i = 0; i < problems->len; i++)
     texts[i] = aip_config_problem_to_string (g_ptr_array_index (problems, i));
-  g_ptr_array_unref (problems);
   return texts;
+}
+
+static GPtrArray *
+problems_new (void)
+{
+  return g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
 }
 
 /**
@@ -160,26 +180,48 @@ take_problem_texts (GPtrArray *problems)
 AipConfig *
 aip_assembly_check (const AipAssemblySources *sources, char ***problems)
 {
-  GPtrArray *found = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
+  g_autoptr (GPtrArray) found = problems_new ();
   AipConfig *config = aip_assembly_read_config (sources, found);
 
-  *problems = take_problem_texts (found);
+  *problems = dup_problem_texts (found);
   return config;
+}
+
+static char *
+join_fatal (const GPtrArray *problems)
+{
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+  g_auto (GStrv) texts = NULL;
+
+  for (guint i = 0; i < problems->len; i++)
+    {
+      const AipConfigProblem *problem = g_ptr_array_index (problems, i);
+      g_autofree char *text = problem->fatal ? aip_config_problem_to_string (problem) : NULL;
+
+      if (text != NULL)
+        g_strv_builder_add (builder, text);
+    }
+  texts = g_strv_builder_end (builder);
+  return g_strjoinv ("\n", texts);
 }
 
 static AipConfig *
 load_config (AipAssembly *self, GError **error)
 {
-  AipConfig *config;
+  g_autoptr (GPtrArray) found = problems_new ();
+  AipConfig *config = aip_assembly_read_config (self->sources, found);
 
   g_clear_pointer (&self->problems, g_strfreev);
-  config = aip_assembly_check (self->sources, &self->problems);
+  self->problems = dup_problem_texts (found);
   self->valid = config != NULL;
   for (gsize i = 0; self->problems[i] != NULL; i++)
     g_warning ("%s", self->problems[i]);
   if (config == NULL)
-    g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG,
-                 "the configuration cannot be used: see the problems above");
+    {
+      g_autofree char *text = join_fatal (found);
+
+      g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG, "the configuration cannot be used:\n%s", text);
+    }
   return config;
 }
 
@@ -280,9 +322,11 @@ static void
 take_snapshot (AipAssembly *self, AipConfig *config, AipClients *clients)
 {
   g_autoptr (AipRouter) router = make_router (self, config);
+  gboolean complete =
+      aip_discovery_is_complete (self->discovery) && !aip_key_stores_is_loading (self->stores);
 
   g_clear_pointer (&self->snapshot, aip_snapshot_unref);
-  self->snapshot = aip_snapshot_new (config, clients, router, aip_discovery_is_complete (self->discovery));
+  self->snapshot = aip_snapshot_new (config, clients, router, complete);
   self->changed (self->snapshot, self->user_data);
 }
 
@@ -332,23 +376,48 @@ aip_assembly_load (AipAssembly *self, GError **error)
   return config != NULL && use_config (self, config, error);
 }
 
+/* Whoever takes the last client away is left with that of the first start, whose token must be to be had. */
 static gboolean
-may_be_used_cb (const AipConfig *config, GError **error, void *user_data)
+check_first_token (const AipAssemblySources *sources, const AipConfig *config, GPtrArray *problems)
 {
-  GPtrArray *problems = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
-  gboolean usable = check_exposure (((AipAssembly *) user_data)->sources, config, problems);
-  g_auto (GStrv) texts = take_problem_texts (problems);
+  g_autofree char *token = NULL;
+  g_autoptr (GError) error = NULL;
+  gboolean created;
 
-  if (!usable)
-    g_set_error_literal (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG, texts[0]);
-  return usable;
+  if (!config->server.require_token || config->clients->len > 0 || sources->demo_token != NULL)
+    return TRUE;
+  token = aip_first_token_load_or_create (sources->state_dir, &created, &error);
+  if (token != NULL)
+    aip_secret_wipe (token, strlen (token));
+  else
+    add_problem (problems, sources->paths[g_strv_length (sources->paths) - 1], "require-token",
+                 error->message);
+  return token != NULL;
+}
+
+typedef struct
+{
+  const AipAssemblySources *sources;
+  char **problems; /* (nullable): of the last attempt */
+} Applying;
+
+static gboolean
+check_cb (const AipConfig *config, GPtrArray *problems, void *user_data)
+{
+  Applying *applying = user_data;
+
+  g_clear_pointer (&applying->problems, g_strfreev);
+  applying->problems = dup_problem_texts (problems);
+  return check_exposure (applying->sources, config, problems) &&
+         check_first_token (applying->sources, config, problems);
 }
 
 /**
  * aip_assembly_apply:
  * @self: a loaded assembly
  * @edit: what to change in the last config file
- * @error: return location for what the configuration says
+ * @error: return location for what the configuration says; INVALID_CONFIG also where a file that has to exist
+ * does not
  *
  * Writes the file and takes it into use, or does neither.
  *
@@ -358,17 +427,31 @@ gboolean
 aip_assembly_apply (AipAssembly *self, AipConfigEdit *edit, GError **error)
 {
   g_auto (GStrv) environment = g_get_environ ();
+  Applying applying = { .sources = self->sources };
   g_autoptr (AipConfig) config = NULL;
+  g_auto (GStrv) problems = NULL;
 
-  aip_config_edit_set_check (edit, may_be_used_cb, self);
+  /* A new file with this change alone would drop all that is in use. */
+  if (is_missing (self->sources))
+    {
+      g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG, "%s: " MISSING, get_last_path (self->sources));
+      return FALSE;
+    }
+  aip_config_edit_set_base (edit, self->base);
+  aip_config_edit_set_check (edit, check_cb, &applying);
   config = aip_config_edit_save (edit, (const char *const *) self->sources->paths,
                                  (const char *const *) environment, &self->sources->overrides, error);
+  aip_config_edit_set_check (edit, NULL, NULL);
+  problems = applying.problems;
   if (config == NULL)
     return FALSE;
-  g_clear_pointer (&self->problems, g_strfreev);
-  self->problems = g_new0 (char *, 1);
+  g_strfreev (self->problems);
+  self->problems = g_steal_pointer (&problems);
   self->valid = TRUE;
-  return use_config (self, config, error);
+  if (!use_config (self, config, error))
+    return FALSE;
+  aip_assembly_refresh_models (self);
+  return TRUE;
 }
 
 /**
@@ -406,7 +489,9 @@ aip_assembly_get_snapshot (AipAssembly *self)
 void
 aip_assembly_refresh_models (AipAssembly *self)
 {
-  aip_discovery_refresh (self->discovery);
+  /* Without its key a provider tells nothing; they are asked when the keys are there. */
+  if (!aip_key_stores_is_loading (self->stores))
+    aip_discovery_refresh (self->discovery);
 }
 
 static void
@@ -417,7 +502,20 @@ secrets_changed_cb (void *user_data)
   if (self->snapshot == NULL)
     return;
   discovered_cb (self);
-  aip_discovery_retry (self->discovery);
+  if (!aip_key_stores_is_loading (self->stores))
+    aip_discovery_retry (self->discovery);
+}
+
+/**
+ * aip_assembly_is_loading:
+ * @self: an assembly
+ *
+ * Returns: whether secrets are still to come
+ */
+gboolean
+aip_assembly_is_loading (AipAssembly *self)
+{
+  return aip_key_stores_is_loading (self->stores);
 }
 
 /**
@@ -490,6 +588,7 @@ aip_assembly_new (const AipAssemblySources *sources, AipAssemblyFunc changed, vo
   self->discovery = aip_discovery_new (get_secret, discovered_cb, self);
   self->concurrency = aip_concurrency_new ();
   self->live = aip_live_keys_new ();
+  self->base = aip_config_base_new ();
   return self;
 }
 
@@ -503,6 +602,7 @@ aip_assembly_free (AipAssembly *self)
   aip_discovery_free (self->discovery);
   g_clear_pointer (&self->snapshot, aip_snapshot_unref);
   g_clear_pointer (&self->config, aip_config_unref);
+  aip_config_base_free (self->base);
   aip_concurrency_unref (self->concurrency);
   aip_live_keys_unref (self->live);
   aip_key_stores_free (self->stores);

@@ -54,6 +54,7 @@ AipConfig *aip_assembly_check (const AipAssemblySources *sources, char ***proble
 gboolean aip_assembly_load (AipAssembly *self, GError **error);
 gboolean aip_assembly_apply (AipAssembly *self, AipConfigEdit *edit, GError **error);
 const char *const *aip_assembly_get_problems (AipAssembly *self, gboolean *valid);
+gboolean aip_assembly_is_loading (AipAssembly *self);
 AipKeyStore *aip_assembly_get_key_store (AipAssembly *self);
 AipSecret *aip_assembly_find_secret (AipAssembly *self, const AipKeyConfig *key);
 void aip_assembly_reload_secrets (AipAssembly *self);

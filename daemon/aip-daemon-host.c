@@ -74,6 +74,12 @@ reload (GError **error, void *data)
   return aip_daemon_reload (data, error);
 }
 
+static void
+settle (AipSettledFunc func, void *user_data, void *data)
+{
+  aip_server_settle (((AipDaemon *) data)->server, func, user_data);
+}
+
 static char **
 check (gboolean *valid, void *data)
 {
@@ -156,6 +162,7 @@ const AipBusHost aip_daemon_host = {
   .dup_problems = dup_problems,
   .apply = apply,
   .reload = reload,
+  .settle = settle,
   .check = check,
   .get_first_token = get_first_token,
   .drop_first_token = drop_first_token,

@@ -16,14 +16,17 @@ struct _AipDaemon
   AipAssemblySources sources;
   AipAssembly *assembly; /* (nullable) */
   AipActivity *activity;
-  AipServer *server;     /* (nullable) */
-  AipProbe *probe;       /* (nullable) */
-  AipBus *bus;           /* (nullable) */
+  AipServer *server; /* (nullable) */
+  AipProbe *probe;   /* (nullable) */
+  AipBus *bus;       /* (nullable) */
+  gboolean named;    /* it has its name there, or has been refused it */
+  guint name_timer;
   AipConfigWatch *watch; /* (nullable) */
   GMainLoop *loop;
   GArray *signals; /* of guint: source ids */
   guint watchdog;
   gboolean draining;
+  int exit_code;
 };
 
 extern const AipBusHost aip_daemon_host;

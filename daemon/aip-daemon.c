@@ -12,6 +12,7 @@
 
 #include "base/aip-error.h"
 #include "base/aip-systemd.h"
+#include "bus/aip-bus-path.h"
 #include "policy/aip-first-token.h"
 #include "server/aip-sockets.h"
 #include "upstream/aip-upstream.h"
@@ -21,6 +22,57 @@
 
 /* Requests that come and go while the bus is busy; beyond that they are left out of the live view. */
 #define MAX_EVENTS 4096
+
+/* How long callers on the bus wait for a keyring that does not answer. */
+#define KEYRING_PATIENCE_MS 2000
+
+/* --- the bus --- */
+
+static int
+exit_code_of (const GError *error)
+{
+  if (g_error_matches (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG))
+    return EX_CONFIG;
+  return g_error_matches (error, AIP_ERROR, AIP_ERROR_UNAVAILABLE) ? EX_UNAVAILABLE : EX_SOFTWARE;
+}
+
+/* Callers that ask for a secret shall find it, so the bus lets them through when the keyring was read: those
+ * that had the daemon started wait for that. One that does not answer is not waited for for ever. */
+static gboolean
+take_name (AipDaemon *self, gboolean at_once, GError **error)
+{
+  if (self->bus == NULL || self->named || (!at_once && aip_assembly_is_loading (self->assembly)))
+    return TRUE;
+  self->named = TRUE;
+  g_clear_handle_id (&self->name_timer, g_source_remove);
+  if (!aip_bus_own_name (self->bus, error))
+    return FALSE;
+  g_message ("on the bus as " AIP_BUS_NAME);
+  return TRUE;
+}
+
+static void
+take_name_late (AipDaemon *self, gboolean at_once)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (take_name (self, at_once, &error))
+    return;
+  g_critical ("%s", error->message);
+  self->exit_code = exit_code_of (error);
+  g_main_loop_quit (self->loop);
+}
+
+static gboolean
+name_timer_cb (gpointer user_data)
+{
+  AipDaemon *self = user_data;
+
+  self->name_timer = 0;
+  g_warning ("the keyring does not answer: its keys are used as soon as it does");
+  take_name_late (self, TRUE);
+  return G_SOURCE_REMOVE;
+}
 
 /* --- reloading --- */
 
@@ -33,6 +85,7 @@ snapshot_cb (AipSnapshot *snapshot, void *user_data)
     aip_server_set_snapshot (self->server, snapshot);
   if (self->bus != NULL)
     aip_bus_show (self->bus);
+  take_name_late (self, FALSE);
 }
 
 static void
@@ -257,7 +310,10 @@ join_bus (AipDaemon *self, GError **error)
     }
   self->probe = aip_probe_new (find_secret_cb, self);
   self->bus = aip_bus_new (system ? G_BUS_TYPE_SYSTEM : G_BUS_TYPE_SESSION, &aip_daemon_host, self, error);
-  return self->bus != NULL;
+  if (self->bus == NULL)
+    return FALSE;
+  self->name_timer = g_timeout_add (KEYRING_PATIENCE_MS, name_timer_cb, self);
+  return take_name (self, FALSE, error);
 }
 
 static gboolean
@@ -291,14 +347,6 @@ tell_ready (AipDaemon *self)
     self->watchdog = g_timeout_add ((guint) MAX (interval / 1000, 1), watchdog_cb, self);
 }
 
-static int
-exit_code_of (const GError *error)
-{
-  if (g_error_matches (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG))
-    return EX_CONFIG;
-  return g_error_matches (error, AIP_ERROR, AIP_ERROR_UNAVAILABLE) ? EX_UNAVAILABLE : EX_SOFTWARE;
-}
-
 /**
  * aip_daemon_run:
  * @self: a daemon
@@ -326,7 +374,7 @@ aip_daemon_run (AipDaemon *self)
   tell_ready (self);
   aip_assembly_refresh_models (self->assembly);
   g_main_loop_run (self->loop);
-  return EX_OK;
+  return self->exit_code;
 }
 
 /**
@@ -404,10 +452,12 @@ aip_daemon_free (AipDaemon *self)
 {
   g_clear_pointer (&self->watch, aip_config_watch_free);
   g_clear_handle_id (&self->watchdog, g_source_remove);
+  g_clear_handle_id (&self->name_timer, g_source_remove);
+  /* It answers those who wait for it. */
+  g_clear_pointer (&self->probe, aip_probe_free);
   g_clear_pointer (&self->bus, aip_bus_free);
   g_clear_pointer (&self->server, aip_server_free);
   g_clear_pointer (&self->activity, aip_activity_free);
-  g_clear_pointer (&self->probe, aip_probe_free);
   g_clear_pointer (&self->assembly, aip_assembly_free);
   /* Last, since without a source a signal ends the process on the spot. */
   for (guint i = 0; i < self->signals->len; i++)

@@ -5,9 +5,9 @@
 
 #include "keys/aip-keyring.h"
 
-/* How long a start waits for a keyring that does not answer; it goes on without, and takes what comes later.
- */
-#define PATIENCE_MS 2000
+/* How long a start waits for the keyring, so that as a rule it is there from the first request on. A large or
+ * slow one is waited for by those requests that need it. */
+#define PATIENCE_MS 100
 
 /* As long as D-Bus itself waits for an answer. */
 #define KEYRING_TIME_LIMIT_MS 25000
@@ -91,8 +91,14 @@ impatient_cb (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
-static gboolean
-is_loading (AipKeyStores *self)
+/**
+ * aip_key_stores_is_loading:
+ * @self: the stores
+ *
+ * Returns: whether secrets are still to come
+ */
+gboolean
+aip_key_stores_is_loading (AipKeyStores *self)
 {
   return aip_key_store_get_state (self->environment) == AIP_KEY_STORE_LOADING ||
          aip_key_store_get_state (self->credentials) == AIP_KEY_STORE_LOADING ||
@@ -105,11 +111,11 @@ wait_for_all (AipKeyStores *self)
   gboolean impatient = FALSE;
   guint timer = g_timeout_add (PATIENCE_MS, impatient_cb, &impatient);
 
-  while (is_loading (self) && !impatient)
+  while (aip_key_stores_is_loading (self) && !impatient)
     g_main_context_iteration (NULL, TRUE);
   g_source_remove (timer);
   if (impatient)
-    g_warning ("the keyring does not answer: starting without; its keys are used as soon as it does");
+    g_message ("the keyring is still being read: requests wait for it");
 }
 
 static void
@@ -127,7 +133,8 @@ changed_cb (AipKeyStore *store, gpointer user_data)
  * @changed: called when secrets or a state changed, but not before this call returns
  * @user_data: for @changed
  *
- * Chooses the store for secret=keyring and loads all of them, which takes at most 2 s.
+ * Chooses the store for secret=keyring and loads all of them, which takes at most a tenth of a second:
+ * what has not come by then comes later.
  *
  * Returns: (transfer full): the stores
  */
@@ -145,6 +152,9 @@ aip_key_stores_new (const char *choice, gboolean on_session_bus, AipKeyStoresFun
   load (self);
   wait_for_all (self);
   g_signal_connect (self->main, "changed", G_CALLBACK (changed_cb), self);
+  /* A key may name a credential whichever store is the main one. Variables do not change while we run. */
+  if (self->main != self->credentials && g_getenv ("CREDENTIALS_DIRECTORY") != NULL)
+    g_signal_connect (self->credentials, "changed", G_CALLBACK (changed_cb), self);
   return self;
 }
 
@@ -156,6 +166,7 @@ void
 aip_key_stores_free (AipKeyStores *self)
 {
   g_signal_handlers_disconnect_by_data (self->main, self);
+  g_signal_handlers_disconnect_by_data (self->credentials, self);
   g_object_unref (self->main);
   g_object_unref (self->environment);
   g_object_unref (self->credentials);
@@ -203,15 +214,16 @@ dup_variable_name (const char *key)
 static AipSecret *
 find_in_main (AipKeyStores *self, const char *key)
 {
-  g_autofree char *variable = dup_variable_name (key);
+  g_autofree char *variable = NULL;
   AipSecret *secret = NULL;
 
   if (self->main != self->environment)
     secret = aip_key_store_lookup (self->main, key);
-  if (secret == NULL &&
-      (self->main == self->environment || (self->automatic && self->main == self->credentials)))
-    secret = aip_key_store_lookup (self->environment, variable);
-  return secret;
+  if (secret != NULL ||
+      (self->main != self->environment && !(self->automatic && self->main == self->credentials)))
+    return secret;
+  variable = dup_variable_name (key);
+  return aip_key_store_lookup (self->environment, variable);
 }
 
 /**

@@ -246,13 +246,26 @@ aip_probe_new (AipProbeSecretFunc find_secret, void *user_data)
   return self;
 }
 
+static void
+give_up (Attempt *attempt)
+{
+  attempt->result.kind = "network";
+  g_free (attempt->text);
+  attempt->text = g_strdup ("the daemon ended before there was an answer");
+  end (attempt);
+}
+
 /**
  * aip_probe_free:
- * @self: (transfer full): a probe; what is under way is dropped
+ * @self: (transfer full): a probe; what is under way ends without an answer of the provider's
  */
 void
 aip_probe_free (AipProbe *self)
 {
+  g_autoptr (GList) attempts = g_hash_table_get_keys (self->attempts);
+
+  for (GList *link = attempts; link != NULL; link = link->next)
+    give_up (link->data);
   g_hash_table_unref (self->attempts);
   aip_upstream_free (self->upstream);
   aip_loop_free (self->loop);

@@ -7,20 +7,61 @@
 #include "bus/aip-bus-settings.h"
 
 /**
+ * aip_bus_dup_texts:
+ * @texts: (array zero-terminated=1): what may have a file's name in it, and so any bytes
+ *
+ * Returns: (transfer full): the same, as the bus takes it: UTF-8
+ */
+char **
+aip_bus_dup_texts (const char *const *texts)
+{
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+
+  g_return_val_if_fail (texts != NULL, NULL);
+
+  for (gsize i = 0; texts[i] != NULL; i++)
+    {
+      g_autofree char *valid = g_utf8_make_valid (texts[i], -1);
+
+      g_strv_builder_add (builder, valid);
+    }
+  return g_strv_builder_end (builder);
+}
+
+/**
+ * aip_bus_mend_error:
+ * @error: (inout): what a call is to be answered with; of another domain it becomes AIP_ERROR_FAILED, and
+ *   its text is made UTF-8
+ */
+void
+aip_bus_mend_error (GError *error)
+{
+  g_return_if_fail (error != NULL);
+
+  if (error->domain != AIP_ERROR)
+    {
+      error->domain = AIP_ERROR;
+      error->code = AIP_ERROR_FAILED;
+    }
+  if (!g_utf8_validate (error->message, -1, NULL))
+    {
+      g_autofree char *raw = error->message;
+
+      error->message = g_utf8_make_valid (raw, -1);
+    }
+}
+
+/**
  * aip_bus_fail:
  * @invocation: (transfer full): a call
- * @error: (transfer full): why it fails; of another domain it becomes AIP_ERROR_FAILED
+ * @error: (transfer full): why it fails; see aip_bus_mend_error ()
  *
  * Returns: TRUE: the call is answered
  */
 gboolean
 aip_bus_fail (GDBusMethodInvocation *invocation, GError *error)
 {
-  if (error->domain != AIP_ERROR)
-    {
-      error->domain = AIP_ERROR;
-      error->code = AIP_ERROR_FAILED;
-    }
+  aip_bus_mend_error (error);
   g_dbus_method_invocation_take_error (invocation, error);
   return TRUE;
 }

@@ -17,12 +17,15 @@ typedef struct
   const AipBusHost *host;
   void *host_data;
   AipChangeQueue *changes;
+  GCancellable *ending; /* of what waits for a caller */
   GDBusConnection *connection;
   gboolean moves_first_token; /* a change is under way that does */
 } AipBusContext;
 
 typedef void (*AipBusReplyFunc) (GObject *service, GDBusMethodInvocation *invocation);
 
+char **aip_bus_dup_texts (const char *const *texts);
+void aip_bus_mend_error (GError *error);
 gboolean aip_bus_fail (GDBusMethodInvocation *invocation, GError *error);
 gboolean
 aip_bus_refuse_options (GDBusMethodInvocation *invocation, GVariant *options, const char *const *known);

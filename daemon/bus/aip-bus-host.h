@@ -38,6 +38,7 @@ typedef struct
 
 typedef void (*AipTestFunc) (const AipTestResult *result, void *user_data);
 typedef void (*AipFindingsFunc) (GPtrArray *findings, void *user_data);
+typedef void (*AipSettledFunc) (void *user_data);
 typedef void (*AipCancelFunc) (gboolean found, void *user_data);
 
 /**
@@ -53,6 +54,7 @@ typedef void (*AipCancelFunc) (gboolean found, void *user_data);
  * @get_state: "running", "paused" or "draining"
  * @dup_problems: (transfer full): what the last reading found, and whether it could be used
  * @apply: writes a change to the config file and takes it into use, or does neither
+ * @settle: calls back when each request that begins does so by what is in force now
  * @check: (transfer full): reads the files as they are now and takes nothing into use
  * @get_first_token: (transfer full) (nullable): of the client that is in no config file
  * @drop_first_token: forgets it
@@ -70,6 +72,7 @@ typedef struct
   char **(*dup_problems) (gboolean *valid, void *data);
   gboolean (*apply) (AipConfigEdit *edit, GError **error, void *data);
   gboolean (*reload) (GError **error, void *data);
+  void (*settle) (AipSettledFunc func, void *user_data, void *data);
   char **(*check) (gboolean *valid, void *data);
   AipSecret *(*get_first_token) (void *data);
   void (*drop_first_token) (void *data);

@@ -144,7 +144,7 @@ const AipBusKind aip_bus_kind_mapping = {
   .show = mapping_show,
 };
 
-/* --- clients; the section of the one that no config file names is NULL's stand-in, its name alone --- */
+/* --- clients --- */
 
 static gboolean
 client_equal (gconstpointer a, gconstpointer b)

@@ -21,6 +21,8 @@ typedef struct
 {
   GInputStream *stream;
   GCancellable *cancellable;
+  GCancellable *outer; /* (nullable): the caller's */
+  gulong handler;      /* of @outer */
   guint timer;
   gsize length;
   char *buffer; /* locked */
@@ -32,6 +34,9 @@ static void
 reading_free (Reading *reading)
 {
   g_clear_handle_id (&reading->timer, g_source_remove);
+  if (reading->handler != 0)
+    g_cancellable_disconnect (reading->outer, reading->handler);
+  g_clear_object (&reading->outer);
   g_object_unref (reading->stream);
   g_object_unref (reading->cancellable);
   aip_secret_wipe (reading->buffer, BUFFER_SIZE);
@@ -47,6 +52,12 @@ too_late_cb (gpointer user_data)
   reading->timer = 0;
   g_cancellable_cancel (reading->cancellable);
   return G_SOURCE_REMOVE;
+}
+
+static void
+cancelled_cb (GCancellable *outer, gpointer inner)
+{
+  g_cancellable_cancel (inner);
 }
 
 static void
@@ -90,7 +101,9 @@ read_cb (GObject *object, GAsyncResult *result, gpointer user_data)
   g_autoptr (GError) error = NULL;
   gssize n = g_input_stream_read_finish (reading->stream, result, &error);
 
-  if (n < 0 && g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+  if (n < 0 && reading->outer != NULL && g_cancellable_is_cancelled (reading->outer))
+    g_task_return_new_error (task, AIP_ERROR, AIP_ERROR_CANCELLED, "the daemon ends; nothing was changed");
+  else if (n < 0 && g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     g_task_return_new_error (task, AIP_ERROR, AIP_ERROR_TIMED_OUT,
                              "the secret did not end within %d s; close the writing end of the pipe",
                              TIME_LIMIT_S);
@@ -121,13 +134,18 @@ read_on (GTask *task)
  * aip_bus_secret_read_async:
  * @list: (nullable): the descriptors that came with a call
  * @index: which of them to read
+ * @cancellable: (nullable): to give up
  * @callback: called when it was read to its end
  * @user_data: for @callback
  *
  * Reads a secret, at most 8 KiB within 5 s; one line break at its end does not count.
  */
 void
-aip_bus_secret_read_async (GUnixFDList *list, gint32 index, GAsyncReadyCallback callback, void *user_data)
+aip_bus_secret_read_async (GUnixFDList *list,
+                           gint32 index,
+                           GCancellable *cancellable,
+                           GAsyncReadyCallback callback,
+                           void *user_data)
 {
   g_autoptr (GTask) task = g_task_new (NULL, NULL, callback, user_data);
   g_autoptr (GError) error = NULL;
@@ -136,7 +154,10 @@ aip_bus_secret_read_async (GUnixFDList *list, gint32 index, GAsyncReadyCallback 
   int fd;
 
   g_task_set_source_tag (task, aip_bus_secret_read_async);
-  fd = list != NULL ? g_unix_fd_list_get (list, index, &error) : -1;
+  /* The index is the caller's word, and the list does not check it. */
+  fd = list != NULL && index >= 0 && index < g_unix_fd_list_get_length (list)
+           ? g_unix_fd_list_get (list, index, &error)
+           : -1;
   if (fd < 0)
     {
       g_task_return_new_error (task, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
@@ -159,13 +180,20 @@ aip_bus_secret_read_async (GUnixFDList *list, gint32 index, GAsyncReadyCallback 
   reading->cancellable = g_cancellable_new ();
   reading->timer = g_timeout_add_seconds (TIME_LIMIT_S, too_late_cb, reading);
   g_task_set_task_data (task, reading, (GDestroyNotify) reading_free);
+  if (cancellable != NULL)
+    {
+      reading->outer = g_object_ref (cancellable);
+      reading->handler = g_cancellable_connect (cancellable, G_CALLBACK (cancelled_cb),
+                                                g_object_ref (reading->cancellable), g_object_unref);
+    }
   read_on (g_steal_pointer (&task));
 }
 
 /**
  * aip_bus_secret_read_finish:
  * @result: what the callback got
- * @error: return location for AIP_ERROR_INVALID_ARGUMENT, AIP_ERROR_TOO_LARGE or AIP_ERROR_TIMED_OUT
+ * @error: return location for AIP_ERROR_INVALID_ARGUMENT, AIP_ERROR_TOO_LARGE, AIP_ERROR_TIMED_OUT
+ * or AIP_ERROR_CANCELLED
  *
  * Returns: (transfer full) (nullable): the secret
  */

@@ -7,8 +7,11 @@
 
 G_BEGIN_DECLS
 
-void
-aip_bus_secret_read_async (GUnixFDList *list, gint32 index, GAsyncReadyCallback callback, void *user_data);
+void aip_bus_secret_read_async (GUnixFDList *list,
+                                gint32 index,
+                                GCancellable *cancellable,
+                                GAsyncReadyCallback callback,
+                                void *user_data);
 AipSecret *aip_bus_secret_read_finish (GAsyncResult *result, GError **error);
 GUnixFDList *aip_bus_secret_make_pipe (AipSecret *secret, GError **error);
 

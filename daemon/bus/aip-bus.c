@@ -110,26 +110,6 @@ export_root (AipBus *self, GError **error)
   return TRUE;
 }
 
-/* At the start alone, and the bus itself answers: so it may be waited for. */
-static gboolean
-own_name (AipBus *self, GError **error)
-{
-  guint32 reply = 0;
-  g_autoptr (GVariant) result = g_dbus_connection_call_sync (
-      self->context.connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-      "RequestName", g_variant_new ("(su)", AIP_BUS_NAME, NAME_FLAG_DO_NOT_QUEUE), G_VARIANT_TYPE ("(u)"),
-      G_DBUS_CALL_FLAGS_NONE, -1, NULL, error);
-
-  if (result == NULL)
-    return FALSE;
-  g_variant_get (result, "(u)", &reply);
-  if (reply == NAME_IS_PRIMARY_OWNER)
-    return TRUE;
-  g_set_error (error, AIP_ERROR, AIP_ERROR_UNAVAILABLE,
-               "another aiproxyd is on this bus already: end it, or start this one with --bus none");
-  return FALSE;
-}
-
 static gboolean
 set_up (AipBus *self, GError **error)
 {
@@ -142,7 +122,7 @@ set_up (AipBus *self, GError **error)
     return FALSE;
   aip_bus_show (self);
   g_dbus_object_manager_server_set_connection (self->objects, self->context.connection);
-  return own_name (self, error);
+  return TRUE;
 }
 
 static void
@@ -157,9 +137,9 @@ closed_cb (GDBusConnection *connection, gboolean remote_vanished, GError *error,
  * @type: session or system
  * @host: what the bus asks of the daemon; outlives it
  * @host_data: for @host
- * @error: return location for AIP_ERROR_UNAVAILABLE: there is no such bus, or another daemon is on it
+ * @error: return location for AIP_ERROR_UNAVAILABLE: there is no such bus
  *
- * Connects to the bus, shows all objects there, and takes the name.
+ * Connects to the bus and shows all objects there; nobody finds them before aip_bus_own_name ().
  *
  * Returns: (transfer full) (nullable): the bus
  */
@@ -184,28 +164,74 @@ aip_bus_new (GBusType type, const AipBusHost *host, void *host_data, GError **er
     .host = host,
     .host_data = host_data,
     .changes = aip_change_queue_new (host, host_data),
+    .ending = g_cancellable_new (),
     .connection = g_steal_pointer (&connection),
   };
   g_signal_connect (self->context.connection, "closed", G_CALLBACK (closed_cb), NULL);
   return set_up (self, error) ? g_steal_pointer (&self) : NULL;
 }
 
+static void
+unexport (AipBus *self)
+{
+  for (gsize i = 0; i < N_ROOT_INTERFACES && self->root[i] != NULL; i++)
+    if (g_dbus_interface_skeleton_get_object_path (self->root[i]) != NULL)
+      g_dbus_interface_skeleton_unexport (self->root[i]);
+  g_dbus_object_manager_server_set_connection (self->objects, NULL);
+}
+
+/* No call comes any more; those that there are get their answers. */
+static void
+end_calls (AipBus *self)
+{
+  g_cancellable_cancel (self->context.ending);
+  while (g_main_context_iteration (NULL, FALSE))
+    continue;
+  g_clear_pointer (&self->context.changes, aip_change_queue_free);
+}
+
+/**
+ * aip_bus_own_name:
+ * @self: the bus
+ * @error: return location for AIP_ERROR_UNAVAILABLE: another daemon is on it
+ *
+ * Lets callers find the daemon, and has the bus pass on the calls that have been waiting for it to start.
+ *
+ * Returns: whether it has the name
+ */
+gboolean
+aip_bus_own_name (AipBus *self, GError **error)
+{
+  guint32 reply = 0;
+  /* The bus itself answers, so it may be waited for. */
+  g_autoptr (GVariant) result = g_dbus_connection_call_sync (
+      self->context.connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+      "RequestName", g_variant_new ("(su)", AIP_BUS_NAME, NAME_FLAG_DO_NOT_QUEUE), G_VARIANT_TYPE ("(u)"),
+      G_DBUS_CALL_FLAGS_NONE, -1, NULL, error);
+
+  if (result == NULL)
+    return FALSE;
+  g_variant_get (result, "(u)", &reply);
+  if (reply == NAME_IS_PRIMARY_OWNER)
+    return TRUE;
+  g_set_error (error, AIP_ERROR, AIP_ERROR_UNAVAILABLE,
+               "another aiproxyd is on this bus already: end it, or start this one with --bus none");
+  return FALSE;
+}
+
 /**
  * aip_bus_free:
  * @self: (transfer full): the bus
  *
- * Leaves it.
+ * Leaves it, when the calls that are under way are answered: at most 2 s later.
  */
 void
 aip_bus_free (AipBus *self)
 {
-  for (gsize i = 0; i < N_ROOT_INTERFACES && self->root[i] != NULL; i++)
-    {
-      if (g_dbus_interface_skeleton_get_object_path (self->root[i]) != NULL)
-        g_dbus_interface_skeleton_unexport (self->root[i]);
-      g_object_unref (self->root[i]);
-    }
-  g_dbus_object_manager_server_set_connection (self->objects, NULL);
+  unexport (self);
+  end_calls (self);
+  for (gsize i = 0; i < N_ROOT_INTERFACES; i++)
+    g_clear_object (&self->root[i]);
   aip_bus_collection_free (self->providers);
   aip_bus_collection_free (self->keys);
   aip_bus_collection_free (self->mappings);
@@ -215,7 +241,7 @@ aip_bus_free (AipBus *self)
   g_clear_pointer (&self->shown, aip_config_unref);
   g_signal_handlers_disconnect_by_func (self->context.connection, closed_cb, NULL);
   g_dbus_connection_flush_sync (self->context.connection, NULL, NULL);
-  aip_change_queue_free (self->context.changes);
+  g_object_unref (self->context.ending);
   g_object_unref (self->context.connection);
   g_free (self);
 }

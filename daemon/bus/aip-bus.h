@@ -14,6 +14,7 @@ typedef struct _AipBus AipBus;
 
 AipBus *aip_bus_new (GBusType type, const AipBusHost *host, void *host_data, GError **error);
 void aip_bus_free (AipBus *self);
+gboolean aip_bus_own_name (AipBus *self, GError **error);
 void aip_bus_show (AipBus *self);
 void aip_bus_show_state (AipBus *self);
 

@@ -3,8 +3,13 @@
 
 #include "bus/aip-change.h"
 
+#include "base/aip-error.h"
+
+/* How long the end of the daemon waits for a keyring that a change needs. */
+#define PATIENCE_MS 2000
+
 /*
- *   PUT secret 1 ─> PUT secret 2 ─> ... ─> APPLY ─> over
+ *   PUT secret 1 ─> PUT secret 2 ─> ... ─> APPLY ─> SETTLE ─> over
  *        │                │                  │
  *        └────────────────┴─── failed ───────┴─> UNDO the last done ─> ... ─> UNDO secret 1 ─> over
  */
@@ -30,10 +35,11 @@ struct _AipChangeQueue
 {
   const AipBusHost *host;
   void *host_data;
-  GQueue waiting; /* of GTask; the first one runs */
+  GQueue waiting;            /* of GTask; the first one runs */
+  GCancellable *cancellable; /* gives up what runs */
 };
 
-static void run (GTask *task);
+static void start (GTask *task);
 
 static void
 step_clear (Step *step)
@@ -114,17 +120,50 @@ aip_change_queue_new (const AipBusHost *host, void *host_data)
   self->host = host;
   self->host_data = host_data;
   g_queue_init (&self->waiting);
+  self->cancellable = g_cancellable_new ();
   return self;
+}
+
+static gboolean
+impatient_cb (gpointer user_data)
+{
+  g_cancellable_cancel (user_data);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+refuse_waiting (AipChangeQueue *self)
+{
+  while (self->waiting.length > 1)
+    {
+      g_autoptr (GTask) task = g_queue_pop_tail (&self->waiting);
+
+      g_task_return_new_error (task, AIP_ERROR, AIP_ERROR_CANCELLED,
+                               "the daemon ends before this was its turn; nothing was changed");
+    }
 }
 
 /**
  * aip_change_queue_free:
- * @self: (transfer full): a queue in which nothing runs any more
+ * @self: (transfer full): a queue
+ *
+ * Refuses what has not begun. What has is waited for, at most 2 s: half of it would be a secret that no key
+ * names.
  */
 void
 aip_change_queue_free (AipChangeQueue *self)
 {
-  g_queue_clear_full (&self->waiting, g_object_unref);
+  g_autoptr (GPtrArray) tasks = g_ptr_array_new_with_free_func (g_object_unref);
+  guint timer = g_timeout_add (PATIENCE_MS, impatient_cb, self->cancellable);
+
+  for (GList *link = self->waiting.head; link != NULL; link = link->next)
+    g_ptr_array_add (tasks, g_object_ref (link->data));
+  refuse_waiting (self);
+  for (guint i = 0; i < tasks->len; i++)
+    while (!g_task_get_completed (g_ptr_array_index (tasks, i)))
+      g_main_context_iteration (NULL, TRUE);
+  g_source_remove (timer);
+  g_object_unref (self->cancellable);
   g_free (self);
 }
 
@@ -134,14 +173,31 @@ end (GTask *task)
   AipChange *change = g_task_get_task_data (task);
   AipChangeQueue *queue = change->queue;
   g_autoptr (GTask) first = g_queue_pop_head (&queue->waiting);
+  /* Asked before the callback, which may put another one into an empty queue, where it starts at once. */
+  gboolean more = queue->waiting.length > 0;
 
   g_assert (first == task);
   if (change->error != NULL)
     g_task_return_error (first, g_steal_pointer (&change->error));
   else
     g_task_return_boolean (first, TRUE);
-  if (queue->waiting.length > 0)
-    run (g_queue_peek_head (&queue->waiting));
+  if (more)
+    start (g_queue_peek_head (&queue->waiting));
+}
+
+static void
+settled_cb (void *user_data)
+{
+  end (user_data);
+}
+
+/* The caller's next request must not be served by what was in force before. */
+static void
+settle (GTask *task)
+{
+  AipChangeQueue *queue = ((AipChange *) g_task_get_task_data (task))->queue;
+
+  queue->host->settle (settled_cb, task, queue->host_data);
 }
 
 /* --- undoing --- */
@@ -192,12 +248,14 @@ undo (GTask *task)
     }
   step = &g_array_index (change->steps, Step, change->done - 1);
   if (step->old != NULL)
-    aip_key_store_store_async (store, step->ref, step->old, NULL, undo_store_cb, task);
+    aip_key_store_store_async (store, step->ref, step->old, change->queue->cancellable, undo_store_cb, task);
   else
-    aip_key_store_remove_async (store, step->ref, NULL, undo_remove_cb, task);
+    aip_key_store_remove_async (store, step->ref, change->queue->cancellable, undo_remove_cb, task);
 }
 
 /* --- doing --- */
+
+static void run (GTask *task);
 
 static void
 stepped (GTask *task, GError *error)
@@ -245,15 +303,37 @@ run (GTask *task)
       if (change->edits && !queue->host->apply (change->edit, &change->error, queue->host_data))
         undo (task);
       else
-        end (task);
+        settle (task);
       return;
     }
   step = &g_array_index (change->steps, Step, change->done);
   step->old = aip_key_store_lookup (store, step->ref);
   if (step->secret != NULL)
-    aip_key_store_store_async (store, step->ref, step->secret, NULL, store_cb, task);
+    aip_key_store_store_async (store, step->ref, step->secret, queue->cancellable, store_cb, task);
   else
-    aip_key_store_remove_async (store, step->ref, NULL, remove_cb, task);
+    aip_key_store_remove_async (store, step->ref, queue->cancellable, remove_cb, task);
+}
+
+static void
+loaded_cb (AipKeyStore *store, gpointer task)
+{
+  if (aip_key_store_get_state (store) == AIP_KEY_STORE_LOADING)
+    return;
+  g_signal_handlers_disconnect_by_func (store, loaded_cb, task);
+  run (task);
+}
+
+/* Until the store has been read nobody knows what is there, and so what to put back. */
+static void
+start (GTask *task)
+{
+  AipChange *change = g_task_get_task_data (task);
+  AipKeyStore *store = change->queue->host->get_key_store (change->queue->host_data);
+
+  if (change->steps->len > 0 && aip_key_store_get_state (store) == AIP_KEY_STORE_LOADING)
+    g_signal_connect_object (store, "changed", G_CALLBACK (loaded_cb), task, 0);
+  else
+    run (task);
 }
 
 /**
@@ -263,7 +343,8 @@ run (GTask *task)
  * @callback: called when it was done, or undone
  * @user_data: for @callback
  *
- * Makes the change when all those before it have been made.
+ * Makes the change when all those before it have been made, and, where it is of secrets, when the key store
+ * has been read.
  */
 void
 aip_change_queue_run_async (AipChangeQueue *self,
@@ -278,7 +359,7 @@ aip_change_queue_run_async (AipChangeQueue *self,
   change->queue = self;
   g_queue_push_tail (&self->waiting, task);
   if (self->waiting.length == 1)
-    run (task);
+    start (task);
 }
 
 /**

@@ -88,26 +88,78 @@ find_token (AipClientService *self)
   return aip_client_token_find (self->context, aip_bus_client_get_name (AIP_BUS_CLIENT (self)));
 }
 
+static void
+reveal (AipClientService *self, GDBusMethodInvocation *invocation)
+{
+  AipBusClient *client = AIP_BUS_CLIENT (self);
+  g_autoptr (AipSecret) token = find_token (self);
+  g_autoptr (GUnixFDList) pipe = NULL;
+  GError *error = NULL;
+
+  if (token == NULL)
+    error = aip_client_token_make_error (self->context, aip_bus_client_get_name (client));
+  else
+    pipe = aip_bus_secret_make_pipe (token, &error);
+  if (pipe == NULL)
+    aip_bus_fail (invocation, error);
+  else
+    aip_bus_client_complete_reveal_token (client, invocation, pipe, g_variant_new_handle (0));
+}
+
+/* A call that waits for the keyring. */
+typedef struct
+{
+  AipClientService *service;
+  GDBusMethodInvocation *invocation; /* (nullable): not answered yet */
+} Waiting;
+
+static void
+waiting_free (void *data, GClosure *closure)
+{
+  Waiting *waiting = data;
+
+  g_clear_object (&waiting->invocation);
+  g_object_unref (waiting->service);
+  g_free (waiting);
+}
+
+static void
+store_changed_cb (AipKeyStore *store, gpointer user_data)
+{
+  Waiting *waiting = user_data;
+
+  if (waiting->invocation == NULL || aip_client_token_is_awaited (waiting->service->context))
+    return;
+  reveal (waiting->service, g_steal_pointer (&waiting->invocation));
+  /* Frees it. */
+  g_signal_handlers_disconnect_by_data (store, waiting);
+}
+
+/* The first call may be what has started the daemon: a token that is not there yet is not lost. */
+static void
+reveal_later (AipClientService *self, GDBusMethodInvocation *invocation)
+{
+  Waiting *waiting = g_new0 (Waiting, 1);
+
+  *waiting = (Waiting){ g_object_ref (self), invocation };
+  g_signal_connect_data (self->context->host->get_key_store (self->context->host_data), "changed",
+                         G_CALLBACK (store_changed_cb), waiting, waiting_free, G_CONNECT_AFTER);
+}
+
 static gboolean
 handle_reveal_token (AipBusClient *client,
                      GDBusMethodInvocation *invocation,
                      GUnixFDList *list,
                      GVariant *options)
 {
-  g_autoptr (AipSecret) token = NULL;
-  g_autoptr (GUnixFDList) pipe = NULL;
-  GError *error = NULL;
+  AipClientService *self = AIP_CLIENT_SERVICE (client);
 
   if (aip_bus_refuse_options (invocation, options, NULL))
     return TRUE;
-  token = find_token (AIP_CLIENT_SERVICE (client));
-  if (token == NULL)
-    return aip_bus_fail (invocation, aip_client_token_make_error (AIP_CLIENT_SERVICE (client)->context,
-                                                                  aip_bus_client_get_name (client)));
-  pipe = aip_bus_secret_make_pipe (token, &error);
-  if (pipe == NULL)
-    return aip_bus_fail (invocation, error);
-  aip_bus_client_complete_reveal_token (client, invocation, pipe, g_variant_new_handle (0));
+  if (aip_client_token_is_awaited (self->context) && !self->first)
+    reveal_later (self, invocation);
+  else
+    reveal (self, invocation);
   return TRUE;
 }
 
@@ -119,7 +171,8 @@ rotated (GObject *service, GDBusMethodInvocation *invocation)
   g_autoptr (GUnixFDList) pipe = NULL;
   GError *error = NULL;
 
-  if (self->first)
+  /* Where no keyring took it, its file may still be there when the config file knows the client. */
+  if (g_str_equal (aip_bus_client_get_name (AIP_BUS_CLIENT (self)), AIP_FIRST_CLIENT))
     self->context->host->drop_first_token (self->context->host_data);
   pipe = aip_bus_secret_make_pipe (token, &error);
   if (pipe == NULL)

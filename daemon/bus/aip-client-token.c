@@ -18,13 +18,28 @@ get_store (const AipBusContext *context)
  * aip_client_token_is_kept:
  * @context: the context
  *
- * Returns: whether there is a key store that can keep tokens now
+ * Returns: whether there is a key store that keeps tokens; while it is still being read it is taken to be
+ * one, and fails to store where it is not
  */
 gboolean
 aip_client_token_is_kept (const AipBusContext *context)
 {
   return aip_key_store_is_writable (get_store (context)) &&
-         aip_key_store_get_state (get_store (context)) == AIP_KEY_STORE_READY;
+         (aip_client_token_is_awaited (context) ||
+          aip_key_store_get_state (get_store (context)) == AIP_KEY_STORE_READY);
+}
+
+/**
+ * aip_client_token_is_awaited:
+ * @context: the context
+ *
+ * Returns: whether it is not known yet which tokens are kept
+ */
+gboolean
+aip_client_token_is_awaited (const AipBusContext *context)
+{
+  return aip_key_store_is_writable (get_store (context)) &&
+         aip_key_store_get_state (get_store (context)) == AIP_KEY_STORE_LOADING;
 }
 
 /* The key store may have one of another time, when the keyring was locked while the token was rotated. */
@@ -175,8 +190,10 @@ aip_client_token_move_first (AipBusContext *context)
 {
   AipChange *change;
 
+  /* Not while it is being read: others' changes would wait behind this one. */
   if (context->moves_first_token || !aip_client_token_is_first (context) ||
-      !aip_client_token_is_kept (context) || !aip_key_store_is_persistent (get_store (context)))
+      aip_client_token_is_awaited (context) || !aip_client_token_is_kept (context) ||
+      !aip_key_store_is_persistent (get_store (context)))
     return;
   context->moves_first_token = TRUE;
   change = aip_change_new ();

@@ -144,7 +144,8 @@ handle_set_secret (AipBusKey *key,
     return TRUE;
   call = g_new0 (SecretCall, 1);
   *call = (SecretCall){ g_object_ref (key), invocation };
-  aip_bus_secret_read_async (list, g_variant_get_handle (secret), secret_read_cb, call);
+  aip_bus_secret_read_async (list, g_variant_get_handle (secret), AIP_KEY_SERVICE (key)->context->ending,
+                             secret_read_cb, call);
   return TRUE;
 }
 
@@ -303,7 +304,13 @@ aip_key_service_show_secret (AipKeyService *self, const AipKeyConfig *config)
 
   if (secret == NULL)
     {
-      aip_bus_key_set_secret_state (key, name_missing (context, config));
+      /* Setting a property is dear, also to what it is already; and where one secret is missing, so are many.
+       */
+      const char *state = name_missing (context, config);
+
+      if (self->shown == NULL && g_strcmp0 (aip_bus_key_get_secret_state (key), state) == 0)
+        return;
+      aip_bus_key_set_secret_state (key, state);
       aip_bus_key_set_fingerprint (key, "");
     }
   else if (secret != self->shown)

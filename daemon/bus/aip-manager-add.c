@@ -133,15 +133,34 @@ aip_manager_add_provider (const AipBusContext *context,
   return add_plain (context, manager, invocation, "provider", name, settings, options, provider_added);
 }
 
-/* A rule for one provider is the object ALIAS@PROVIDER, whichever way the file says so. */
+/* A rule for one provider is the object ALIAS@PROVIDER, whichever way the file says so. Behind the "@" a name
+ * that is no provider's would be a part of the alias, and the rule hold for all. */
 static char *
-dup_mapping_name (const AipBusContext *context, const char *alias, GVariant *settings)
+dup_mapping_name (const AipBusContext *context, const char *alias, GVariant *settings, GError **error)
 {
-  const char *provider = NULL;
+  const AipConfig *config = context->host->get_config (context->host_data);
+  g_autoptr (GVariant) provider = g_variant_lookup_value (settings, "provider", NULL);
+  const char *name;
 
-  if (g_variant_lookup (settings, "provider", "&s", &provider) && *provider != '\0')
-    return g_strconcat (alias, "@", provider, NULL);
-  return g_strdup (alias);
+  if (provider == NULL)
+    return g_strdup (alias);
+  if (!g_variant_is_of_type (provider, G_VARIANT_TYPE_STRING))
+    {
+      g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
+                   "provider: is the name of one provider, of type s, not %s",
+                   g_variant_get_type_string (provider));
+      return NULL;
+    }
+  name = g_variant_get_string (provider, NULL);
+  if (*name == '\0')
+    return g_strdup (alias);
+  if (!is_taken (config->providers, name))
+    {
+      g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
+                   "provider: there is no provider %s; add it first, or leave the setting out", name);
+      return NULL;
+    }
+  return g_strconcat (alias, "@", name, NULL);
 }
 
 /**
@@ -163,9 +182,13 @@ aip_manager_add_mapping (const AipBusContext *context,
                          GVariant *settings,
                          GVariant *options)
 {
-  g_autofree char *name = dup_mapping_name (context, alias, settings);
+  GError *error = NULL;
+  g_autofree char *name = dup_mapping_name (context, alias, settings, &error);
   GVariantDict rest;
   g_autoptr (GVariant) kept = NULL;
+
+  if (name == NULL)
+    return aip_bus_fail (invocation, error);
 
   /* The group's name says it; twice would be one too many where two rules share an alias. */
   g_variant_dict_init (&rest, settings);
@@ -290,7 +313,7 @@ aip_manager_add_key (const AipBusContext *context,
     }
   call = g_new0 (KeyCall, 1);
   *call = (KeyCall){ context, g_object_ref (manager), invocation, change, g_strdup (name) };
-  aip_bus_secret_read_async (list, handle, secret_read_cb, call);
+  aip_bus_secret_read_async (list, handle, context->ending, secret_read_cb, call);
   return TRUE;
 }
 

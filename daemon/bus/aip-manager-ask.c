@@ -167,11 +167,13 @@ aip_manager_check_config (const AipBusContext *context,
                           GVariant *options)
 {
   gboolean valid = FALSE;
+  g_auto (GStrv) found = NULL;
   g_auto (GStrv) problems = NULL;
 
   if (aip_bus_refuse_options (invocation, options, NULL))
     return TRUE;
-  problems = context->host->check (&valid, context->host_data);
+  found = context->host->check (&valid, context->host_data);
+  problems = aip_bus_dup_texts ((const char *const *) found);
   aip_bus_manager_complete_check_config (manager, invocation, (const char *const *) problems, valid);
   return TRUE;
 }
@@ -242,12 +244,14 @@ diagnosed_cb (GPtrArray *findings, void *user_data)
   for (guint i = 0; i < findings->len; i++)
     {
       const AipFinding *finding = g_ptr_array_index (findings, i);
+      g_autofree char *text = g_utf8_make_valid (finding->text, -1);
+      g_autofree char *remedy = g_utf8_make_valid (finding->remedy, -1);
       g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (NULL);
 
       g_variant_dict_insert (&dict, "check", "s", finding->check);
       g_variant_dict_insert (&dict, "status", "s", finding->status);
-      g_variant_dict_insert (&dict, "text", "s", finding->text);
-      g_variant_dict_insert (&dict, "remedy", "s", finding->remedy);
+      g_variant_dict_insert (&dict, "text", "s", text);
+      g_variant_dict_insert (&dict, "remedy", "s", remedy);
       g_variant_builder_add_value (&builder, g_variant_dict_end (&dict));
     }
   aip_bus_manager_complete_diagnose (NULL, user_data, g_variant_builder_end (&builder));

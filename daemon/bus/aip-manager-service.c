@@ -30,6 +30,12 @@ get_context (AipBusManager *manager)
 
 /* --- the daemon's life --- */
 
+static void
+reloaded_cb (void *user_data)
+{
+  aip_bus_manager_complete_reload (NULL, user_data);
+}
+
 static gboolean
 handle_reload (AipBusManager *manager, GDBusMethodInvocation *invocation, GVariant *options)
 {
@@ -40,7 +46,7 @@ handle_reload (AipBusManager *manager, GDBusMethodInvocation *invocation, GVaria
     return TRUE;
   if (!context->host->reload (&error, context->host_data))
     return aip_bus_fail (invocation, error);
-  aip_bus_manager_complete_reload (manager, invocation);
+  context->host->settle (reloaded_cb, invocation, context->host_data);
   return TRUE;
 }
 
@@ -198,7 +204,10 @@ set_property_cb (GDBusConnection *connection,
   /* It is the only one that GDBus lets be written. */
   g_assert (g_str_equal (property, "Strategy"));
   aip_config_edit_set (edit, "routing", "strategy", g_variant_get_string (value, NULL));
-  return context->host->apply (edit, error, context->host_data);
+  if (context->host->apply (edit, error, context->host_data))
+    return TRUE;
+  aip_bus_mend_error (*error);
+  return FALSE;
 }
 
 static GDBusInterfaceVTable *
@@ -310,13 +319,15 @@ aip_manager_service_show (AipManagerService *self)
   AipBusManager *manager = AIP_BUS_MANAGER (self);
   g_auto (GStrv) endpoints = context->host->dup_endpoints (context->host_data);
   gboolean valid = TRUE;
-  g_auto (GStrv) problems = context->host->dup_problems (&valid, context->host_data);
+  g_auto (GStrv) found = context->host->dup_problems (&valid, context->host_data);
+  g_auto (GStrv) problems = aip_bus_dup_texts ((const char *const *) found);
+  g_auto (GStrv) paths = aip_bus_dup_texts (context->host->get_paths (context->host_data));
 
   aip_manager_service_show_state (self);
   aip_bus_manager_set_endpoint (manager, get_first_url (endpoints));
   aip_bus_manager_set_endpoints (manager, (const char *const *) endpoints);
   aip_bus_manager_set_strategy (manager, context->host->get_config (context->host_data)->routing.strategy);
-  aip_bus_manager_set_config_files (manager, context->host->get_paths (context->host_data));
+  aip_bus_manager_set_config_files (manager, (const char *const *) paths);
   aip_bus_manager_set_config_problems (manager, (const char *const *) problems);
   aip_bus_manager_set_config_valid (manager, valid);
 }

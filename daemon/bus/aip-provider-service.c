@@ -99,8 +99,9 @@ handle_remove (AipBusProvider *provider, GDBusMethodInvocation *invocation, GVar
   if (users->len > 0 && !aip_bus_options_get_boolean (options, "force", FALSE))
     return aip_bus_fail (invocation,
                          g_error_new (AIP_ERROR, AIP_ERROR_IN_USE,
-                                      "provider %s is used by %s: remove these first, or all with force",
-                                      name, users->str));
+                                      "provider %s is used by %s: remove these first, or all with the option "
+                                      "force (`aiproxyctl provider remove %s --force`)",
+                                      name, users->str, name));
   aip_config_edit_remove_group (aip_change_get_edit (change), group);
   return aip_bus_change (context, provider, invocation, g_steal_pointer (&change), removed);
 }

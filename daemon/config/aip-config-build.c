@@ -110,6 +110,19 @@ read_section (AipConfigDraft *draft,
     read_setting (draft, config, group, setting, G_STRUCT_MEMBER_P (section, setting->offset));
 }
 
+static void *
+read_named_section (AipConfigDraft *draft,
+                    AipConfig *config,
+                    const AipSettingGroup *kind,
+                    const char *name,
+                    const char *group)
+{
+  void *section = aip_config_section_new (kind, name);
+
+  read_section (draft, config, kind, group, section);
+  return section;
+}
+
 static void
 read_named_sections (AipConfigDraft *draft, AipConfig *config, const AipSettingGroup *kind)
 {
@@ -120,11 +133,8 @@ read_named_sections (AipConfigDraft *draft, AipConfig *config, const AipSettingG
     {
       const char *name = g_ptr_array_index (names, i);
       g_autofree char *group = g_strconcat (kind->name, " ", name, NULL);
-      void *element = g_malloc0 (kind->size);
 
-      *(char **) element = g_strdup (name);
-      g_ptr_array_add (elements, element);
-      read_section (draft, config, kind, group, element);
+      g_ptr_array_add (elements, read_named_section (draft, config, kind, name, group));
     }
 }
 
@@ -148,6 +158,94 @@ aip_config_build (AipConfigDraft *draft)
     else
       read_section (draft, config, kind, kind->name, G_STRUCT_MEMBER_P (config, kind->offset));
 
+  config->server.listen_is_default = aip_config_draft_find (draft, "server", "listen") == NULL;
+  return config;
+}
+
+/* What inherits may change with what it inherits from; and the checks write to providers alone. */
+static gboolean
+inherits (const AipSettingGroup *kind)
+{
+  for (const AipSetting *setting = kind->settings; setting->key != NULL; setting++)
+    if (setting->inherit != 0)
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
+is_touched (const AipSettingGroup *kind, GHashTable *touched)
+{
+  GHashTableIter iter;
+  void *group;
+
+  g_hash_table_iter_init (&iter, touched);
+  while (g_hash_table_iter_next (&iter, &group, NULL))
+    if (aip_setting_group_find (group, NULL) == kind)
+      return TRUE;
+  return FALSE;
+}
+
+/* The groups are those of @base, in the same order. Where a name may have been cut in two, as a mapping's is
+ * that is for one provider, the draft has to be asked for it. */
+static void
+reread_named_sections (AipConfigDraft *draft,
+                       AipConfig *config,
+                       const AipSettingGroup *kind,
+                       const GPtrArray *base,
+                       GHashTable *touched)
+{
+  g_autoptr (GPtrArray) names = kind->loose_names ? aip_config_draft_list_groups (draft, kind->name) : NULL;
+  GPtrArray *elements = G_STRUCT_MEMBER (GPtrArray *, config, kind->offset);
+  gboolean all = inherits (kind);
+
+  g_assert (names == NULL || names->len == base->len + 1);
+  for (guint i = 0; i < base->len; i++)
+    {
+      void *section = g_ptr_array_index (base, i);
+      const char *name = names != NULL ? g_ptr_array_index (names, i) : *(char **) section;
+      g_autofree char *group = g_strconcat (kind->name, " ", name, NULL);
+
+      g_ptr_array_add (elements, all || g_hash_table_contains (touched, group)
+                                     ? read_named_section (draft, config, kind, name, group)
+                                     : aip_config_section_ref (section));
+    }
+}
+
+static void
+share_named_sections (AipConfig *config, const AipSettingGroup *kind, const GPtrArray *base)
+{
+  GPtrArray *elements = G_STRUCT_MEMBER (GPtrArray *, config, kind->offset);
+
+  for (guint i = 0; i < base->len; i++)
+    g_ptr_array_add (elements, aip_config_section_ref (g_ptr_array_index (base, i)));
+}
+
+/**
+ * aip_config_rebuild:
+ * @draft: what @base was built of, with other settings in some of the same groups
+ * @base: a snapshot that was checked
+ * @touched: (element-type utf8): set of the full names of those groups
+ *
+ * Makes the snapshot that aip_config_build () would make, sharing with @base what is the same.
+ *
+ * Returns: (transfer full): the snapshot
+ */
+AipConfig *
+aip_config_rebuild (AipConfigDraft *draft, const AipConfig *base, GHashTable *touched)
+{
+  AipConfig *config = aip_config_new_unset ();
+
+  for (const AipSettingGroup *kind = aip_setting_groups; kind->name != NULL; kind++)
+    {
+      const GPtrArray *sections = kind->size == 0 ? NULL : G_STRUCT_MEMBER (GPtrArray *, base, kind->offset);
+
+      if (sections == NULL)
+        read_section (draft, config, kind, kind->name, G_STRUCT_MEMBER_P (config, kind->offset));
+      else if (inherits (kind) || is_touched (kind, touched))
+        reread_named_sections (draft, config, kind, sections, touched);
+      else
+        share_named_sections (config, kind, sections);
+    }
   config->server.listen_is_default = aip_config_draft_find (draft, "server", "listen") == NULL;
   return config;
 }

@@ -34,8 +34,11 @@ struct _AipConfigEdit
 {
   GPtrArray *changes;       /* of AipConfigChange */
   AipConfigWatch *watch;    /* (nullable) (unowned) */
+  AipConfigBase *base;      /* (nullable) (unowned) */
   AipConfigCheckFunc check; /* (nullable) */
   void *check_data;
 };
+
+char *aip_config_change_make_value (const AipConfigChange *self, GError **error);
 
 G_END_DECLS

@@ -35,11 +35,12 @@ check_reference (AipConfigDraft *draft,
                  const GPtrArray *elements,
                  const char *name)
 {
-  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  g_autoptr (GPtrArray) names = NULL;
   g_autofree char *hint = NULL;
 
   if (name == NULL || has_name (elements, name))
     return;
+  names = g_ptr_array_new ();
   for (guint i = 0; i < elements->len; i++)
     g_ptr_array_add (names, (char *) get_name (elements, i));
   g_ptr_array_add (names, NULL);
@@ -132,11 +133,12 @@ check_slip (AipConfigDraft *draft,
             const char *group)
 {
   const char *at = strrchr (mapping->alias, '@');
-  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  g_autoptr (GPtrArray) names = NULL;
   const char *near;
 
   if (at == NULL || at == mapping->alias || mapping->provider != NULL)
     return;
+  names = g_ptr_array_new ();
   for (guint i = 0; i < config->providers->len; i++)
     g_ptr_array_add (names, (char *) get_name (config->providers, i));
   g_ptr_array_add (names, NULL);

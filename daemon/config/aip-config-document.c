@@ -16,6 +16,9 @@ typedef struct
   GList *twin;          /* (nullable): the next section of the same name, which the loader refuses */
 } Section;
 
+/* Of most sections: a few settings, an empty line, the comment of the next one. */
+#define USUAL_LINES 8
+
 struct _AipConfigDocument
 {
   GQueue sections;     /* of Section */
@@ -32,7 +35,7 @@ section_new (const AipConfigLine *header)
 
   if (header != NULL)
     self->header = *header;
-  self->lines = g_array_new (FALSE, FALSE, sizeof (AipConfigLine));
+  self->lines = g_array_sized_new (FALSE, FALSE, sizeof (AipConfigLine), USUAL_LINES);
   return self;
 }
 
@@ -605,4 +608,68 @@ aip_config_document_unset (AipConfigDocument *self, const char *group, const cha
   for (guint i = section == NULL ? 0 : section->lines->len; i > 0; i--)
     if (is_setting (get_line (section, i - 1), key))
       g_array_remove_index (section->lines, i - 1);
+}
+
+static gboolean
+is_group (const AipConfigLine *line, const char *group)
+{
+  return line->kind == AIP_CONFIG_LINE_GROUP && line->name_length == strlen (group) &&
+         memcmp (line->name, group, line->name_length) == 0;
+}
+
+/* The first section of that name, as in a document of the whole text. */
+static const char *
+find_section (const char *text, const char *end, const char *group, const char **section_end)
+{
+  const char *start = NULL;
+
+  while (text < end)
+    {
+      AipConfigLine line;
+      const char *next = aip_config_line_read (&line, text, end);
+
+      if (start != NULL && line.kind == AIP_CONFIG_LINE_GROUP)
+        break;
+      if (start == NULL && is_group (&line, group))
+        start = text;
+      text = next;
+    }
+  *section_end = text;
+  return start;
+}
+
+/**
+ * aip_config_document_set_in_text:
+ * @text: a config file, valid or not
+ * @group: full name of a group
+ * @key: name of a setting
+ * @value: its value as it is to stand in the file
+ *
+ * Does what aip_config_document_set () does, with a document of the group alone.
+ *
+ * Returns: (transfer full) (nullable): the new text; NULL: the group is not there
+ */
+char *
+aip_config_document_set_in_text (const char *text, const char *group, const char *key, const char *value)
+{
+  g_autoptr (AipConfigDocument) document = NULL;
+  g_autofree char *changed = NULL;
+  const char *section;
+  const char *rest;
+  gsize length;
+
+  g_return_val_if_fail (text != NULL, NULL);
+  g_return_val_if_fail (group != NULL, NULL);
+  g_return_val_if_fail (key != NULL, NULL);
+  g_return_val_if_fail (value != NULL, NULL);
+
+  length = strlen (text);
+  section = find_section (text, text + length, group, &rest);
+  if (section == NULL)
+    return NULL;
+  document = aip_config_document_new (section, rest - section);
+  document->line_end = find_line_end (text, length);
+  aip_config_document_set (document, group, key, value);
+  changed = aip_config_document_to_text (document);
+  return g_strdup_printf ("%.*s%s%s", (int) (section - text), text, changed, rest);
 }

@@ -23,6 +23,9 @@ void aip_config_document_remove_group (AipConfigDocument *self, const char *grou
 void aip_config_document_set (AipConfigDocument *self, const char *group, const char *key, const char *value);
 void aip_config_document_unset (AipConfigDocument *self, const char *group, const char *key);
 
+char *
+aip_config_document_set_in_text (const char *text, const char *group, const char *key, const char *value);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipConfigDocument, aip_config_document_free)
 
 G_END_DECLS

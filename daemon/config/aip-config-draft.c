@@ -101,8 +101,10 @@ aip_config_draft_find (const AipConfigDraft *self, const char *group, const char
     {
       AipConfigSource *source = g_ptr_array_index (self->sources, i - 1);
 
-      if (key == NULL ? g_key_file_has_group (source->values, group)
-                      : g_key_file_has_key (source->values, group, key, NULL))
+      /* Asked for a key of a group that is not there, GKeyFile makes an error first, in the user's language.
+       */
+      if (g_key_file_has_group (source->values, group) &&
+          (key == NULL || g_key_file_has_key (source->values, group, key, NULL)))
         return source;
     }
   return NULL;

@@ -74,6 +74,7 @@ void aip_config_read_environment (AipConfigDraft *draft, const char *const *envi
 void aip_config_read_plain_names (AipConfigDraft *draft, const char *const *environment);
 char *aip_config_make_variable (const char *kind, const char *name, const char *key);
 AipConfig *aip_config_build (AipConfigDraft *draft);
+AipConfig *aip_config_rebuild (AipConfigDraft *draft, const AipConfig *base, GHashTable *touched);
 void aip_config_check (AipConfigDraft *draft, AipConfig *config);
 void aip_config_check_providers (AipConfigDraft *draft, AipConfig *config);
 const char *aip_config_find_default_url (const char *dialect);

@@ -154,21 +154,6 @@ aip_config_edit_unset (AipConfigEdit *self, const char *group, const char *key)
 }
 
 /**
- * aip_config_edit_set_check:
- * @self: an edit
- * @check: (nullable): called by aip_config_edit_save () with what it is about to write; FALSE: it does not
- * @user_data: for @check
- */
-void
-aip_config_edit_set_check (AipConfigEdit *self, AipConfigCheckFunc check, void *user_data)
-{
-  g_return_if_fail (self != NULL);
-
-  self->check = check;
-  self->check_data = user_data;
-}
-
-/**
  * aip_config_edit_set_watch:
  * @self: an edit
  * @watch: (nullable): a watch of the file, which must outlive the edit and belong to the thread that saves it
@@ -181,6 +166,37 @@ aip_config_edit_set_watch (AipConfigEdit *self, AipConfigWatch *watch)
   g_return_if_fail (self != NULL);
 
   self->watch = watch;
+}
+
+/**
+ * aip_config_edit_set_check:
+ * @self: an edit
+ * @check: (nullable): what else to ask before aip_config_edit_save () writes
+ * @user_data: for @check
+ */
+void
+aip_config_edit_set_check (AipConfigEdit *self, AipConfigCheckFunc check, void *user_data)
+{
+  g_return_if_fail (self != NULL);
+
+  self->check = check;
+  self->check_data = user_data;
+}
+
+/**
+ * aip_config_edit_set_base:
+ * @self: an edit
+ * @base: (nullable): a base that outlives the edit; the same one for all edits of the same files, with the
+ * same environment and overrides
+ *
+ * Lets aip_config_edit_save () begin with what the edit before has left there, and leave its own.
+ */
+void
+aip_config_edit_set_base (AipConfigEdit *self, AipConfigBase *base)
+{
+  g_return_if_fail (self != NULL);
+
+  self->base = base;
 }
 
 /* No error repeats a value: it may be a secret in the wrong place. */
@@ -281,6 +297,26 @@ check_setting (const AipConfigChange *change, const AipSettingGroup *kind, GErro
   return setting;
 }
 
+/**
+ * aip_config_change_make_value:
+ * @self: a change that sets something
+ * @error: return location for an AIP_ERROR_INVALID_ARGUMENT
+ *
+ * Returns: (transfer full) (nullable): the value as it stands in the file
+ */
+char *
+aip_config_change_make_value (const AipConfigChange *self, GError **error)
+{
+  const AipSettingGroup *kind;
+  const AipSetting *setting;
+
+  g_return_val_if_fail (self != NULL && self->kind == AIP_CONFIG_CHANGE_SET, NULL);
+
+  kind = check_group (self, error);
+  setting = kind == NULL ? NULL : check_setting (self, kind, error);
+  return setting == NULL ? NULL : escape_value (self, setting, error);
+}
+
 static gboolean
 apply_to_group (const AipConfigChange *change, AipConfigDocument *document, GError **error)
 {
@@ -327,6 +363,30 @@ apply_change (const AipConfigChange *change, AipConfigDocument *document, GError
   return TRUE;
 }
 
+/* What most edits are: settings of groups that are there. It takes no document of the whole, which for a file
+ * of thousands of groups is most of the work. Returns NULL where there is more to it, or something wrong. */
+static char *
+set_in_text (const AipConfigEdit *self, const char *text)
+{
+  g_autofree char *current = NULL;
+
+  for (guint i = 0; i < self->changes->len; i++)
+    {
+      const AipConfigChange *change = g_ptr_array_index (self->changes, i);
+      g_autofree char *value =
+          change->kind == AIP_CONFIG_CHANGE_SET ? aip_config_change_make_value (change, NULL) : NULL;
+      char *next = value == NULL ? NULL
+                                 : aip_config_document_set_in_text (current == NULL ? text : current,
+                                                                    change->group, change->key, value);
+
+      if (next == NULL)
+        return NULL;
+      g_free (current);
+      current = next;
+    }
+  return g_steal_pointer (&current);
+}
+
 /**
  * aip_config_edit_apply:
  * @self: an edit
@@ -343,11 +403,15 @@ char *
 aip_config_edit_apply (const AipConfigEdit *self, const char *text, GError **error)
 {
   g_autoptr (AipConfigDocument) document = NULL;
+  char *edited;
 
   g_return_val_if_fail (self != NULL, NULL);
   g_return_val_if_fail (text != NULL, NULL);
   g_return_val_if_fail (error == NULL || *error == NULL, NULL);
 
+  edited = set_in_text (self, text);
+  if (edited != NULL)
+    return edited;
   document = aip_config_document_new (text, strlen (text));
   for (guint i = 0; i < self->changes->len; i++)
     if (!apply_change (g_ptr_array_index (self->changes, i), document, error))

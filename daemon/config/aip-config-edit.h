@@ -13,8 +13,22 @@ G_BEGIN_DECLS
  */
 typedef struct _AipConfigEdit AipConfigEdit;
 
-/* Whether a valid configuration may be taken into use, too, for what the config itself does not know of. */
-typedef gboolean (*AipConfigCheckFunc) (const AipConfig *config, GError **error, void *user_data);
+/**
+ * AipConfigBase: what was saved last, so that the next change of it need not read all anew.
+ */
+typedef struct _AipConfigBase AipConfigBase;
+
+AipConfigBase *aip_config_base_new (void);
+void aip_config_base_free (AipConfigBase *self);
+
+/**
+ * AipConfigCheckFunc:
+ * @config: a configuration that is valid in itself
+ * @problems: (element-type AipConfigProblem): its warnings; gets what else is wrong
+ *
+ * Returns: whether it may be used here
+ */
+typedef gboolean (*AipConfigCheckFunc) (const AipConfig *config, GPtrArray *problems, void *user_data);
 
 AipConfigEdit *aip_config_edit_new (void);
 void aip_config_edit_free (AipConfigEdit *self);
@@ -26,6 +40,7 @@ void
 aip_config_edit_set_list (AipConfigEdit *self, const char *group, const char *key, const char *const *items);
 void aip_config_edit_unset (AipConfigEdit *self, const char *group, const char *key);
 void aip_config_edit_set_watch (AipConfigEdit *self, AipConfigWatch *watch);
+void aip_config_edit_set_base (AipConfigEdit *self, AipConfigBase *base);
 void aip_config_edit_set_check (AipConfigEdit *self, AipConfigCheckFunc check, void *user_data);
 
 char *aip_config_edit_apply (const AipConfigEdit *self, const char *text, GError **error);
@@ -38,6 +53,7 @@ AipConfig *aip_config_edit_save (const AipConfigEdit *self,
 
 AipSecret *aip_config_take_clear_secret (const char *path, const char *key_name, GError **error);
 
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipConfigBase, aip_config_base_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipConfigEdit, aip_config_edit_free)
 
 G_END_DECLS

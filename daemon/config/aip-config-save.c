@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/aip-error.h"
+#include "config/aip-config-base.h"
 #include "config/aip-config-change.h"
 #include "config/aip-config-document.h"
 #include "config/aip-config-draft.h"
@@ -252,12 +253,26 @@ write_text (const Save *self, const char *text, gboolean *overtaken, GError **er
   return TRUE;
 }
 
+/* What whoever asked for the edit has to say, for whom the file did well before. */
+static gboolean
+check_use (const Save *self, const AipConfig *config, GPtrArray *problems, GError **error)
+{
+  g_autofree char *text = NULL;
+
+  if (self->edit->check == NULL || self->edit->check (config, problems, self->edit->check_data))
+    return TRUE;
+  text = join_problems (problems);
+  g_set_error_literal (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG, text);
+  return FALSE;
+}
+
 /* One attempt; NULL without an error where somebody else changed the file meanwhile. */
 static AipConfig *
 try_to_save (const Save *self, gboolean *overtaken, GError **error)
 {
   g_autoptr (GPtrArray) problems = problems_new ();
-  g_autoptr (AipConfigDraft) draft = NULL;
+  AipConfigBase *base = self->edit->base;
+  g_autoptr (AipConfigDraft) read = NULL;
   g_autoptr (AipConfig) config = NULL;
   g_autofree char *text = NULL;
   GError *fault = NULL;
@@ -275,13 +290,17 @@ try_to_save (const Save *self, gboolean *overtaken, GError **error)
       return NULL;
     }
 
-  draft = load (self, text, strlen (text), problems, &config);
+  if (base != NULL)
+    config = aip_config_base_change (base, self->edit, self->file->text->str, self->paths);
+  if (config == NULL)
+    read = load (self, text, strlen (text), problems, &config);
   if (config == NULL)
     return fail_invalid (self, problems, error);
-  if (!check_effects (self, draft, error) ||
-      (self->edit->check != NULL && !self->edit->check (config, error, self->edit->check_data)) ||
-      !write_text (self, text, overtaken, error))
+  if (!check_effects (self, read != NULL ? read : aip_config_base_get_draft (base), error) ||
+      !check_use (self, config, problems, error) || !write_text (self, text, overtaken, error))
     return NULL;
+  if (base != NULL)
+    aip_config_base_keep (base, g_steal_pointer (&read), g_steal_pointer (&text), config, self->paths);
   return g_steal_pointer (&config);
 }
 

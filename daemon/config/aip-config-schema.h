@@ -77,5 +77,7 @@ void aip_setting_apply_default (const AipSetting *self, const AipConfig *config,
 void aip_setting_group_clear (const AipSettingGroup *self, void *section);
 
 AipConfig *aip_config_new_unset (void);
+void *aip_config_section_new (const AipSettingGroup *kind, const char *name);
+void *aip_config_section_ref (void *section);
 
 G_END_DECLS

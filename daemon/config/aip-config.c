@@ -3,6 +3,8 @@
 
 #include "config/aip-config.h"
 
+#include <stddef.h>
+
 #include "config/aip-config-schema.h"
 
 /**
@@ -23,6 +25,63 @@ aip_config_new_unset (void)
   return self;
 }
 
+/* Snapshots share the sections of named groups that are the same in both; the count stands before each. */
+typedef union
+{
+  gatomicrefcount ref_count;
+  max_align_t align;
+} SectionHead;
+
+static SectionHead *
+get_head (void *section)
+{
+  return (SectionHead *) section - 1;
+}
+
+/**
+ * aip_config_section_new:
+ * @kind: a kind of group that has names
+ * @name: the group's name
+ *
+ * Returns: (transfer full): the group's struct, with nothing but its name
+ */
+void *
+aip_config_section_new (const AipSettingGroup *kind, const char *name)
+{
+  SectionHead *head = g_malloc0 (sizeof (SectionHead) + kind->size);
+  void *section = head + 1;
+
+  g_atomic_ref_count_init (&head->ref_count);
+  /* Every struct of a named group begins with its name. */
+  *(char **) section = g_strdup (name);
+  return section;
+}
+
+/**
+ * aip_config_section_ref:
+ * @section: the struct of a named group
+ *
+ * Returns: (transfer full): @section, which is not to be changed any more
+ */
+void *
+aip_config_section_ref (void *section)
+{
+  g_atomic_ref_count_inc (&get_head (section)->ref_count);
+  return section;
+}
+
+static void
+section_unref (const AipSettingGroup *kind, void *section)
+{
+  SectionHead *head = get_head (section);
+
+  if (!g_atomic_ref_count_dec (&head->ref_count))
+    return;
+  g_free (*(char **) section);
+  aip_setting_group_clear (kind, section);
+  g_free (head);
+}
+
 static void
 aip_config_clear (void *data)
 {
@@ -39,14 +98,7 @@ aip_config_clear (void *data)
         }
       elements = G_STRUCT_MEMBER (GPtrArray *, self, group->offset);
       for (guint i = 0; i < elements->len; i++)
-        {
-          void *element = g_ptr_array_index (elements, i);
-
-          /* Every struct of a named group begins with its name. */
-          g_free (*(char **) element);
-          aip_setting_group_clear (group, element);
-          g_free (element);
-        }
+        section_unref (group, g_ptr_array_index (elements, i));
       g_ptr_array_unref (elements);
     }
 }

@@ -24,8 +24,8 @@
  *
  * The store follows the keyring: items that others change, collections that are locked or unlocked, and a
  * service that ends or comes back lead to a reload, many changes at once to one. Where the service goes
- * away the secrets stay, and serve: nobody took them back. Who locks the keyring does just that, so its
- * secrets are dropped at once, and wiped as soon as no request uses them.
+ * away the secrets stay, and serve: nobody took them back; also where it comes back locked. Who locks the
+ * keyring does just that, so its secrets are dropped at once, and wiped as soon as no request uses them.
  *
  * All calls but prompts end within the time limit.
  */

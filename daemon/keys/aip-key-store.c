@@ -253,7 +253,7 @@ aip_key_store_store_async (AipKeyStore *self,
  * @result: what the callback got
  * @error: where to put an %AIP_ERROR: LOCKED, UNAVAILABLE, TIMED_OUT, CANCELLED, NOT_SUPPORTED, FAILED,
  *   INVALID_ARGUMENT (a name that no key or client can have; no secret of a key: empty, control
- *   characters, more than 8 KiB)
+ *   characters, more than 8 KiB, an example's)
  *
  * Ends aip_key_store_store_async () and, if it went well, emits #AipKeyStore::changed.
  *

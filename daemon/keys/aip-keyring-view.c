@@ -91,6 +91,33 @@ keep_written (AipKeyringView *self, GHashTable *items)
     }
 }
 
+/* GNOME's service, started anew, does not even list what lies in a collection that is locked. */
+static gboolean
+is_locked (AipKeyringList *list, const char *path)
+{
+  return g_ptr_array_find_with_equal_func (list->locked, path, g_str_equal, NULL) ||
+         (list->collection_locked && aip_keyring_is_below (path, list->collection));
+}
+
+/* A service that was started anew is locked because it was, not because somebody locked it: what we have of
+ * it serves on. */
+static void
+keep_left_open (AipKeyringView *self, AipKeyringList *list)
+{
+  GHashTableIter iter;
+  void *ref = NULL;
+  void *value = NULL;
+
+  g_hash_table_iter_init (&iter, self->items);
+  while (g_hash_table_iter_next (&iter, &ref, &value))
+    {
+      AipKeyringItem *item = value;
+
+      if (!g_hash_table_contains (list->items, ref) && is_locked (list, item->path))
+        aip_keyring_items_put (list->items, ref, item->path, item->secret);
+    }
+}
+
 static AipKeyStoreState
 state_of (AipKeyringList *list)
 {
@@ -116,6 +143,9 @@ aip_keyring_view_apply (AipKeyringView *self, AipKeyringList *list)
 
   AipKeyStoreState state = state_of (list);
 
+  self->left_open = self->left_open && state == AIP_KEY_STORE_LOCKED;
+  if (self->left_open)
+    keep_left_open (self, list);
   keep_written (self, list->items);
   gboolean changed = state != self->state || !aip_keyring_items_equal (self->items, list->items);
 
@@ -143,6 +173,7 @@ aip_keyring_view_fail (AipKeyringView *self)
 
   gboolean changed = self->state != AIP_KEY_STORE_UNAVAILABLE;
 
+  self->left_open = self->left_open || self->state == AIP_KEY_STORE_READY;
   self->state = AIP_KEY_STORE_UNAVAILABLE;
   g_clear_pointer (&self->list, aip_keyring_list_free);
 
@@ -163,6 +194,8 @@ gboolean
 aip_keyring_view_lock (AipKeyringView *self, const char *collection)
 {
   g_return_val_if_fail (self != NULL && collection != NULL, FALSE);
+
+  self->left_open = FALSE;
 
   gboolean dropped = aip_keyring_items_drop (self->items, collection);
   gboolean is_default = self->list != NULL && g_strcmp0 (self->list->collection, collection) == 0;
@@ -210,7 +243,7 @@ aip_keyring_view_error_new (AipKeyringView *self)
   if (self->state == AIP_KEY_STORE_UNAVAILABLE)
     return g_error_new (AIP_ERROR, AIP_ERROR_UNAVAILABLE, AIP_KEYRING_NO_DEFAULT);
   if (self->state == AIP_KEY_STORE_LOCKED)
-    return g_error_new (AIP_ERROR, AIP_ERROR_LOCKED, "the keyring is locked: unlock it to use its keys");
+    return g_error_new (AIP_ERROR, AIP_ERROR_LOCKED, "the keyring is locked: run `aiproxyctl unlock`");
 
   return NULL;
 }

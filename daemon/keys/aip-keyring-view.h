@@ -15,6 +15,7 @@ typedef struct
   AipKeyringList *list; /* (nullable): of the last load; none: it failed */
   GHashTable *items;    /* ref -> AipKeyringItem; outlives a load that fails */
   GHashTable *written;  /* set of refs: stored or removed since the load that runs began */
+  gboolean left_open;   /* the service went away while it gave secrets, and was not open since */
 } AipKeyringView;
 
 AipKeyringView *aip_keyring_view_new (void);

@@ -15,7 +15,8 @@ static void
 refuse_prompt (GTask *task, GDBusConnection *bus, const char *prompt)
 {
   aip_keyring_call (bus, prompt, "org.freedesktop.Secret.Prompt", "Dismiss", NULL, "()", NULL, NULL, NULL);
-  g_task_return_new_error (task, AIP_ERROR, AIP_ERROR_LOCKED, "the keyring is locked");
+  g_task_return_new_error (task, AIP_ERROR, AIP_ERROR_LOCKED,
+                           "the keyring is locked: run `aiproxyctl unlock`");
 }
 
 static void
@@ -161,7 +162,8 @@ found_cb (GObject *source, GAsyncResult *result, void *user_data)
   g_variant_get (reply, "(aoao)", &unlocked, &locked);
   if (g_variant_iter_n_children (locked) > 0)
     {
-      g_task_return_new_error (task, AIP_ERROR, AIP_ERROR_LOCKED, "the keyring is locked");
+      g_task_return_new_error (task, AIP_ERROR, AIP_ERROR_LOCKED,
+                               "the keyring is locked: run `aiproxyctl unlock`");
       return;
     }
 

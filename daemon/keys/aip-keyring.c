@@ -395,7 +395,8 @@ static const struct
   AipError code;
   const char *text;
 } remote_errors[] = {
-  { "org.freedesktop.Secret.Error.IsLocked", AIP_ERROR_LOCKED, "the keyring is locked" },
+  { "org.freedesktop.Secret.Error.IsLocked", AIP_ERROR_LOCKED,
+    "the keyring is locked: run `aiproxyctl unlock`" },
   { "org.freedesktop.Secret.Error.NoSuchObject", AIP_ERROR_UNAVAILABLE, "there is no such keyring" },
   { "org.freedesktop.Secret.Error.NoSession", AIP_ERROR_UNAVAILABLE, "the keyring was started anew" },
   { "org.freedesktop.DBus.Error.UnknownObject", AIP_ERROR_UNAVAILABLE, "there is no such keyring" },

@@ -83,7 +83,10 @@ set_errno_error (GError **error, const char *what, const char *path)
 {
   int saved = errno;
 
-  g_set_error (error, AIP_ERROR, AIP_ERROR_FAILED, "cannot %s %s: %s", what, path, g_strerror (saved));
+  g_set_error (error, AIP_ERROR, AIP_ERROR_FAILED,
+               "cannot %s %s: %s; the first client's token is to lie there: let this user write there, set "
+               "XDG_STATE_HOME to a folder where it may, or add [client NAME] with token-sha256",
+               what, path, g_strerror (saved));
 }
 
 static gboolean

@@ -59,21 +59,23 @@ compare_keys (const void *a, const void *b)
 }
 
 static GArray *
-collect_keys (const AipConfig *config, const char *provider, const AipKeySecret *secrets, AipLiveKeys *live)
+collect_keys (const AipConfig *config, const GArray *own, const AipKeySecret *secrets, AipLiveKeys *live)
 {
-  GArray *keys = g_array_new (FALSE, FALSE, sizeof (Key));
+  guint n = own != NULL ? own->len : 0;
+  GArray *keys = g_array_sized_new (FALSE, FALSE, sizeof (Key), n);
 
   g_array_set_clear_func (keys, (GDestroyNotify) key_clear);
 
-  for (guint i = 0; i < config->keys->len; i++)
+  for (guint i = 0; i < n; i++)
     {
-      Key key = { .config = g_ptr_array_index (config->keys, i), .found = secrets[i], .index = i };
+      guint index = g_array_index (own, guint, i);
+      Key key = { .config = g_ptr_array_index (config->keys, index),
+                  .found = secrets[index],
+                  .index = index };
 
-      if (!g_str_equal (key.config->provider, provider))
-        continue;
       if (key.found.secret != NULL)
         aip_secret_ref (key.found.secret);
-      key.live = aip_live_keys_find (live, provider, key.config->name);
+      key.live = aip_live_keys_find (live, key.config->provider, key.config->name);
       g_array_append_val (keys, key);
     }
 
@@ -115,19 +117,49 @@ make_candidates (const AipRouteProvider *self, const char *model)
   return candidates;
 }
 
+static gboolean
+matches_pattern (const AipRouteProvider *self, const char *model)
+{
+  for (guint i = 0; i < self->patterns->len; i++)
+    if (aip_glob_match (g_ptr_array_index (self->patterns, i), model))
+      return TRUE;
+
+  return FALSE;
+}
+
 static void
 add_names (AipRouteProvider *self, const char *const *names)
 {
   for (; names != NULL && *names != NULL; names++)
-    if (**names != '\0' && aip_glob_is_exact (*names) &&
-        (self->globs == NULL || aip_glob_match_any (self->globs, *names)))
+    if (**names != '\0' && aip_glob_is_exact (*names))
       g_hash_table_add (self->names, g_strdup (*names));
+}
+
+/* Of what the provider says it has, those that it is to serve. */
+static void
+add_discovered (AipRouteProvider *self, const char *const *names)
+{
+  for (; self->globs != NULL && *names != NULL; names++)
+    if (**names != '\0' && aip_glob_is_exact (*names) && matches_pattern (self, *names))
+      g_hash_table_add (self->names, g_strdup (*names));
+  if (self->globs == NULL)
+    add_names (self, names);
+}
+
+/* Names are looked up; only what is none has to be matched, one by one. */
+static void
+add_patterns (AipRouteProvider *self)
+{
+  for (const char *const *glob = self->globs; *glob != NULL; glob++)
+    if (!aip_glob_is_exact (*glob))
+      g_ptr_array_add (self->patterns, (char *) *glob);
 }
 
 static void
 learn_names (AipRouteProvider *self, const char *const *discovered)
 {
   self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  self->patterns = g_ptr_array_new ();
 
   if (self->config->models[0] != NULL)
     self->globs = (const char *const *) self->config->models;
@@ -135,10 +167,13 @@ learn_names (AipRouteProvider *self, const char *const *discovered)
     self->globs = aip_builtin_models ();
 
   if (self->globs != NULL)
-    add_names (self, self->globs);
+    {
+      add_patterns (self);
+      add_names (self, self->globs);
+    }
 
   if (discovered != NULL)
-    add_names (self, discovered);
+    add_discovered (self, discovered);
   else if (self->globs == NULL)
     {
       const char *base_url = self->config->base_url[0] == '\0' ? NULL : self->config->base_url;
@@ -151,6 +186,7 @@ learn_names (AipRouteProvider *self, const char *const *discovered)
  * aip_route_provider_new:
  * @config: the whole config, for its keys; it must outlive the result
  * @provider: one of its providers
+ * @keys: (nullable) (element-type guint): the places in @config of the keys that are @provider's
  * @secrets: (array): for each key of @config
  * @discovered: (nullable) (array zero-terminated=1): what the provider said it has
  * @live: the live keys of @config
@@ -161,6 +197,7 @@ learn_names (AipRouteProvider *self, const char *const *discovered)
 AipRouteProvider *
 aip_route_provider_new (const AipConfig *config,
                         const AipProviderConfig *provider,
+                        const GArray *keys,
                         const AipKeySecret *secrets,
                         const char *const *discovered,
                         AipLiveKeys *live)
@@ -183,7 +220,7 @@ aip_route_provider_new (const AipConfig *config,
   learn_names (self, discovered);
   self->index = config->keys->len + index;
   self->live = aip_live_keys_find (live, provider->name, NULL);
-  self->keys = collect_keys (config, provider->name, secrets, live);
+  self->keys = collect_keys (config, keys, secrets, live);
   self->candidates = make_candidates (self, NULL);
   self->restricted = has_restricted_key (self->keys);
   self->lists = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_array_unref);
@@ -204,6 +241,7 @@ aip_route_provider_free (AipRouteProvider *self)
   g_array_unref (self->candidates);
   g_array_unref (self->keys);
   aip_live_key_unref (self->live);
+  g_ptr_array_unref (self->patterns);
   g_hash_table_unref (self->names);
   g_free (self);
 }
@@ -235,10 +273,7 @@ aip_route_provider_knows (const AipRouteProvider *self, const char *model)
 {
   g_return_val_if_fail (self != NULL && model != NULL, FALSE);
 
-  if (self->globs != NULL)
-    return aip_glob_match_any (self->globs, model);
-
-  return g_hash_table_contains (self->names, model);
+  return g_hash_table_contains (self->names, model) || matches_pattern (self, model);
 }
 
 /**

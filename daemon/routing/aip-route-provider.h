@@ -12,6 +12,7 @@ G_BEGIN_DECLS
  * @live: its state, where it needs no key
  * @globs: (nullable) (array zero-terminated=1): it serves what matches these; %NULL: what is in @names
  * @names: (element-type utf8): set of the names known exactly, without wildcards
+ * @patterns: (element-type utf8): those of @globs that have wildcards
  * @discovered: it was asked for its list
  * @closed: there is nothing to be had from it beyond @globs
  * @keys: all its keys, usable or not
@@ -28,6 +29,7 @@ typedef struct
   AipLiveKey *live;
   const char *const *globs;
   GHashTable *names;
+  GPtrArray *patterns;
   gboolean discovered;
   gboolean closed;
   GArray *keys;
@@ -39,6 +41,7 @@ typedef struct
 
 AipRouteProvider *aip_route_provider_new (const AipConfig *config,
                                           const AipProviderConfig *provider,
+                                          const GArray *keys,
                                           const AipKeySecret *secrets,
                                           const char *const *discovered,
                                           AipLiveKeys *live);

@@ -33,6 +33,28 @@ find_discovered (const GPtrArray *discovered, const char *provider)
   return NULL;
 }
 
+/* provider's name -> GArray of guint: which of the config's keys are its own; in one pass over them all. */
+static GHashTable *
+index_keys (const AipConfig *config)
+{
+  GHashTable *index = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) g_array_unref);
+
+  for (guint i = 0; i < config->keys->len; i++)
+    {
+      const AipKeyConfig *key = g_ptr_array_index (config->keys, i);
+      GArray *own = g_hash_table_lookup (index, key->provider);
+
+      if (own == NULL)
+        {
+          own = g_array_new (FALSE, FALSE, sizeof (guint));
+          g_hash_table_insert (index, key->provider, own);
+        }
+      g_array_append_val (own, i);
+    }
+
+  return index;
+}
+
 static void
 add_providers (AipRouteRules *self,
                const AipConfig *config,
@@ -40,13 +62,16 @@ add_providers (AipRouteRules *self,
                const GPtrArray *discovered,
                AipLiveKeys *live)
 {
+  g_autoptr (GHashTable) keys = index_keys (config);
+
   self->providers = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_route_provider_free);
 
   for (guint i = 0; i < config->providers->len; i++)
     {
       const AipProviderConfig *provider = g_ptr_array_index (config->providers, i);
-      AipRouteProvider *added = aip_route_provider_new (config, provider, secrets,
-                                                        find_discovered (discovered, provider->name), live);
+      AipRouteProvider *added =
+          aip_route_provider_new (config, provider, g_hash_table_lookup (keys, provider->name), secrets,
+                                  find_discovered (discovered, provider->name), live);
 
       if (added != NULL)
         g_ptr_array_add (self->providers, added);

@@ -388,7 +388,8 @@ step_route (AipExchange *self)
       aip_exchange_report_start (self);
       return AIP_OUTCOME_NEXT;
     }
-  if (g_error_matches (error, AIP_ERROR, AIP_ERROR_NOT_FOUND) && aip_exchange_wait_for_models (self))
+  /* What is missing may be a model that no provider has told of yet, or a key that is still being read. */
+  if (!g_error_matches (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT) && aip_exchange_wait_for_models (self))
     return AIP_OUTCOME_WAIT;
   return aip_exchange_refuse_error (self, error);
 }

@@ -354,6 +354,38 @@ aip_server_cancel (AipServer *self, const char *request_id, AipServerCancelFunc 
     aip_worker_post_cancel (g_ptr_array_index (self->workers, i), cancel);
 }
 
+typedef struct
+{
+  AipServerFunc settled;
+  void *user_data;
+} SettleCall;
+
+static void
+settled_cb (gboolean found, void *user_data)
+{
+  g_autofree SettleCall *call = user_data;
+
+  call->settled (call->user_data);
+}
+
+/**
+ * aip_server_settle:
+ * @self: a server
+ * @settled: called once, as in aip_server_cancel ()
+ * @user_data: for @settled
+ *
+ * Waits until each worker has taken all that was posted to it before, such as a snapshot: from then on no
+ * request begins by what was in force earlier.
+ */
+void
+aip_server_settle (AipServer *self, AipServerFunc settled, void *user_data)
+{
+  SettleCall call = { settled, user_data };
+
+  /* Workers answer in turn, and no request has this id. */
+  aip_server_cancel (self, "", settled_cb, g_memdup2 (&call, sizeof call));
+}
+
 /* --- how it goes --- */
 
 /**

@@ -29,6 +29,7 @@ gboolean aip_server_check_workers (AipServer *self);
 void aip_server_set_paused (AipServer *self, gboolean paused);
 gboolean aip_server_is_paused (AipServer *self);
 void aip_server_cancel (AipServer *self, const char *request_id, AipServerCancelFunc done, void *user_data);
+void aip_server_settle (AipServer *self, AipServerFunc settled, void *user_data);
 void aip_server_read_counters (AipServer *self, AipCountersSnapshot *snapshot);
 gint64 aip_server_get_uptime (AipServer *self);
 void aip_server_drain (AipServer *self, guint64 limit_ms, AipServerFunc drained, void *user_data);

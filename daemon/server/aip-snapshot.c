@@ -8,7 +8,8 @@
  * @config: (transfer none): the configuration
  * @clients: (transfer none): who may use it
  * @router: (transfer none): what serves which model
- * @models_complete: every provider that has to be asked for its models was asked
+ * @models_complete: every provider that has to be asked for its models was asked, and no secret is still to
+ * come
  *
  * Returns: (transfer full): a snapshot of the three, and the guard that follows from the configuration
  */

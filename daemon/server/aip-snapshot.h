@@ -12,7 +12,8 @@ G_BEGIN_DECLS
  * AipSnapshot: all that decides over a request, as of one moment: immutable, reference counted, swapped
  * whole in each worker between requests. A request keeps the one it began with.
  *
- * @models_complete: every provider that has to be asked for its models was asked
+ * @models_complete: every provider that has to be asked for its models was asked, and no secret is still to
+ * come
  */
 typedef struct
 {

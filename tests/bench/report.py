@@ -126,16 +126,18 @@ def rows(result):
     return [line for part in (request_rows, stream_rows, memory_rows, peek_rows) for line in part(result)]
 
 
-def table(lines):
-    """As Markdown, readable in a terminal too."""
-    columns = {
-        "name": "",
-        "measured": "aiproxyd",
-        "nginx": "nginx",
-        "ratio": "ratio (spread)",
-        "target": "target",
-        "verdict": "",
-    }
+COLUMNS = {
+    "name": "",
+    "measured": "aiproxyd",
+    "nginx": "nginx",
+    "ratio": "ratio (spread)",
+    "target": "target",
+    "verdict": "",
+}
+
+
+def table(lines, columns):
+    """As Markdown, readable in a terminal too; `columns` maps what a line has to its heading."""
     cells = [list(columns.values())] + [[line[name] for name in columns] for line in lines]
     widths = [max(len(cell) for cell in column) for column in zip(*cells)]
     cells.insert(1, ["-" * width for width in widths])

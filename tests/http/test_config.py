@@ -46,6 +46,19 @@ def test_sighup_reads_the_file(own, upstream):
     assert wait_until(lambda: own.chat(model="fresh").status == 200)
 
 
+def test_sighup_reads_credentials_anew(start, upstream, tmp_path):
+    credential = tmp_path / "fake"
+    credential.write_text("sk-fake-credential-1")
+    own = start(config(upstream, key="secret=credential:fake"), env={"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert own.chat().status == 200
+    credential.write_text("sk-fake-credential-2")
+    own.process.send_signal(signal.SIGHUP)
+    assert wait_until(
+        lambda: own.chat().status == 200
+        and upstream.requests[-1].header("Authorization") == "Bearer sk-fake-credential-2"
+    )
+
+
 def test_sighup_without_a_change_changes_nothing(own, upstream):
     for _ in range(5):
         own.process.send_signal(signal.SIGHUP)

@@ -12,12 +12,14 @@ from conftest import run
 from lib.daemon import ROOT
 
 FILES = {
+    "usr/bin/aiproxyctl": 0o755,
     "usr/bin/aiproxyd": 0o755,
     "usr/lib/systemd/system/aiproxy.service": 0o644,
     "usr/lib/systemd/system/aiproxy.socket": 0o644,
     "usr/lib/systemd/user/aiproxy.service": 0o644,
     "usr/lib/systemd/user/aiproxy.socket": 0o644,
     "usr/lib/sysusers.d/aiproxy.conf": 0o644,
+    "usr/share/bash-completion/completions/aiproxyctl": 0o644,
     "usr/share/dbus-1/interfaces/org.example.AIProxy1.xml": 0o644,
     "usr/share/dbus-1/services/org.example.AIProxy.service": 0o644,
     "usr/share/dbus-1/system-services/org.example.AIProxy.service": 0o644,
@@ -27,6 +29,11 @@ FILES = {
     "usr/share/doc/aiproxy/README.zh-CN.md": 0o644,
     "usr/share/doc/aiproxy/data/readme.svg": 0o644,
     "usr/share/doc/aiproxy/examples/aiproxy.conf": 0o644,
+    "usr/share/fish/vendor_completions.d/aiproxyctl.fish": 0o644,
+    "usr/share/man/man1/aiproxyctl.1": 0o644,
+    "usr/share/man/man5/aiproxy.conf.5": 0o644,
+    "usr/share/man/man8/aiproxyd.8": 0o644,
+    "usr/share/zsh/site-functions/_aiproxyctl": 0o644,
 }
 
 

@@ -95,6 +95,7 @@ class Daemon:
     @nofile: its limit of open descriptors
     @inherit: (sockets) handed over as systemd would (LISTEN_FDS); no --listen then
     @wait: do not wait until it listens when False
+    @bus, key_store: values of these options
     """
 
     def __init__(
@@ -108,6 +109,8 @@ class Daemon:
         inherit=(),
         wait=True,
         secrets=(),
+        bus="none",
+        key_store="environment",
     ):
         self.home = pathlib.Path(tempfile.mkdtemp(prefix="aiproxyd-"))
         for name in ("config", "state", "run"):
@@ -122,17 +125,18 @@ class Daemon:
         self.stdout = []
         self.pooled = set()
         self.lines = queue.Queue()
-        self.process = self._start(args, listen, demo, env or {}, nofile, inherit)
+        args = ["--bus", bus, "--key-store", key_store, *(["--demo"] if demo else []), *args]
+        self.process = self._start(args, listen, env or {}, nofile, inherit)
         atexit.register(self.process.kill)
         threading.Thread(target=self._read_stdout, daemon=True).start()
         if wait:
             self._wait_until_ready(demo)
 
-    def _start(self, args, listen, demo, env, nofile, inherit):
-        command = [binary(), "--config", str(self.config_path), "--bus", "none", "--key-store", "environment"]
+    def _start(self, args, listen, env, nofile, inherit):
+        command = [binary(), "--config", str(self.config_path)]
         if not inherit:
             command += [part for address in listen for part in ("--listen", address)]
-        command += (["--demo"] if demo else []) + list(args)
+        command += args
         fds = [sock.fileno() for sock in inherit]
         if fds:
             command = [sys.executable, str(LAUNCHER), ",".join(map(str, fds))] + command

@@ -196,6 +196,7 @@ test_memory_write (void)
   g_autoptr (AipSecret) two = aip_secret_new ("sk-two", -1);
   g_autoptr (AipSecret) empty = aip_secret_new ("", -1);
   g_autoptr (AipSecret) lines = aip_secret_new ("sk-one\r\nX-Evil: 1", -1);
+  g_autoptr (AipSecret) example = aip_secret_new ("your-api-key-1", -1);
   guint n_changes = 0;
 
   g_signal_connect (store, "changed", G_CALLBACK (count_cb), &n_changes);
@@ -212,6 +213,7 @@ test_memory_write (void)
 
   assert_write_fails (store, "main", empty, AIP_ERROR_INVALID_ARGUMENT);
   assert_write_fails (store, "main", lines, AIP_ERROR_INVALID_ARGUMENT);
+  assert_write_fails (store, "main", example, AIP_ERROR_INVALID_ARGUMENT);
   assert_write_fails (store, "a b", one, AIP_ERROR_INVALID_ARGUMENT);
   assert_write_fails (store, "a b", NULL, AIP_ERROR_INVALID_ARGUMENT);
   assert_write_fails (environment, "main", one, AIP_ERROR_NOT_SUPPORTED);

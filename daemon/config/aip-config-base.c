@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-config"
+
+#include "config/aip-config-base.h"
+
+#include <string.h>
+
+#include "config/aip-config-change.h"
+#include "config/aip-config-file.h"
+
+/*
+ * Reading a file of thousands of groups takes far longer than what an edit changes. So what was saved last is
+ * kept: of a text that is still the same, an edit of settings reads anew only the groups that it names, and
+ * all others are shared with the configuration before. All checks are made again, and whatever is not as
+ * simple as that, or turns out to be wrong, is left to a full reading.
+ */
+struct _AipConfigBase
+{
+  char *text; /* (nullable): of the last file; NULL: nothing is kept */
+  AipConfigDraft *draft;
+  AipConfig *config;
+  GArray *others; /* of AipConfigStamp: of the files before the last one */
+};
+
+static void
+forget (AipConfigBase *self)
+{
+  g_clear_pointer (&self->text, g_free);
+  g_clear_pointer (&self->draft, aip_config_draft_free);
+  g_clear_pointer (&self->config, aip_config_unref);
+}
+
+/**
+ * aip_config_base_new:
+ *
+ * Returns: (transfer full): a base that knows nothing yet
+ */
+AipConfigBase *
+aip_config_base_new (void)
+{
+  AipConfigBase *self = g_new0 (AipConfigBase, 1);
+
+  self->others = g_array_new (FALSE, FALSE, sizeof (AipConfigStamp));
+  return self;
+}
+
+/**
+ * aip_config_base_free:
+ * @self: (transfer full): a base
+ */
+void
+aip_config_base_free (AipConfigBase *self)
+{
+  g_return_if_fail (self != NULL);
+
+  forget (self);
+  g_array_unref (self->others);
+  g_free (self);
+}
+
+static AipConfigStamp
+read_stamp (const char *path)
+{
+  struct stat status;
+
+  return stat (path, &status) == 0 ? aip_config_stamp_from_status (&status) : (AipConfigStamp){ 0 };
+}
+
+static gboolean
+are_others_unchanged (const AipConfigBase *self, const char *const *paths)
+{
+  guint n = g_strv_length ((char **) paths) - 1;
+
+  if (n != self->others->len)
+    return FALSE;
+  for (guint i = 0; i < n; i++)
+    {
+      AipConfigStamp stamp = read_stamp (paths[i]);
+
+      if (!aip_config_stamp_equal (&stamp, &g_array_index (self->others, AipConfigStamp, i)))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* The draft is changed as the text was; it is forgotten when that fails halfway. */
+static gboolean
+change_draft (AipConfigBase *self, const AipConfigEdit *edit, GHashTable *touched)
+{
+  GKeyFile *values = aip_config_draft_get_last_file (self->draft)->values;
+
+  for (guint i = 0; i < edit->changes->len; i++)
+    {
+      const AipConfigChange *change = g_ptr_array_index (edit->changes, i);
+      g_autofree char *value = NULL;
+
+      if (change->key == NULL || !g_key_file_has_group (values, change->group))
+        return FALSE;
+      g_hash_table_add (touched, change->group);
+      if (change->kind == AIP_CONFIG_CHANGE_UNSET)
+        {
+          g_key_file_remove_key (values, change->group, change->key, NULL);
+          continue;
+        }
+      value = aip_config_change_make_value (change, NULL);
+      if (value == NULL)
+        return FALSE;
+      g_key_file_set_value (values, change->group, change->key, value);
+    }
+  return TRUE;
+}
+
+static AipConfig *
+rebuild (AipConfigBase *self, const AipConfigEdit *edit)
+{
+  g_autoptr (GHashTable) touched = g_hash_table_new (g_str_hash, g_str_equal);
+  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
+  g_autoptr (AipConfig) config = NULL;
+
+  if (!change_draft (self, edit, touched))
+    return NULL;
+  self->draft->problems = problems;
+  config = aip_config_rebuild (self->draft, self->config, touched);
+  aip_config_check (self->draft, config);
+  self->draft->problems = NULL;
+  return self->draft->failed || problems->len > 0 ? NULL : g_steal_pointer (&config);
+}
+
+/**
+ * aip_config_base_change:
+ * @self: a base
+ * @edit: an edit that could be applied to the text
+ * @text: the last file's text before it
+ * @paths: (array zero-terminated=1): the config files
+ *
+ * Makes the configuration that a full reading of the edited text would give. Until aip_config_base_keep () is
+ * called the base knows nothing then but the draft.
+ *
+ * Returns: (transfer full) (nullable): the configuration; NULL: it takes a full reading
+ */
+AipConfig *
+aip_config_base_change (AipConfigBase *self,
+                        const AipConfigEdit *edit,
+                        const char *text,
+                        const char *const *paths)
+{
+  AipConfig *config = NULL;
+
+  g_return_val_if_fail (self != NULL, NULL);
+  g_return_val_if_fail (edit != NULL, NULL);
+  g_return_val_if_fail (text != NULL, NULL);
+  g_return_val_if_fail (paths != NULL && paths[0] != NULL, NULL);
+
+  if (self->text != NULL && g_str_equal (self->text, text) && are_others_unchanged (self, paths))
+    config = rebuild (self, edit);
+  if (config == NULL)
+    forget (self);
+  g_clear_pointer (&self->text, g_free);
+  return config;
+}
+
+/**
+ * aip_config_base_get_draft:
+ * @self: a base whose last change went well
+ *
+ * Returns: (transfer none): what came from where
+ */
+const AipConfigDraft *
+aip_config_base_get_draft (const AipConfigBase *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  return self->draft;
+}
+
+/**
+ * aip_config_base_keep:
+ * @self: a base
+ * @draft: (transfer full) (nullable): what a full reading found; NULL: aip_config_base_change () went well
+ * @text: (transfer full): what the last file holds now
+ * @config: what became of it
+ * @paths: (array zero-terminated=1): the config files
+ *
+ * Keeps what was saved, for the next change.
+ */
+void
+aip_config_base_keep (AipConfigBase *self,
+                      AipConfigDraft *draft,
+                      char *text,
+                      AipConfig *config,
+                      const char *const *paths)
+{
+  g_return_if_fail (self != NULL);
+  g_return_if_fail (draft != NULL || self->draft != NULL);
+  g_return_if_fail (text != NULL && config != NULL && paths != NULL);
+
+  /* A warning would have to be told again after each change, which only a full reading can. */
+  if (draft != NULL && draft->problems != NULL && draft->problems->len > 0)
+    {
+      aip_config_draft_free (draft);
+      g_free (text);
+      forget (self);
+      return;
+    }
+  if (draft != NULL)
+    {
+      forget (self);
+      self->draft = draft;
+      /* Lines move with the text, and are told of by full readings alone; so are problems. */
+      draft->problems = NULL;
+      g_hash_table_remove_all (aip_config_draft_get_last_file (draft)->lines);
+    }
+  g_free (self->text);
+  self->text = text;
+  g_clear_pointer (&self->config, aip_config_unref);
+  self->config = aip_config_ref (config);
+  g_array_set_size (self->others, 0);
+  for (; paths[1] != NULL; paths++)
+    {
+      AipConfigStamp stamp = read_stamp (*paths);
+
+      g_array_append_val (self->others, stamp);
+    }
+}

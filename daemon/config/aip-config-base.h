@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "config/aip-config-draft.h"
+#include "config/aip-config-edit.h"
+
+G_BEGIN_DECLS
+
+AipConfig *aip_config_base_change (AipConfigBase *self,
+                                   const AipConfigEdit *edit,
+                                   const char *text,
+                                   const char *const *paths);
+const AipConfigDraft *aip_config_base_get_draft (const AipConfigBase *self);
+void aip_config_base_keep (AipConfigBase *self,
+                           AipConfigDraft *draft,
+                           char *text,
+                           AipConfig *config,
+                           const char *const *paths);
+
+G_END_DECLS

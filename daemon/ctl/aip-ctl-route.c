@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-ctl-route"
+
+#include "ctl/aip-ctl-commands.h"
+
+/**
+ * aip_ctl_model_list:
+ *
+ * `model list`.
+ */
+AipCtlExit
+aip_ctl_model_list (AipCtl *ctl, const AipCtlArgs *args, GError **error)
+{
+  static const char *const titles[] = { "MODEL", "OWNER", NULL };
+  AipRemote *remote = aip_ctl_connect (ctl, error);
+  g_autoptr (GVariant) models = NULL;
+  g_autoptr (AipCtlTable) table = NULL;
+  GVariantIter iter;
+  GVariant *model;
+
+  if (remote == NULL || !aip_bus_manager_call_list_models_sync (aip_remote_get_manager (remote),
+                                                                aip_ctl_no_options (), &models, NULL, error))
+    return AIP_CTL_FAILED;
+  if (ctl->json)
+    {
+      aip_ctl_print_json (ctl, models);
+      return AIP_CTL_DONE;
+    }
+  table = aip_ctl_table_new (titles);
+  g_variant_iter_init (&iter, models);
+  while (g_variant_iter_loop (&iter, "@a{sv}", &model))
+    {
+      aip_ctl_table_add (table, aip_ctl_print_lookup (model, "id"));
+      aip_ctl_table_add (table, aip_ctl_print_lookup (model, "owner"));
+    }
+  aip_ctl_print_table (ctl, table);
+  return AIP_CTL_DONE;
+}
+
+static gboolean
+print_candidates (AipCtl *ctl, GVariant *candidates)
+{
+  static const char *const titles[] = { "", "PROVIDER", "KEY", "MODEL", "WHY", NULL };
+  g_autoptr (AipCtlTable) table = aip_ctl_table_new (titles);
+  GVariantIter iter;
+  GVariant *candidate;
+  guint n_usable = 0;
+
+  g_variant_iter_init (&iter, candidates);
+  while (g_variant_iter_loop (&iter, "@a{sv}", &candidate))
+    {
+      gboolean usable = FALSE;
+      g_autofree char *place = NULL;
+
+      (void) g_variant_lookup (candidate, "usable", "b", &usable);
+      n_usable += usable;
+      place = usable ? g_strdup_printf ("%u.", n_usable) : g_strdup ("out");
+      aip_ctl_table_add_styled (table, place, usable ? AIP_CTL_STYLE_GOOD : AIP_CTL_STYLE_WARNING);
+      aip_ctl_table_add (table, aip_ctl_print_lookup (candidate, "provider"));
+      aip_ctl_table_add (table, aip_ctl_print_lookup (candidate, "key"));
+      aip_ctl_table_add (table, aip_ctl_print_lookup (candidate, "model"));
+      aip_ctl_table_add (table, aip_ctl_print_lookup (candidate, "reason"));
+    }
+  if (aip_ctl_table_count (table) > 0)
+    aip_ctl_print_table (ctl, table);
+  return n_usable > 0;
+}
+
+static gboolean
+has_usable (GVariant *candidates)
+{
+  GVariantIter iter;
+  GVariant *candidate;
+  gboolean any = FALSE;
+
+  g_variant_iter_init (&iter, candidates);
+  while (g_variant_iter_loop (&iter, "@a{sv}", &candidate))
+    {
+      gboolean usable = FALSE;
+
+      (void) g_variant_lookup (candidate, "usable", "b", &usable);
+      any = any || usable;
+    }
+  return any;
+}
+
+/**
+ * aip_ctl_route:
+ *
+ * `route`: what would serve a model, in order, and why the rest would not. Exits with AIP_CTL_FAILED where
+ * nothing would.
+ */
+AipCtlExit
+aip_ctl_route (AipCtl *ctl, const AipCtlArgs *args, GError **error)
+{
+  const char *const names[] = { "protocol", "provider" };
+  const char *model = aip_ctl_args_nth (args, 0);
+  AipRemote *remote = aip_ctl_connect (ctl, error);
+  g_autoptr (GVariant) candidates = NULL;
+  GVariantDict options;
+
+  if (remote == NULL)
+    return AIP_CTL_FAILED;
+  g_variant_dict_init (&options, NULL);
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    if (aip_ctl_args_get (args, names[i]) != NULL)
+      g_variant_dict_insert (&options, names[i], "s", aip_ctl_args_get (args, names[i]));
+  if (!aip_bus_manager_call_explain_route_sync (aip_remote_get_manager (remote), model,
+                                                g_variant_dict_end (&options), &candidates, NULL, error))
+    return AIP_CTL_FAILED;
+
+  if (ctl->json)
+    aip_ctl_print_json (ctl, candidates);
+  else if (!print_candidates (ctl, candidates))
+    aip_ctl_say (ctl, "nothing would serve %s now", model);
+  return has_usable (candidates) ? AIP_CTL_DONE : AIP_CTL_FAILED;
+}

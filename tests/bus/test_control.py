@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: MIT
+"""The kill switch, cancelling, trying keys and providers, and the diagnosis."""
+
+import json
+
+import pytest
+from gi.repository import GLib
+from lib import answers
+from lib.bus import ROOT, BusError, Listener, path_of
+from lib.checks import expect_broken_stream, expect_error, wait_until
+from lib.daemon import KEY_1, config as usual_config
+
+KEY = path_of("key", "k1")
+PROVIDER = path_of("provider", "fake")
+
+
+def begin_stream(daemon, upstream):
+    """A stream that has begun and goes on: its connection and head, and the upstream's side."""
+    held = upstream.hold()
+    connection = daemon.connect()
+    body = {"model": "fake-model", "stream": True, "messages": [{"role": "user", "content": "hi"}]}
+    connection.send_request("POST", "/v1/chat/completions", json=body)
+    exchange = held.take()
+    exchange.send(answers.stream_head() + answers.chunk(answers.delta("t0 ")))
+    response = connection.read_head("POST")
+    assert response.status == 200
+    return connection, response, exchange
+
+
+def test_pause_cuts_what_runs_and_refuses_what_comes(daemon, upstream, peer):
+    connection, response, exchange = begin_stream(daemon, upstream)
+    with connection:
+        peer.manager("Pause")
+        events, error = expect_broken_stream(connection, response)
+    assert "paused" in error["message"]
+    assert exchange.wait_for_peer_to_leave() and events
+    assert peer.get(ROOT, "Manager.State") == "paused"
+    expect_error(daemon.chat(), 503, "paused")
+    assert daemon.request("GET", "/health").status == 200
+    # Settings can be changed all the same.
+    peer.add_mapping("alias", target="fake-model")
+    expect_error(daemon.chat("alias"), 503, "paused")
+    peer.manager("Resume")
+    upstream.answer_with(answers.automatic)
+    assert peer.get(ROOT, "Manager.State") == "running" and daemon.chat("alias").status == 200
+
+
+def test_pause_is_not_kept_over_a_restart(start, upstream, peer):
+    daemon = start(usual_config(upstream))
+    peer.manager("Pause")
+    daemon.stop()
+    assert start(usual_config(upstream)).chat().status == 200
+
+
+def test_stream_is_cancelled_by_its_id(daemon, upstream, peer, connect):
+    listener = connect(Listener, matched=False)
+    listener.call(ROOT, "Activity.Subscribe")
+    connection, response, exchange = begin_stream(daemon, upstream)
+    ((started,),) = listener.wait_for("RequestStarted")
+    with connection:
+        peer.call(ROOT, "Activity.Cancel", "s", started["id"])
+        _, error = expect_broken_stream(connection, response)
+    assert "cancel" in error["message"].lower() and exchange.wait_for_peer_to_leave()
+    ((finished,),) = listener.wait_for("RequestFinished")
+    assert finished["id"] == started["id"] and finished["outcome"] in ("cancelled", "truncated")
+    for gone in (started["id"], "req_0", "", "x" * 10000, "ключ"):
+        with pytest.raises(BusError) as caught:
+            peer.call(ROOT, "Activity.Cancel", "s", gone)
+        assert caught.value.name == "NotFound"
+
+
+def test_request_that_waits_for_its_first_byte_is_cancelled(daemon, upstream, peer):
+    held = upstream.hold()
+    with daemon.connect() as connection:
+        body = {"model": "fake-model", "messages": []}
+        connection.send_request("POST", "/v1/chat/completions", [("X-Request-Id", "mine-1")], json=body)
+        held.take()
+        peer.call(ROOT, "Activity.Cancel", "s", "mine-1")
+        assert connection.read_response("POST").status >= 400
+
+
+ANSWERS = [
+    (answers.models(["a", "b"]), "ok", 200), (answers.error(401), "auth", 401), (answers.error(403), "auth", 403),
+    (answers.error(402), "quota", 402), (answers.error(429), "quota", 429),
+    (answers.error(429, "You exceeded your current quota, please check your plan and billing details"), "quota", 429),
+    (answers.error(404), "protocol", 404), (answers.error(500), "protocol", 500), (answers.html(), "protocol", 200),
+    (answers.empty(), "protocol", 200), (answers.garbage, "protocol", 0), (answers.nothing, "network", 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("answer, kind, status", ANSWERS, ids=[f"{i}-{one[1]}" for i, one in enumerate(ANSWERS)])
+def test_key_is_tried(daemon, upstream, peer, answer, kind, status):
+    upstream.answer_with(answer)
+    for path, method in ((KEY, "Key.Test"), (PROVIDER, "Provider.Test")):
+        result = peer.call(path, method)
+        assert result.keys() == {"ok", "kind", "text", "status", "models", "duration-ms"}
+        assert (result["kind"], result["ok"]) == (kind, kind == "ok"), result
+        assert result["status"] == status, result
+        assert result["models"] == (2 if kind == "ok" else 0)
+        assert len(result["text"]) > 5 and KEY_1 not in result["text"]
+    assert upstream.requests[0].header("Authorization") == f"Bearer {KEY_1}"
+    findings = [one for one in peer.manager("Diagnose") if one["check"] == "provider"]
+    assert [one["status"] for one in findings] == ["ok" if kind == "ok" else "failed"]
+    assert daemon.process.poll() is None
+
+
+def test_address_that_nobody_answers_is_a_network_fault(daemon, upstream, peer):
+    upstream.stop_listening()
+    upstream.close_connections()
+    result = peer.call(KEY, "Key.Test")
+    assert result["kind"] == "network" and result["status"] == 0 and daemon.process.poll() is None
+
+
+def test_silent_provider_is_a_timeout(start, upstream, peer):
+    start(usual_config(upstream, provider="first-byte-timeout=300ms"))
+    upstream.answer_with(answers.stall)
+    result = peer.call(KEY, "Key.Test")
+    assert result["kind"] == "timeout" and result["status"] == 0
+
+
+def test_key_without_a_secret_is_not_sent(daemon, upstream, peer):
+    path = peer.add_key("k2", provider="fake")
+    assert peer.call(path, "Key.Test")["kind"] == "missing-secret"
+    assert upstream.requests == []
+
+
+def test_provider_inside_the_daemon_is_ok(daemon, peer):
+    path = peer.add_provider("own", dialect="builtin")
+    assert peer.call(path, "Provider.Test")["ok"] and daemon.process.poll() is None
+
+
+def test_many_tests_at_once_are_all_answered(daemon, upstream, peer):
+    upstream.answer_with(answers.models(["a"]))
+    context = GLib.MainContext.new()
+    context.push_thread_default()
+    done = []
+
+    def tested(source, result):
+        done.append(source.call_finish(result).unpack()[0])
+
+    call = (peer.name, KEY, "org.example.AIProxy1.Key", "Test", GLib.Variant("(a{sv})", ({},)))
+    for _ in range(50):
+        peer.connection.call(*call, None, 0, 30000, None, tested)
+    peer.remove(KEY)
+    while len(done) < 50:
+        context.iteration(True)
+    context.pop_thread_default()
+    assert {one["kind"] for one in done} == {"ok"}
+
+
+def test_diagnosis_of_what_works_is_ok(daemon, peer):
+    findings = peer.manager("Diagnose")
+    assert {one["check"] for one in findings} >= {"config", "keyring", "keys", "listen", "files", "clock", "provider"}
+    for one in findings:
+        assert one.keys() == {"check", "status", "text", "remedy"}
+        assert one["text"] and one["status"] in ("ok", "warning", "failed")
+        assert (one["remedy"] == "") == (one["status"] == "ok")
+    assert [one for one in findings if one["status"] == "failed"] == []
+
+
+def test_diagnosis_says_how_to_mend_what_does_not_work(start, upstream, peer):
+    text = usual_config(upstream, "[server]\nrequire-token=false\n[key k2]\nprovider=fake\n[key k3]\nprovider=fake\n"
+                        "secret=credential:none\n[key k4]\nprovider=fake\nsecret=env:NO_SUCH\n")  # fmt: skip
+    daemon = start(text)
+    upstream.answer_with(answers.error(401))
+    daemon.config_path.chmod(0o666)
+    daemon.config_path.write_text(text + "[broken\n")
+    assert wait_until(lambda: not peer.get(ROOT, "Manager.ConfigValid"))
+    findings = peer.manager("Diagnose")
+    wrong = [one for one in findings if one["status"] != "ok"]
+    assert {one["check"] for one in wrong} >= {"config", "clients", "keys", "files", "provider"}
+    for one in findings:
+        assert (one["remedy"] == "") == (one["status"] == "ok"), one
+    assert KEY_1 not in json.dumps(findings)
+    # Without the network nobody is asked.
+    count = len(upstream.requests)
+    assert "provider" not in {one["check"] for one in peer.manager("Diagnose", network=False)}
+    assert len(upstream.requests) == count
+
+
+def test_route_is_explained(daemon, upstream, peer):
+    peer.add_mapping("alias", target=["fake-other", "fake-model"])
+    peer.add_key("k2", provider="fake")
+    candidates = peer.manager("ExplainRoute", "s", "alias")
+    assert [(one["key"], one["model"], one["usable"]) for one in candidates if one["usable"]] == [
+        ("k1", "fake-other", True), ("k1", "fake-model", True)]  # fmt: skip
+    out = [one for one in candidates if not one["usable"]]
+    assert {one["key"] for one in out} == {"k2"} and all(one["reason"] for one in out)
+    assert peer.manager("ExplainRoute", "s", "alias", protocol="openai", provider="fake") == candidates
+    for model in ("none", "", "ключ"):
+        assert all(one["reason"] and not one["usable"] for one in peer.manager("ExplainRoute", "s", model))
+    for options in ({"protocol": "x"}, {"provider": "none"}):
+        with pytest.raises(BusError) as caught:
+            peer.manager("ExplainRoute", "s", "alias", **options)
+        assert caught.value.name == "InvalidArgument"
+    assert upstream.requests == []
+
+
+def test_models_are_listed(daemon, peer):
+    peer.add_mapping("alias", target="fake-other")
+    models = {one["id"]: one["owner"] for one in peer.manager("ListModels")}
+    assert models == {"fake-model": "fake", "fake-other": "fake", "alias": "fake"}
+    listed = {one["id"] for one in daemon.request("GET", "/v1/models").json()["data"]}
+    assert listed == models.keys()
+
+
+def test_what_the_daemon_is_and_where(daemon, peer):
+    shown = peer.get_all(ROOT, "Manager")
+    assert shown["Endpoint"] == f"http://127.0.0.1:{daemon.port}" and shown["Endpoints"] == [shown["Endpoint"]]
+    assert shown["ConfigFiles"] == [str(daemon.config_path)] and shown["State"] == "running"
+    assert shown["Version"] in daemon.request("GET", "/health").json()["version"]

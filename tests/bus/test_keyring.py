@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: MIT
+"""A keyring that is locked, changed by others, or gone for a while."""
+
+import threading
+
+import pytest
+from lib.bus import ROOT, BusError, path_of
+from lib.checks import expect_error, wait_until
+from lib.daemon import config as usual_config
+
+SECRET = "sk-bus-9a8b7c6d5e4f3021"
+KEY = path_of("key", "k1")
+
+
+@pytest.fixture(name="daemon")
+def daemon_fixture(session, start, upstream):
+    """A daemon whose one key lies in the keyring."""
+    session.put("k1", SECRET)
+    return start(usual_config(upstream, key="secret=keyring"), secrets=[SECRET])
+
+
+def keys_used(upstream):
+    """The keys of the requests that reached the upstream."""
+    return [request.header("Authorization").removeprefix("Bearer ") for request in upstream.requests]
+
+
+def test_key_in_the_keyring_is_used(daemon, upstream, peer):
+    assert daemon.chat().status == 200 and keys_used(upstream) == [SECRET]
+    assert peer.get(ROOT, "Manager.KeyStore") == "libsecret"
+    assert peer.get(ROOT, "Manager.KeyStoreState") == "ready"
+    assert peer.get(KEY, "Key.SecretState") == "present"
+
+
+def test_change_by_another_program_is_noticed(session, daemon, upstream, peer, listener):
+    before = peer.get(KEY, "Key.Fingerprint")
+    session.put("k1", SECRET + "-2")
+    assert wait_until(lambda: peer.get(KEY, "Key.Fingerprint") not in (before, ""))
+    assert listener.changes() == [(KEY, ["Fingerprint"])]
+    assert daemon.chat().status == 200 and keys_used(upstream) == [SECRET + "-2"]
+
+
+def test_removal_by_another_program_is_noticed(session, daemon, peer):
+    session.forget("k1")
+    assert wait_until(lambda: peer.get(KEY, "Key.SecretState") == "missing")
+    assert peer.get(KEY, "Key.Fingerprint") == ""
+    expect_error(daemon.chat(), 503, "k1", "secret")
+    session.put("k1", SECRET)
+    assert wait_until(lambda: peer.get(KEY, "Key.SecretState") == "present")
+    assert daemon.chat().status == 200
+
+
+def test_unlocking_elsewhere_is_noticed(session, start, upstream, peer, connect):
+    session.put("k1", SECRET)
+    session.lock()
+    daemon = start(usual_config(upstream, key="secret=keyring"))
+    assert peer.get(ROOT, "Manager.KeyStoreState") == "locked"
+    assert peer.get(KEY, "Key.SecretState") == "locked"
+    expect_error(daemon.chat(), 503, "locked", "unlock")
+    findings = {one["check"]: one for one in peer.manager("Diagnose", network=False)}
+    assert findings["keyring"]["status"] == "failed" and "unlock" in findings["keyring"]["remedy"]
+    session.unlock()
+    assert wait_until(lambda: peer.get(KEY, "Key.SecretState") == "present")
+    assert peer.get(ROOT, "Manager.KeyStoreState") == "ready"
+    assert daemon.chat().status == 200 and keys_used(upstream) == [SECRET]
+
+
+def test_locked_keyring_takes_nothing_and_the_file_stays(session, daemon, peer):
+    before = daemon.config_path.read_text()
+    session.lock()
+    assert wait_until(lambda: peer.get(ROOT, "Manager.KeyStoreState") == "locked")
+    for call in (
+        lambda: peer.add_key("k2", SECRET, provider="fake"),
+        lambda: peer.set_secret(KEY, SECRET + "-2"),
+        lambda: peer.remove(KEY),
+    ):
+        with pytest.raises(BusError) as caught:
+            call()
+        assert caught.value.name == "Locked" and "unlock" in caught.value.message
+    assert daemon.config_path.read_text() == before
+    session.unlock()
+    assert session.items() == {"k1": SECRET}
+    assert wait_until(lambda: peer.get(KEY, "Key.SecretState") == "present")
+    assert daemon.chat().status == 200
+
+
+def test_what_was_read_serves_on_while_it_is_locked(session, daemon, upstream, peer):
+    """Locking a screen does not end what runs."""
+    assert daemon.chat().status == 200
+    session.lock()
+    assert wait_until(lambda: peer.get(ROOT, "Manager.KeyStoreState") == "locked")
+    status = daemon.chat().status
+    assert status == (200 if peer.get(KEY, "Key.SecretState") == "present" else 503)
+
+
+def test_provider_is_not_removed_with_keys_that_are_locked(session, daemon, peer):
+    before = daemon.config_path.read_text()
+    session.lock()
+    assert wait_until(lambda: peer.get(ROOT, "Manager.KeyStoreState") == "locked")
+    with pytest.raises(BusError) as caught:
+        peer.remove(path_of("provider", "fake"), force=True)
+    assert caught.value.name == "Locked"
+    assert daemon.config_path.read_text() == before
+
+
+def test_no_request_fails_while_the_keyring_dies_and_comes_back(session, daemon, upstream, peer):
+    answers, over = [], threading.Event()
+
+    def ask():
+        while not over.is_set():
+            answers.append(daemon.chat().status)
+
+    threads = [threading.Thread(target=ask) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        session.kill_keyring()
+        assert wait_until(lambda: peer.get(ROOT, "Manager.KeyStoreState") == "unavailable")
+        count = len(answers)
+        assert wait_until(lambda: len(answers) > count + 10)
+        with pytest.raises(BusError) as caught:
+            peer.add_key("k2", SECRET, provider="fake")
+        assert caught.value.name == "Unavailable"
+        session.start_keyring()
+        assert wait_until(lambda: peer.get(ROOT, "Manager.KeyStoreState") == "ready", 30)
+        count = len(answers)
+        assert wait_until(lambda: len(answers) > count + 10)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert set(answers) == {200} and set(keys_used(upstream)) == {SECRET}
+    peer.set_secret(KEY, SECRET + "-2")
+    assert daemon.chat().status == 200 and keys_used(upstream)[-1] == SECRET + "-2"
+
+
+def test_what_was_read_serves_on_when_the_keyring_comes_back_locked(session, daemon, peer):
+    """Whatever ended it, nobody locked it: a desktop starts it anew without its password."""
+    session.kill_keyring()
+    assert wait_until(lambda: peer.get(ROOT, "Manager.KeyStoreState") == "unavailable")
+    session.start_keyring(unlocked=False)
+    assert wait_until(lambda: peer.get(ROOT, "Manager.KeyStoreState") == "locked")
+    assert peer.get(KEY, "Key.SecretState") == "present" and daemon.chat().status == 200
+    peer.manager("Reload")
+    assert peer.get(ROOT, "Manager.KeyStoreState") == "locked" and daemon.chat().status == 200
+    session.unlock()
+    assert wait_until(lambda: peer.get(ROOT, "Manager.KeyStoreState") == "ready")
+    session.lock()
+    assert wait_until(lambda: peer.get(KEY, "Key.SecretState") == "locked")
+    assert daemon.chat().status == 503
+
+
+def test_reload_reads_the_secrets_again(session, daemon, peer):
+    session.put("k1", SECRET + "-3")
+    peer.manager("Reload")
+    assert wait_until(lambda: session.items() == {"k1": SECRET + "-3"})
+    assert daemon.chat().status == 200
+
+
+def test_unlock_of_what_is_not_locked_does_nothing(daemon, peer):
+    peer.manager("Unlock")
+    assert peer.get(ROOT, "Manager.KeyStoreState") == "ready" and daemon.chat().status == 200

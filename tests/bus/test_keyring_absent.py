@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: MIT
+"""No keyring, or one that answers as it likes: late, never, or with a prompt that is sent away."""
+
+import concurrent.futures
+import os
+
+import pytest
+from gi.repository import Gio, GLib
+from lib.bus import ROOT, path_of, pipe_with, refused
+from lib.checks import expect_error, wait_until
+from lib.daemon import config as usual_config
+
+MODE = "absent"
+SECRET = "sk-bus-7e6d5c4b3a291807"
+KEY = path_of("key", "k1")
+NO_OPTIONS = GLib.Variant("(a{sv})", ({},))
+
+
+@pytest.fixture(name="mock")
+def mock_fixture(session):
+    """Starts the mock of a keyring; it has one item, the key's secret."""
+
+    def begin(**told):
+        session.start_mock()
+        session.put("k1", SECRET)
+        session.tell_mock(**told)
+
+    yield begin
+    if session.mock:
+        session.mock.communicate()
+        session.mock = None
+
+
+@pytest.fixture(name="begin")
+def begin_fixture(start, upstream):
+    """Starts a daemon whose one key should lie in a keyring."""
+    return lambda **options: start(usual_config(upstream, key="secret=keyring"), secrets=[SECRET], **options)
+
+
+def test_absent_keyring_is_told_and_nothing_can_be_kept(begin, peer):
+    daemon = begin()
+    assert peer.get(ROOT, "Manager.KeyStoreState") == "unavailable"
+    assert peer.get(KEY, "Key.SecretState") == "unavailable"
+    message = expect_error(daemon.chat(), 503, "no keyring")["message"]
+    assert "locked" not in message
+    before = daemon.config_path.read_text()
+    refused("Unavailable", peer.set_secret, KEY, SECRET)
+    refused("Unavailable", peer.add_key, "k2", SECRET, provider="fake")
+    refused("Unavailable", peer.manager, "Unlock")
+    assert daemon.config_path.read_text() == before
+    findings = {one["check"]: one for one in peer.manager("Diagnose", network=False)}
+    assert findings["keyring"]["status"] == "failed" and findings["keyring"]["remedy"]
+    # What lies elsewhere serves all the same.
+    peer.update(KEY, secret="env:FAKE_KEY_1")
+    assert daemon.chat().status == 200
+
+
+def test_keyring_that_comes_later_is_used(begin, mock, upstream, peer):
+    daemon = begin()
+    assert daemon.chat().status == 503
+    mock()
+    assert wait_until(lambda: peer.get(KEY, "Key.SecretState") == "present")
+    assert peer.get(ROOT, "Manager.KeyStoreState") == "ready"
+    assert daemon.chat().status == 200
+    assert upstream.request.header("Authorization") == f"Bearer {SECRET}"
+
+
+def test_slow_keyring_does_not_keep_the_daemon_from_starting(session, begin, mock, upstream, peer):
+    mock(hold="SearchItems")
+    daemon = begin()
+    daemon.wait_for_log("does not answer")
+    assert peer.get(ROOT, "Manager.KeyStoreState") == "loading"
+    assert peer.get(KEY, "Key.SecretState") == "loading"
+    expect_error(daemon.chat(), 503, "not answered yet")
+    session.tell_mock(hold="")
+    assert wait_until(lambda: peer.get(KEY, "Key.SecretState") == "present")
+    assert daemon.chat().status == 200
+    assert upstream.request.header("Authorization") == f"Bearer {SECRET}"
+
+
+def test_request_waits_for_a_keyring_that_is_still_being_read(session, begin, mock, upstream, peer):
+    mock(hold="SearchItems")
+    daemon = begin()
+    assert peer.get(ROOT, "Manager.KeyStoreState") == "loading"
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        answers = [pool.submit(daemon.chat) for _ in range(4)]
+        assert wait_until(lambda: peer.call(ROOT, "Stats.GetSnapshot")["active_requests"] == 4)
+        session.tell_mock(hold="")
+        assert [answer.result().status for answer in answers] == [200] * 4
+    assert {request.header("Authorization") for request in upstream.requests} == {f"Bearer {SECRET}"}
+
+
+def test_tokens_wait_for_a_keyring_that_is_still_being_read(session, begin, mock, peer, connect):
+    """The first command starts the daemon: what it asks for is neither lost nor kept nowhere."""
+    mock()
+    daemon = begin()
+    path, token = peer.add_client("app")
+    text = daemon.config_path.read_text()
+    daemon.stop()
+    session.tell_mock(hold="SearchItems")
+    daemon = begin()
+    daemon.config_path.write_text(text)
+    assert wait_until(lambda: "app" in peer.names("Client"))
+    assert peer.get(ROOT, "Manager.KeyStoreState") == "loading"
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        answers = [pool.submit(connect().token, path) for _ in range(3)]
+        assert peer.get(ROOT, "Manager.State") == "running"
+        assert not any(answer.done() for answer in answers)
+        _, other = peer.add_client("other")
+        session.tell_mock(hold="")
+        assert {answer.result() for answer in answers} == {token}
+    assert peer.token(path_of("client", "other")) == other
+
+
+def test_daemon_leaves_cleanly_while_a_token_waits_for_the_keyring(session, begin, mock, peer, connect):
+    mock()
+    daemon = begin()
+    path, _ = peer.add_client("app")
+    text = daemon.config_path.read_text()
+    daemon.stop()
+    session.tell_mock(hold="SearchItems")
+    daemon = begin()
+    daemon.config_path.write_text(text)
+    assert wait_until(lambda: "app" in peer.names("Client"))
+    asked = connect()
+    asked.connection.call(
+        asked.name, path, "org.example.AIProxy1.Client", "RevealToken", NO_OPTIONS, None, 0, 30000)  # fmt: skip
+    assert peer.get(ROOT, "Manager.State") == "running"
+    daemon.stop()
+    session.tell_mock(hold="")
+
+
+def test_texts_tell_the_reasons_apart(session, begin, mock, peer):
+    messages = set()
+    daemon = begin()
+    messages.add(expect_error(daemon.chat(), 503)["message"])
+    mock(locked="yes")
+    assert wait_until(lambda: peer.get(ROOT, "Manager.KeyStoreState") == "locked")
+    messages.add(expect_error(daemon.chat(), 503, "locked")["message"])
+    session.tell_mock(locked="no")
+    assert wait_until(lambda: daemon.chat().status == 200)
+    session.forget("k1")
+    assert wait_until(lambda: peer.get(KEY, "Key.SecretState") == "missing")
+    messages.add(expect_error(daemon.chat(), 503, "secret")["message"])
+    assert len(messages) == 3
+
+
+def test_prompt_that_is_answered_unlocks(begin, mock, upstream, peer):
+    mock(locked="yes", prompt="accept")
+    daemon = begin()
+    assert peer.get(KEY, "Key.SecretState") == "locked"
+    peer.manager("Unlock")
+    assert peer.get(KEY, "Key.SecretState") == "present" and daemon.chat().status == 200
+    assert upstream.request.header("Authorization") == f"Bearer {SECRET}"
+
+
+def test_prompt_that_is_sent_away_is_told(begin, mock, peer):
+    mock(locked="yes", prompt="dismiss")
+    daemon = begin()
+    assert len(refused("Cancelled", peer.manager, "Unlock")) > 10
+    assert peer.get(KEY, "Key.SecretState") == "locked"
+    expect_error(daemon.chat(), 503, "locked")
+
+
+def test_daemon_answers_while_a_prompt_waits_and_leaves_cleanly(session, begin, mock, peer, connect):
+    mock(locked="yes", prompt="wait")
+    daemon = begin()
+    asked = connect()
+    asked.connection.call(asked.name, ROOT, "org.example.AIProxy1.Manager", "Unlock", NO_OPTIONS, None, 0, 30000)
+    assert wait_until(lambda: "Prompt" in session.mock_calls())
+    assert peer.get(ROOT, "Manager.State") == "running"
+    expect_error(daemon.chat(), 503, "locked")
+    daemon.stop()
+
+
+def test_daemon_leaves_cleanly_while_changes_wait_for_the_keyring(session, begin, mock, peer, connect):
+    mock()
+    daemon = begin()
+    before = daemon.config_path.read_text()
+    session.tell_mock(hold="CreateItem")
+    asked = connect()
+    for _ in range(3):
+        descriptors = Gio.UnixFDList.new_from_array([pipe_with(SECRET.encode())])
+        asked.connection.call_with_unix_fd_list(
+            asked.name, KEY, "org.example.AIProxy1.Key", "SetSecret", GLib.Variant("(ha{sv})", (0, {})), None, 0, 30000,
+            descriptors)  # fmt: skip
+    assert wait_until(lambda: "CreateItem" in session.mock_calls())
+    # What needs no keyring waits for its turn behind them, what only asks does not.
+    asked.connection.call(asked.name, KEY, "org.example.AIProxy1.Key", "Update",
+                          GLib.Variant("(a{sv}a{sv})", ({"weight": GLib.Variant("i", 2)}, {})), None, 0, 30000)  # fmt: skip
+    assert peer.get(KEY, "Key.Weight") == 1 and daemon.chat().status == 200
+    assert daemon.config_path.read_text() == before
+    daemon.stop()
+    session.tell_mock(hold="")
+
+
+def test_daemon_leaves_cleanly_while_it_reads_a_secret_and_asks_providers(begin, mock, upstream, peer, connect):
+    mock()
+    daemon = begin()
+    held = upstream.hold()
+    reader, writer = pipe_with(b"sk-half", close=False)
+    asked = connect()
+    asked.connection.call_with_unix_fd_list(
+        asked.name, KEY, "org.example.AIProxy1.Key", "SetSecret", GLib.Variant("(ha{sv})", (0, {})), None, 0, 30000,
+        Gio.UnixFDList.new_from_array([reader]))  # fmt: skip
+    for method in ("Key.Test", "Manager.Diagnose"):
+        interface, member = method.split(".")
+        path = KEY if interface == "Key" else ROOT
+        asked.connection.call(asked.name, path, f"org.example.AIProxy1.{interface}", member, NO_OPTIONS, None, 0, 30000)
+    held.take()
+    assert peer.get(ROOT, "Manager.State") == "running"
+    daemon.stop()
+    os.close(writer)
+
+
+def test_error_of_the_keyring_does_not_repeat_the_secret(session, begin, mock, peer):
+    mock()
+    daemon = begin()
+    session.tell_mock(fail="CreateItem")
+    message = refused("Failed", peer.set_secret, KEY, SECRET + "-2")
+    assert SECRET not in message and SECRET not in daemon.stderr()
+    session.tell_mock(fail="")
+    peer.set_secret(KEY, SECRET + "-2")
+    assert daemon.chat().status == 200
+
+
+def test_change_that_fails_before_the_keyring_is_read_takes_no_secret(session, begin, mock, connect, peer):
+    mock(hold="GetSecrets")
+    daemon = begin()
+    assert peer.get(ROOT, "Manager.KeyStoreState") == "loading"
+    good = daemon.config_path.read_text()
+    daemon.config_path.write_text(good + "[mapping broken]\n")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        removal = pool.submit(connect().remove, path_of("provider", "fake"), force=True)
+        assert wait_until(lambda: "GetSecrets" in session.mock_calls())
+        assert peer.get(ROOT, "Manager.State") == "running"
+        session.tell_mock(hold="")
+        with pytest.raises(BusError, match="mapping broken"):
+            removal.result()
+    daemon.config_path.write_text(good)
+    peer.manager("Reload")
+    assert session.items() == {"k1": SECRET} and daemon.chat().status == 200
+
+
+def test_token_that_is_made_before_the_keyring_is_read_is_kept(session, begin, mock, connect, peer):
+    mock(hold="GetSecrets")
+    begin()
+    assert peer.get(ROOT, "Manager.KeyStoreState") == "loading"
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        adding = pool.submit(connect().add_client, "new")
+        assert peer.get(ROOT, "Manager.State") == "running"
+        # It waits for the keyring.
+        assert not concurrent.futures.wait([adding], timeout=0.2).done
+        session.tell_mock(hold="")
+        path, token = adding.result()
+    assert peer.get(path, "Client.TokenKept") and peer.token(path) == token
+    assert session.items()["client:new"] == token

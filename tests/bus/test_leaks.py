@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""After all that can be done with secrets, they are in the keyring and in the outgoing header, and nowhere else."""
+
+import pathlib
+
+import pytest
+from lib import answers
+from lib.bus import BusError, Monitor, path_of, settings
+from lib.daemon import KEY_1, TOKEN, config as usual_config
+
+FIRST = "sk-bus-leak-aa11bb22cc33dd44"
+SECOND = "sk-bus-leak-ee55ff6600778899"
+HEADER = "header-value-0f1e2d3c4b5a"
+WRONG = "sk-bus-leak-wrong-1029384756"
+
+
+def command_lines():
+    """The command lines of all processes."""
+    found = {}
+    for folder in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            found[folder] = (folder / "cmdline").read_bytes()
+        except OSError:
+            continue
+    return found
+
+
+def use(daemon, upstream, peer, session):
+    """Does it all; the HTTP answers, and all errors."""
+    said, answered = [], []
+
+    def fail(call, *arguments, **options):
+        with pytest.raises(BusError) as caught:
+            call(*arguments, **options)
+        said.append(str(caught.value))
+
+    key = peer.add_key("one", FIRST, provider="fake", priority=-1)
+    peer.update(path_of("provider", "fake"), headers=[f"X-Account: {HEADER}"])
+    answered.append(daemon.chat())
+    peer.set_secret(key, SECOND)
+    answered.append(daemon.chat())
+    client, token = peer.add_client("laptop")
+    assert peer.token(client) == token
+    answered.append(daemon.request("GET", "/v1/models", token=token))
+    rotated = peer.token(client, "RotateToken")
+    answered.append(daemon.request("GET", "/v1/models", token=token))
+    answered.append(daemon.request("GET", "/stats", token=rotated))
+    fail(peer.set_secret, key, WRONG + "\nmore")
+    fail(peer.add_key, "two", WRONG, provider="nobody")
+    fail(peer.manager, "AddKey", "sa{sv}", "two", settings({"provider": "fake"}), secret=WRONG)
+    fail(peer.manager, "AddKey", "sa{sv}", "two", settings({"provider": "fake", "secret": WRONG}))
+    fail(peer.update, key, secret=WRONG)
+    fail(peer.update, key, rpm=WRONG)
+    fail(peer.manager, "SetConfig", "sa{sv}", "routing", settings({"strategy": WRONG}))
+    peer.call(path_of("key", "k1"), "Key.ImportSecret")
+    for answer in (answers.error(401, f"Incorrect API key provided: {SECOND}"), answers.error(500), answers.garbage):
+        upstream.answer_with(answer)
+        said.append(str(peer.call(key, "Key.Test")))
+        said.append(str(peer.call(path_of("provider", "fake"), "Provider.Test")))
+        said.append(str(peer.manager("Diagnose")))
+        answered.append(daemon.chat())
+    upstream.answer_with(answers.automatic)
+    session.lock()
+    fail(peer.set_secret, key, FIRST)
+    session.unlock()
+    said.append(peer.manager("GetConfig", defaults=True))
+    said.append(str(peer.objects()))
+    peer.manager("Reload")
+    return token, rotated, said, answered
+
+
+def test_secrets_are_where_they_belong_alone(session, start, upstream, peer, tmp_path):
+    monitor = Monitor(session.address, tmp_path / "traffic", binary=True)
+    text = usual_config(upstream, "[log]\nlevel=debug\n")
+    daemon = start(text, env={"G_MESSAGES_DEBUG": "all"}, args=("--verbose",), secrets=[FIRST, SECOND, HEADER, WRONG])
+    token, rotated, said, answered = use(daemon, upstream, peer, session)
+    daemon.secrets += [token, rotated]
+    processes = command_lines()
+    traffic = monitor.wait_for("Reload")
+    monitor.close()
+    # Only now, since the test itself reads the keyring without encryption.
+    assert session.items() == {"one": SECOND, "k1": KEY_1, "client:laptop": rotated}
+    assert upstream.requests[0].header("Authorization") == f"Bearer {FIRST}"
+    assert f"X-Account: {HEADER}".encode() in upstream.requests[0].raw_head
+    secrets = [FIRST, SECOND, token, rotated, KEY_1, TOKEN]
+    places = {"bus": traffic, "errors and answers on the bus": "\n".join(said).encode()}
+    places |= {f"command line {path}": line for path, line in processes.items()}
+    places |= {f"answer {i}": str(one.headers).encode() + one.body for i, one in enumerate(answered)}
+    for folder in (daemon.home, pathlib.Path(session.home)):
+        places |= {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    relayed = [f"answer {i}" for i, one in enumerate(answered) if b"Incorrect API key" in one.body]
+    for place, content in places.items():
+        for secret in secrets:
+            if place not in relayed:
+                assert secret.encode() not in content, (place, secret)
+    # The header's value and what stood in the wrong place were on the bus, since the caller put them there.
+    places.pop("bus")
+    assert HEADER.encode() in places.pop(str(daemon.config_path))
+    for place, content in places.items():
+        assert HEADER.encode() not in content and WRONG.encode() not in content, place
+    # Looks through its log.
+    daemon.stop()
+
+
+def test_no_core_file_can_hold_a_secret(daemon):
+    limits = pathlib.Path(f"/proc/{daemon.pid}/limits").read_text()
+    assert "Max core file size        0" in limits

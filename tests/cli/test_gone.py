@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: MIT
+"""A daemon that comes and goes: each test has one of its own."""
+
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+from lib import daemon as lib_daemon
+from lib.checks import wait_until
+from lib.ctl import UNREACHABLE, Ctl, binary
+from lib.daemon import ROOT, config
+
+
+@pytest.fixture
+def own(start, upstream):
+    """A daemon for one test to end."""
+    daemon = start(config(upstream))
+    yield daemon
+    if daemon.process.returncode is None:
+        upstream.close_connections()
+        daemon.stop()
+
+
+@pytest.mark.parametrize("words", [("stats", "--watch", "0.1"), ("log", "tail"), ("--json", "log", "tail")])
+def test_a_live_view_tells_that_the_daemon_went_away(own, upstream, words):
+    live = Ctl().start(*words)
+    live.wait_until_it_listens(own.chat)
+    upstream.close_connections()
+    own.stop()
+    assert live.end(None) == (UNREACHABLE, "aiproxyctl: the daemon went away\n")
+
+
+def test_a_daemon_that_dies_at_once(own):
+    ctl = Ctl()
+    ctl.ok("status")
+    own.kill()
+    assert "systemctl --user start aiproxy" in ctl.expect(UNREACHABLE, "status").err
+
+
+def test_what_was_changed_survives(start, upstream, own):
+    ctl = Ctl()
+    ctl.ok("key", "add", "stays", "--provider", "fake", stdin=b"sk-fake-secret-that-stays")
+    before = ctl.json("key", "show", "stays")
+    text = own.config_path.read_text()
+    upstream.close_connections()
+    own.stop()
+    again = start(text)
+    try:
+        assert ctl.json("key", "show", "stays") == before
+        ctl.ok("key", "remove", "stays")
+    finally:
+        again.stop()
+
+
+@pytest.fixture
+def activation():
+    """Tells the session's bus how to start the daemon: `activation (command)`."""
+    path = pathlib.Path(os.environ["HOME"]) / "services/org.example.AIProxy.service"
+
+    def tell(command):
+        path.write_text(f"[D-BUS Service]\nName=org.example.AIProxy\nExec={command}\n")
+        reload_bus()
+
+    def reload_bus():
+        subprocess.run(
+            "gdbus call --session --dest org.freedesktop.DBus --object-path /org/freedesktop/DBus"
+            " --method org.freedesktop.DBus.ReloadConfig".split(),
+            check=True,
+            capture_output=True,
+        )
+
+    yield tell
+    path.unlink(missing_ok=True)
+    reload_bus()
+
+
+def test_the_first_command_starts_the_daemon(activation, tmp_path):
+    pid_file = tmp_path / "pid"
+    script = tmp_path / "start"
+    script.write_text(
+        f"#!/bin/sh\necho $$ >{pid_file}\n"
+        f"exec {lib_daemon.binary()} --bus session --listen 127.0.0.1:0 --key-store memory\n"
+    )
+    script.chmod(0o755)
+    activation(script)
+    ctl = Ctl()
+    # Completion starts nothing.
+    assert ctl.ok("__complete", "provider", "show", "") == "" and not pid_file.exists()
+    assert ctl.json("status")["state"] == "running"
+    pid = int(pid_file.read_text())
+    os.kill(pid, 15)
+    assert wait_until(lambda: not pathlib.Path(f"/proc/{pid}").exists())
+
+
+def test_a_daemon_that_cannot_be_started(activation):
+    activation("/bin/false")
+    result = Ctl().expect(UNREACHABLE, "status")
+    assert "did not start" in result.err and "systemctl --user start aiproxy" in result.err
+    assert "did not start" in Ctl().expect(1, "doctor").out
+
+
+def test_a_locked_keyring_is_told():
+    script = f"""
+exec 3< <(exec "$1" --bus session --listen 127.0.0.1:0 --key-store libsecret)
+daemon=$!
+read -r line <&3
+{binary()} status
+kill $daemon
+wait $daemon
+"""
+    done = subprocess.run(
+        [ROOT / "tests/lib/with-keyring", "--locked", "bash", "-c", script, "bash", lib_daemon.binary()],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert "libsecret, locked" in done.stdout and "aiproxyctl unlock" in done.stdout, done

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-test"
+
+#include "bus/aip-bus-secret.h"
+
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/aip-error.h"
+
+#define MAX_LENGTH 8192
+
+static void
+result_cb (GObject *source, GAsyncResult *result, void *user_data)
+{
+  *(GAsyncResult **) user_data = g_object_ref (result);
+}
+
+static AipSecret *
+read_from (GUnixFDList *list, gint32 index, GError **error)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  aip_bus_secret_read_async (list, index, NULL, result_cb, &result);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  return aip_bus_secret_read_finish (result, error);
+}
+
+/* A list of one pipe with @text in it and nobody at its other end. */
+static GUnixFDList *
+make_list (const char *text, gsize length)
+{
+  g_autoptr (GError) error = NULL;
+  int ends[2];
+
+  g_assert_true (g_unix_open_pipe (ends, FD_CLOEXEC, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (write (ends[1], text, length), ==, (gssize) length);
+  g_assert_cmpint (close (ends[1]), ==, 0);
+  return g_unix_fd_list_new_from_array (ends, 1);
+}
+
+static void
+assert_read (const char *text, gsize length, const char *expected)
+{
+  g_autoptr (GUnixFDList) list = make_list (text, length);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AipSecret) secret = read_from (list, 0, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpstr (aip_secret_peek (secret, NULL), ==, expected);
+}
+
+static void
+assert_refused (const char *text, gsize length, AipError code)
+{
+  g_autoptr (GUnixFDList) list = make_list (text, length);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (read_from (list, 0, &error));
+  g_assert_error (error, AIP_ERROR, (int) code);
+}
+
+static void
+test_line_breaks (void)
+{
+  assert_read ("sk-1", 4, "sk-1");
+  assert_read ("sk-1\n", 5, "sk-1");
+  assert_read ("sk-1\r\n", 6, "sk-1");
+  assert_read (" sk 1 ", 6, " sk 1 ");
+  assert_refused ("sk-1\n\n", 6, AIP_ERROR_INVALID_ARGUMENT);
+  assert_refused ("\nsk-1", 5, AIP_ERROR_INVALID_ARGUMENT);
+  assert_refused ("sk\0-1", 5, AIP_ERROR_INVALID_ARGUMENT);
+}
+
+static void
+test_lengths (void)
+{
+  g_autofree char *text = g_strnfill (MAX_LENGTH + 10, 'x');
+  g_autofree char *longest = g_strnfill (MAX_LENGTH, 'x');
+
+  assert_refused ("", 0, AIP_ERROR_INVALID_ARGUMENT);
+  assert_refused ("\n", 1, AIP_ERROR_INVALID_ARGUMENT);
+  assert_refused ("\r\n", 2, AIP_ERROR_INVALID_ARGUMENT);
+  assert_read (text, MAX_LENGTH, longest);
+  assert_refused (text, MAX_LENGTH + 1, AIP_ERROR_TOO_LARGE);
+  assert_refused (text, MAX_LENGTH + 2, AIP_ERROR_TOO_LARGE);
+  assert_refused (text, MAX_LENGTH + 10, AIP_ERROR_TOO_LARGE);
+  memcpy (text + MAX_LENGTH, "\r\n", 2);
+  assert_read (text, MAX_LENGTH + 2, longest);
+  assert_read (text, MAX_LENGTH + 1, longest);
+}
+
+/* GUnixFDList itself does not look whether an index is one of its own. */
+static void
+test_indices (void)
+{
+  static const gint32 wrong[] = { 1, 2, G_MAXINT32, -1, -2, G_MININT32 };
+  g_autoptr (GUnixFDList) list = make_list ("sk-1", 4);
+  g_autoptr (GUnixFDList) empty = g_unix_fd_list_new ();
+
+  for (gsize i = 0; i < G_N_ELEMENTS (wrong); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      g_assert_null (read_from (list, wrong[i], &error));
+      g_assert_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT);
+    }
+  for (int i = 0; i < 2; i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      g_assert_null (read_from (i == 0 ? empty : NULL, 0, &error));
+      g_assert_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT);
+    }
+}
+
+static void
+test_unreadable (void)
+{
+  static const struct
+  {
+    const char *path;
+    int flags;
+    AipError code;
+  } cases[] = {
+    { "/", O_RDONLY, AIP_ERROR_INVALID_ARGUMENT },
+    { "/dev/null", O_WRONLY, AIP_ERROR_INVALID_ARGUMENT },
+    { "/dev/null", O_RDONLY, AIP_ERROR_INVALID_ARGUMENT },
+    { "/dev/zero", O_RDONLY, AIP_ERROR_TOO_LARGE },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      int fd = open (cases[i].path, cases[i].flags | O_CLOEXEC);
+      g_autoptr (GUnixFDList) list = g_unix_fd_list_new_from_array (&fd, 1);
+      g_autoptr (GError) error = NULL;
+
+      g_assert_cmpint (fd, >=, 0);
+      g_assert_null (read_from (list, 0, &error));
+      g_assert_error (error, AIP_ERROR, (int) cases[i].code);
+    }
+}
+
+static void
+test_giving_up (void)
+{
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  int ends[2];
+
+  g_assert_true (g_unix_open_pipe (ends, FD_CLOEXEC, &error));
+  g_autoptr (GUnixFDList) list = g_unix_fd_list_new_from_array (ends, 2);
+
+  aip_bus_secret_read_async (list, 0, cancellable, result_cb, &result);
+  g_cancellable_cancel (cancellable);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_null (aip_bus_secret_read_finish (result, &error));
+  g_assert_error (error, AIP_ERROR, AIP_ERROR_CANCELLED);
+}
+
+static void
+test_pipe (void)
+{
+  g_autoptr (AipSecret) token = aip_secret_new ("aip-token", -1);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GUnixFDList) list = aip_bus_secret_make_pipe (token, &error);
+  g_autoptr (AipSecret) read = NULL;
+
+  g_assert_no_error (error);
+  g_assert_cmpint (g_unix_fd_list_get_length (list), ==, 1);
+  read = read_from (list, 0, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (aip_secret_peek (read, NULL), ==, "aip-token");
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+
+  g_test_add_func ("/bus/secret/line-breaks", test_line_breaks);
+  g_test_add_func ("/bus/secret/lengths", test_lengths);
+  g_test_add_func ("/bus/secret/indices", test_indices);
+  g_test_add_func ("/bus/secret/unreadable", test_unreadable);
+  g_test_add_func ("/bus/secret/giving-up", test_giving_up);
+  g_test_add_func ("/bus/secret/pipe", test_pipe);
+
+  return g_test_run ();
+}
