@@ -23,6 +23,7 @@ struct _AipAssembly
   AipKeyStores *stores;
   AipDiscovery *discovery;
   AipConcurrency *concurrency;
+  AipLiveKeys *live;
   AipConfig *config;      /* (nullable) */
   AipConfigBase *base;    /* of the changes */
   AipSnapshot *snapshot;  /* (nullable) */
@@ -298,7 +299,7 @@ make_router (AipAssembly *self, AipConfig *config)
       if (secrets[i].secret == NULL)
         secrets[i].missing = aip_key_stores_explain (self->stores, key, &secrets[i].locked);
     }
-  router = aip_router_new (config, secrets, aip_discovery_get_lists (self->discovery));
+  router = aip_router_new (config, secrets, aip_discovery_get_lists (self->discovery), self->live);
   for (guint i = 0; i < n; i++)
     g_clear_pointer (&secrets[i].secret, aip_secret_unref);
   return router;
@@ -586,6 +587,7 @@ aip_assembly_new (const AipAssemblySources *sources, AipAssemblyFunc changed, vo
                                      sources->on_session_bus, secrets_changed_cb, self);
   self->discovery = aip_discovery_new (get_secret, discovered_cb, self);
   self->concurrency = aip_concurrency_new ();
+  self->live = aip_live_keys_new ();
   self->base = aip_config_base_new ();
   return self;
 }
@@ -602,6 +604,7 @@ aip_assembly_free (AipAssembly *self)
   g_clear_pointer (&self->config, aip_config_unref);
   aip_config_base_free (self->base);
   aip_concurrency_unref (self->concurrency);
+  aip_live_keys_unref (self->live);
   aip_key_stores_free (self->stores);
   g_clear_pointer (&self->first_token, aip_secret_unref);
   g_strfreev (self->problems);

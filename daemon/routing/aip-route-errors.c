@@ -133,54 +133,98 @@ aip_route_error_protocol (AipProtocol protocol, const AipRouteProvider *only, GE
                  protocol_names[protocol]);
 }
 
+typedef struct
+{
+  GPtrArray *texts; /* of char *, owned */
+  gboolean locked;
+} Reasons;
+
 static void
-set_reasons (GPtrArray *reasons, gboolean locked, GError **error)
+set_reasons (const Reasons *reasons, const AipRoutePlan *plan, GError **error)
 {
   g_autoptr (GString) text = g_string_new (NULL);
+  AipError code = AIP_ERROR_UNAVAILABLE;
 
-  for (guint i = 0; i < reasons->len && i < MAX_REASONS; i++)
-    append_item (text, "; ", g_ptr_array_index (reasons, i));
-  if (reasons->len > MAX_REASONS)
-    g_string_append_printf (text, "; and %u more", reasons->len - MAX_REASONS);
+  /* Another thread may have brought it back since. */
+  if (reasons->texts->len == 0)
+    g_ptr_array_add (reasons->texts, g_strdup ("the last one has just come back: try again"));
+  for (guint i = 0; i < reasons->texts->len && i < MAX_REASONS; i++)
+    append_item (text, "; ", g_ptr_array_index (reasons->texts, i));
+  if (reasons->texts->len > MAX_REASONS)
+    g_string_append_printf (text, "; and %u more", reasons->texts->len - MAX_REASONS);
 
-  g_set_error (error, AIP_ERROR, locked ? AIP_ERROR_LOCKED : AIP_ERROR_UNAVAILABLE, "no usable key: %s",
-               text->str);
+  if (plan->n_forbidden > 0 && plan->n_forbidden == reasons->texts->len)
+    code = AIP_ERROR_FORBIDDEN;
+  else if (reasons->locked && plan->wait_us < 0)
+    code = AIP_ERROR_LOCKED;
+  g_set_error (error, AIP_ERROR, code, "no usable key: %s", text->str);
+}
+
+static void
+append_reason (GPtrArray *texts, const AipCandidate *candidate, const char *reason)
+{
+  if (candidate->key == NULL)
+    g_ptr_array_add (texts, g_strdup_printf ("provider `%s`: %s", candidate->provider->name, reason));
+  else
+    g_ptr_array_add (texts, g_strdup_printf ("key `%s` of provider `%s`: %s", candidate->key->name,
+                                             candidate->provider->name, reason));
+}
+
+static void
+add_reasons (Reasons *reasons,
+             const AipRoutePlan *plan,
+             const AipRouteProvider *provider,
+             const char *model,
+             const GArray *candidates)
+{
+  for (guint i = 0; i < candidates->len; i++)
+    {
+      const AipCandidate *candidate = &g_array_index (candidates, AipCandidate, i);
+      g_autofree char *reason = aip_route_plan_dup_reason (plan, candidate);
+
+      if (reason != NULL)
+        append_reason (reasons->texts, candidate, reason);
+    }
+  reasons->locked |= aip_route_provider_append_reasons (provider, model, reasons->texts);
 }
 
 /**
  * aip_route_error_no_key:
  * @provider: a provider of which no key is usable
- * @error: where to put %AIP_ERROR_LOCKED or %AIP_ERROR_UNAVAILABLE with the reason for each key
+ * @plan: the plan that came out empty
+ * @error: where to put %AIP_ERROR_LOCKED, %AIP_ERROR_FORBIDDEN or %AIP_ERROR_UNAVAILABLE with the reason for
+ * each key
  */
 void
-aip_route_error_no_key (const AipRouteProvider *provider, GError **error)
+aip_route_error_no_key (const AipRouteProvider *provider, const AipRoutePlan *plan, GError **error)
 {
-  g_return_if_fail (provider != NULL);
+  g_return_if_fail (provider != NULL && plan != NULL);
 
-  g_autoptr (GPtrArray) reasons = g_ptr_array_new_with_free_func (g_free);
-  gboolean locked = aip_route_provider_append_reasons (provider, NULL, reasons);
+  g_autoptr (GPtrArray) texts = g_ptr_array_new_with_free_func (g_free);
+  Reasons reasons = { .texts = texts };
 
-  set_reasons (reasons, locked, error);
+  add_reasons (&reasons, plan, provider, NULL, provider->candidates);
+  set_reasons (&reasons, plan, error);
 }
 
 static gboolean
-set_key_reasons (const AipRoute *route, AipProtocol protocol, GError **error)
+set_key_reasons (const AipRoute *route, const AipRoutePlan *plan, GError **error)
 {
-  g_autoptr (GPtrArray) reasons = g_ptr_array_new_with_free_func (g_free);
-  gboolean locked = FALSE;
+  g_autoptr (GPtrArray) texts = g_ptr_array_new_with_free_func (g_free);
+  Reasons reasons = { .texts = texts };
 
   for (guint i = 0; i < route->steps->len; i++)
     {
       const AipRouteStep *step = &g_array_index (route->steps, AipRouteStep, i);
 
-      if ((step->protocols & (1u << protocol)) != 0)
-        locked |= aip_route_provider_append_reasons (step->provider, step->model, reasons);
+      if ((step->protocols & (1u << plan->query->protocol)) != 0)
+        add_reasons (&reasons, plan, step->provider, step->model, step->candidates);
     }
 
-  if (reasons->len == 0)
+  if (texts->len == 0 && plan->n_out == 0)
     return FALSE;
 
-  set_reasons (reasons, locked, error);
+  set_reasons (&reasons, plan, error);
 
   return TRUE;
 }
@@ -217,24 +261,26 @@ is_spoken (const AipRouteRules *rules, AipProtocol protocol)
  * aip_route_error_no_candidate:
  * @rules: who serves what
  * @catalog: (element-type AipModelInfo): the models there are
- * @query: what was asked for; it names a model
+ * @plan: the plan that came out empty; its query names a model
  * @route: who would serve it
- * @error: where to put %AIP_ERROR_LOCKED or %AIP_ERROR_UNAVAILABLE (no key is usable, or the protocol is
- * spoken by no one), or %AIP_ERROR_NOT_FOUND (there is no such model)
+ * @error: where to put %AIP_ERROR_LOCKED, %AIP_ERROR_FORBIDDEN or %AIP_ERROR_UNAVAILABLE (no key is usable,
+ * or the protocol is spoken by no one), or %AIP_ERROR_NOT_FOUND (there is no such model)
  *
  * Says why a route gave no candidate.
  */
 void
 aip_route_error_no_candidate (const AipRouteRules *rules,
                               const GPtrArray *catalog,
-                              const AipRouteQuery *query,
+                              const AipRoutePlan *plan,
                               const AipRoute *route,
                               GError **error)
 {
-  g_return_if_fail (rules != NULL && catalog != NULL && query != NULL && query->model != NULL &&
+  g_return_if_fail (rules != NULL && catalog != NULL && plan != NULL && plan->query->model != NULL &&
                     route != NULL);
 
-  if (set_key_reasons (route, query->protocol, error))
+  const AipRouteQuery *query = plan->query;
+
+  if (set_key_reasons (route, plan, error))
     return;
 
   if (!is_spoken (rules, query->protocol))

@@ -10,10 +10,11 @@ explanation_free (AipRouteExplanation *self)
   g_free (self->key);
   g_free (self->model);
   g_free (self->reason);
+  g_free (self->note);
   g_free (self);
 }
 
-static void
+static AipRouteExplanation *
 add (GPtrArray *list, const char *provider, const char *key, const char *model, const char *reason)
 {
   AipRouteExplanation *self = g_new0 (AipRouteExplanation, 1);
@@ -23,6 +24,23 @@ add (GPtrArray *list, const char *provider, const char *key, const char *model, 
   self->model = g_strdup (model);
   self->reason = g_strdup (reason);
   g_ptr_array_add (list, self);
+  return self;
+}
+
+static const char *
+get_key_name (const AipCandidate *candidate)
+{
+  return candidate->key != NULL ? candidate->key->name : NULL;
+}
+
+static void
+add_candidate (GPtrArray *list, const AipCandidate *candidate, gint64 now_us)
+{
+  AipRouteExplanation *added =
+      add (list, candidate->provider->name, get_key_name (candidate), candidate->model, NULL);
+
+  added->note = aip_live_key_dup_reason (candidate->live, now_us);
+  added->score = candidate->score;
 }
 
 typedef struct
@@ -67,17 +85,33 @@ get_reason (const AipProviderConfig *config, const AipRouteRules *rules, const A
 }
 
 static void
-add_rest_of_route (GPtrArray *list, const AipRouteQuery *query, const AipRoute *route)
+add_those_out (GPtrArray *list, const AipRoutePlan *plan, const AipRouteStep *step)
+{
+  for (guint i = 0; i < step->candidates->len; i++)
+    {
+      const AipCandidate *candidate = &g_array_index (step->candidates, AipCandidate, i);
+      g_autofree char *reason = aip_route_plan_dup_reason (plan, candidate);
+
+      if (reason != NULL)
+        add (list, candidate->provider->name, get_key_name (candidate), step->model, reason);
+    }
+}
+
+static void
+add_rest_of_route (GPtrArray *list, const AipRoutePlan *plan, const AipRoute *route)
 {
   for (guint i = 0; i < route->steps->len; i++)
     {
       const AipRouteStep *step = &g_array_index (route->steps, AipRouteStep, i);
       Out out = { list, step->provider->config->name, step->model };
 
-      if ((step->protocols & (1u << query->protocol)) == 0)
-        add (list, out.provider, NULL, out.model, "it does not take requests in this protocol");
-      else
-        aip_route_provider_explain (step->provider, step->model, out_cb, &out);
+      if ((step->protocols & (1u << plan->query->protocol)) == 0)
+        {
+          add (list, out.provider, NULL, out.model, "it does not take requests in this protocol");
+          continue;
+        }
+      add_those_out (list, plan, step);
+      aip_route_provider_explain (step->provider, step->model, out_cb, &out);
     }
 }
 
@@ -85,38 +119,33 @@ add_rest_of_route (GPtrArray *list, const AipRouteQuery *query, const AipRoute *
  * aip_route_explain:
  * @config: the config
  * @rules: who serves what
- * @query: what is asked for; it names a model
+ * @plan: a plan for a query that names a model
  * @route: the steps that @rules make of it
- * @plan: (element-type AipCandidate): what would be tried, in this order
+ * @candidates: (element-type AipCandidate): what would be tried, in this order
  *
  * Returns: (transfer full) (element-type AipRouteExplanation): the plan, then all that is not in it, and why
  */
 GPtrArray *
 aip_route_explain (const AipConfig *config,
                    const AipRouteRules *rules,
-                   const AipRouteQuery *query,
+                   const AipRoutePlan *plan,
                    const AipRoute *route,
-                   const GArray *plan)
+                   const GArray *candidates)
 {
   GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) explanation_free);
 
-  g_return_val_if_fail (config != NULL && rules != NULL && query != NULL && route != NULL && plan != NULL,
-                        list);
+  g_return_val_if_fail (
+      config != NULL && rules != NULL && plan != NULL && route != NULL && candidates != NULL, list);
 
-  for (guint i = 0; i < plan->len; i++)
-    {
-      const AipCandidate *candidate = &g_array_index (plan, AipCandidate, i);
-
-      add (list, candidate->provider->name, candidate->key != NULL ? candidate->key->name : NULL,
-           candidate->model, NULL);
-    }
-  add_rest_of_route (list, query, route);
+  for (guint i = 0; i < candidates->len; i++)
+    add_candidate (list, &g_array_index (candidates, AipCandidate, i), plan->query->now_us);
+  add_rest_of_route (list, plan, route);
   for (guint i = 0; i < config->providers->len; i++)
     {
       const AipProviderConfig *provider = g_ptr_array_index (config->providers, i);
 
       if (!is_on_route (route, provider->name))
-        add (list, provider->name, NULL, NULL, get_reason (provider, rules, query));
+        add (list, provider->name, NULL, NULL, get_reason (provider, rules, plan->query));
     }
   return list;
 }

@@ -169,6 +169,32 @@ is_known (const AipRouteRules *rules, const char *name, const AipRouteProvider *
   return FALSE;
 }
 
+static const AipStrategy *
+find_strategy (const AipMappingConfig *mapping)
+{
+  return mapping != NULL && mapping->strategy != NULL ? aip_strategy_find (mapping->strategy) : NULL;
+}
+
+/* The mapping for all providers counts for more than those for one, unless that is the only one asked for. */
+static const AipStrategy *
+choose_strategy (const Build *build)
+{
+  const AipStrategy *strategy = NULL;
+
+  if (build->alias == NULL)
+    return NULL;
+  if (build->only == NULL)
+    strategy = find_strategy (build->alias->general);
+  for (guint i = 0; i < build->alias->special->len && strategy == NULL; i++)
+    {
+      const AipMappingConfig *mapping = g_ptr_array_index (build->alias->special, i);
+
+      if (build->only == NULL || g_str_equal (mapping->provider, build->only->config->name))
+        strategy = find_strategy (mapping);
+    }
+  return strategy != NULL ? strategy : find_strategy (build->alias->general);
+}
+
 /**
  * aip_route_make:
  * @rules: who serves what
@@ -208,6 +234,7 @@ aip_route_make (const AipRouteRules *rules, const char *name, const AipRouteProv
   else
     add_target (&build, 0, name);
 
+  build.route->strategy = choose_strategy (&build);
   aip_route_sort (build.route);
 
   return build.route;

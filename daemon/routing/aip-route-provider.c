@@ -10,12 +10,15 @@ typedef struct
 {
   const AipKeyConfig *config;
   AipKeySecret found;
+  AipLiveKey *live;
+  guint index;
 } Key;
 
 static void
 key_clear (Key *key)
 {
   g_clear_pointer (&key->found.secret, aip_secret_unref);
+  g_clear_pointer (&key->live, aip_live_key_unref);
 }
 
 static gboolean
@@ -56,7 +59,7 @@ compare_keys (const void *a, const void *b)
 }
 
 static GArray *
-collect_keys (const AipConfig *config, const GArray *own, const AipKeySecret *secrets)
+collect_keys (const AipConfig *config, const GArray *own, const AipKeySecret *secrets, AipLiveKeys *live)
 {
   guint n = own != NULL ? own->len : 0;
   GArray *keys = g_array_sized_new (FALSE, FALSE, sizeof (Key), n);
@@ -66,10 +69,13 @@ collect_keys (const AipConfig *config, const GArray *own, const AipKeySecret *se
   for (guint i = 0; i < n; i++)
     {
       guint index = g_array_index (own, guint, i);
-      Key key = { .config = g_ptr_array_index (config->keys, index), .found = secrets[index] };
+      Key key = { .config = g_ptr_array_index (config->keys, index),
+                  .found = secrets[index],
+                  .index = index };
 
       if (key.found.secret != NULL)
         aip_secret_ref (key.found.secret);
+      key.live = aip_live_keys_find (live, key.config->provider, key.config->name);
       g_array_append_val (keys, key);
     }
 
@@ -84,7 +90,11 @@ static GArray *
 make_candidates (const AipRouteProvider *self, const char *model)
 {
   GArray *candidates = g_array_new (FALSE, FALSE, sizeof (AipCandidate));
-  AipCandidate candidate = { .provider = self->config, .dialect = self->dialect };
+  AipCandidate candidate = { .provider = self->config,
+                             .dialect = self->dialect,
+                             .live = self->live,
+                             .weight = self->config->weight,
+                             .index = self->index };
 
   if (self->keys->len == 0)
     g_array_append_val (candidates, candidate);
@@ -97,6 +107,10 @@ make_candidates (const AipRouteProvider *self, const char *model)
         continue;
       candidate.key = key->config;
       candidate.secret = key->found.secret;
+      candidate.live = key->live;
+      candidate.weight = (double) self->config->weight * key->config->weight;
+      candidate.index = key->index;
+      candidate.priority = key->config->priority;
       g_array_append_val (candidates, candidate);
     }
 
@@ -175,6 +189,7 @@ learn_names (AipRouteProvider *self, const char *const *discovered)
  * @keys: (nullable) (element-type guint): the places in @config of the keys that are @provider's
  * @secrets: (array): for each key of @config
  * @discovered: (nullable) (array zero-terminated=1): what the provider said it has
+ * @live: the live keys of @config
  *
  * Returns: (transfer full) (nullable): what is known of @provider, or %NULL if it is disabled or of an
  * unknown dialect
@@ -184,9 +199,13 @@ aip_route_provider_new (const AipConfig *config,
                         const AipProviderConfig *provider,
                         const GArray *keys,
                         const AipKeySecret *secrets,
-                        const char *const *discovered)
+                        const char *const *discovered,
+                        AipLiveKeys *live)
 {
-  g_return_val_if_fail (config != NULL && provider != NULL, NULL);
+  guint index = 0;
+
+  g_return_val_if_fail (config != NULL && provider != NULL && live != NULL, NULL);
+  g_return_val_if_fail (g_ptr_array_find (config->providers, provider, &index), NULL);
 
   const AipDialect *dialect = provider->enabled ? aip_dialect_find (provider->dialect) : NULL;
   if (dialect == NULL)
@@ -199,7 +218,9 @@ aip_route_provider_new (const AipConfig *config,
   self->discovered = discovered != NULL;
   self->closed = dialect->internal;
   learn_names (self, discovered);
-  self->keys = collect_keys (config, keys, secrets);
+  self->index = config->keys->len + index;
+  self->live = aip_live_keys_find (live, provider->name, NULL);
+  self->keys = collect_keys (config, keys, secrets, live);
   self->candidates = make_candidates (self, NULL);
   self->restricted = has_restricted_key (self->keys);
   self->lists = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_array_unref);
@@ -219,6 +240,7 @@ aip_route_provider_free (AipRouteProvider *self)
   g_hash_table_unref (self->lists);
   g_array_unref (self->candidates);
   g_array_unref (self->keys);
+  aip_live_key_unref (self->live);
   g_ptr_array_unref (self->patterns);
   g_hash_table_unref (self->names);
   g_free (self);

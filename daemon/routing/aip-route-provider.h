@@ -8,6 +8,8 @@ G_BEGIN_DECLS
 /**
  * AipRouteProvider: one enabled provider: what it serves and with which keys.
  * @dialect: how it is spoken to
+ * @index: AipCandidate.index of its candidate, where it needs no key
+ * @live: its state, where it needs no key
  * @globs: (nullable) (array zero-terminated=1): it serves what matches these; %NULL: what is in @names
  * @names: (element-type utf8): set of the names known exactly, without wildcards
  * @patterns: (element-type utf8): those of @globs that have wildcards
@@ -23,6 +25,8 @@ typedef struct
 {
   const AipProviderConfig *config;
   const AipDialect *dialect;
+  guint index;
+  AipLiveKey *live;
   const char *const *globs;
   GHashTable *names;
   GPtrArray *patterns;
@@ -39,7 +43,8 @@ AipRouteProvider *aip_route_provider_new (const AipConfig *config,
                                           const AipProviderConfig *provider,
                                           const GArray *keys,
                                           const AipKeySecret *secrets,
-                                          const char *const *discovered);
+                                          const char *const *discovered,
+                                          AipLiveKeys *live);
 void aip_route_provider_free (AipRouteProvider *self);
 
 gboolean aip_route_provider_speaks (const AipRouteProvider *self, AipProtocol protocol);

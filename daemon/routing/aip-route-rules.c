@@ -59,7 +59,8 @@ static void
 add_providers (AipRouteRules *self,
                const AipConfig *config,
                const AipKeySecret *secrets,
-               const GPtrArray *discovered)
+               const GPtrArray *discovered,
+               AipLiveKeys *live)
 {
   g_autoptr (GHashTable) keys = index_keys (config);
 
@@ -70,7 +71,7 @@ add_providers (AipRouteRules *self,
       const AipProviderConfig *provider = g_ptr_array_index (config->providers, i);
       AipRouteProvider *added =
           aip_route_provider_new (config, provider, g_hash_table_lookup (keys, provider->name), secrets,
-                                  find_discovered (discovered, provider->name));
+                                  find_discovered (discovered, provider->name), live);
 
       if (added != NULL)
         g_ptr_array_add (self->providers, added);
@@ -143,11 +144,15 @@ choose_for_unknown (AipRouteRules *self, AipProtocol protocol)
  * @config: the config; it must outlive the result
  * @secrets: (array) (nullable): for each key of @config
  * @discovered: (nullable) (element-type AipDiscovered): the providers' own lists; copied
+ * @live: the live keys of @config
  *
  * Returns: (transfer full): the rules
  */
 AipRouteRules *
-aip_route_rules_new (const AipConfig *config, const AipKeySecret *secrets, const GPtrArray *discovered)
+aip_route_rules_new (const AipConfig *config,
+                     const AipKeySecret *secrets,
+                     const GPtrArray *discovered,
+                     AipLiveKeys *live)
 {
   g_return_val_if_fail (config != NULL, NULL);
   g_return_val_if_fail (secrets != NULL || config->keys->len == 0, NULL);
@@ -155,7 +160,7 @@ aip_route_rules_new (const AipConfig *config, const AipKeySecret *secrets, const
   AipRouteRules *self = g_new0 (AipRouteRules, 1);
 
   self->unknown_allowed = config->routing.allow_unknown_models || !config->routing.validate_models;
-  add_providers (self, config, secrets, discovered);
+  add_providers (self, config, secrets, discovered, live);
   for (AipProtocol protocol = 0; protocol < AIP_N_PROTOCOLS; protocol++)
     choose_for_unknown (self, protocol);
   add_aliases (self, config);

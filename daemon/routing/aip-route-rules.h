@@ -31,8 +31,10 @@ typedef struct
   GHashTable *aliases;
 } AipRouteRules;
 
-AipRouteRules *
-aip_route_rules_new (const AipConfig *config, const AipKeySecret *secrets, const GPtrArray *discovered);
+AipRouteRules *aip_route_rules_new (const AipConfig *config,
+                                    const AipKeySecret *secrets,
+                                    const GPtrArray *discovered,
+                                    AipLiveKeys *live);
 void aip_route_rules_free (AipRouteRules *self);
 
 const AipRouteProvider *aip_route_rules_get_provider (const AipRouteRules *self, guint index);

@@ -4,13 +4,15 @@
 #include "routing/aip-route-table.h"
 
 static void
-add_route (AipRouteTable *self, const AipRouteRules *rules, const char *name)
+add_route (AipRouteTable *self, const AipRouteRules *rules, guint n_keys, const char *name)
 {
   if (g_hash_table_contains (self->routes, name))
     return;
 
   const char *owned = g_string_chunk_insert (self->names, name);
   AipRoute *route = aip_route_make (rules, owned, NULL);
+
+  route->balance = aip_balance_new (n_keys);
 
   for (guint i = 0; i < route->steps->len; i++)
     {
@@ -23,7 +25,7 @@ add_route (AipRouteTable *self, const AipRouteRules *rules, const char *name)
 }
 
 static void
-add_routes (AipRouteTable *self, const AipRouteRules *rules)
+add_routes (AipRouteTable *self, const AipRouteRules *rules, guint n_keys)
 {
   GHashTableIter iter;
   void *name = NULL;
@@ -33,32 +35,33 @@ add_routes (AipRouteTable *self, const AipRouteRules *rules)
 
   g_hash_table_iter_init (&iter, rules->aliases);
   while (g_hash_table_iter_next (&iter, &name, NULL))
-    add_route (self, rules, name);
+    add_route (self, rules, n_keys, name);
 
   for (guint i = 0; i < rules->providers->len; i++)
     {
       g_hash_table_iter_init (&iter, aip_route_rules_get_provider (rules, i)->names);
       while (g_hash_table_iter_next (&iter, &name, NULL))
-        add_route (self, rules, name);
+        add_route (self, rules, n_keys, name);
     }
 }
 
 /**
  * aip_route_table_new:
  * @rules: who serves what; they must outlive the result
+ * @n_keys: the highest AipCandidate.index, plus one
  *
  * Makes the routes of all aliases and of all names that a provider is known to have.
  *
  * Returns: (transfer full): the table
  */
 AipRouteTable *
-aip_route_table_new (const AipRouteRules *rules)
+aip_route_table_new (const AipRouteRules *rules, guint n_keys)
 {
   g_return_val_if_fail (rules != NULL, NULL);
 
   AipRouteTable *self = g_new0 (AipRouteTable, 1);
 
-  add_routes (self, rules);
+  add_routes (self, rules, n_keys);
 
   return self;
 }

@@ -16,7 +16,7 @@ typedef struct
   GStringChunk *names;
 } AipRouteTable;
 
-AipRouteTable *aip_route_table_new (const AipRouteRules *rules);
+AipRouteTable *aip_route_table_new (const AipRouteRules *rules, guint n_keys);
 void aip_route_table_free (AipRouteTable *self);
 
 AipRoute *aip_route_table_find (const AipRouteTable *self, const char *name);

@@ -34,6 +34,7 @@ aip_route_free (AipRoute *self)
 {
   g_return_if_fail (self != NULL);
 
+  g_clear_pointer (&self->balance, aip_balance_free);
   g_array_unref (self->steps);
   g_free (self);
 }
@@ -98,123 +99,21 @@ aip_route_sort (AipRoute *self)
 }
 
 /**
- * aip_route_next_turn:
- * @self: the route
+ * aip_route_count_group:
+ * @self: a sorted route
+ * @start: place of a step
  *
- * Returns: 0, 1, 2 ...: each to one caller alone, whatever the thread
+ * Returns: how many steps from @start on are for the same target and of the same provider priority
  */
 guint
-aip_route_next_turn (AipRoute *self)
+aip_route_count_group (const AipRoute *self, guint start)
 {
-  g_return_val_if_fail (self != NULL, 0);
-
-  return __atomic_fetch_add (&self->turn, 1, __ATOMIC_RELAXED);
-}
-
-static int
-get_key_priority (const AipCandidate *candidate)
-{
-  return candidate->key == NULL ? 0 : candidate->key->priority;
-}
-
-static int
-compare_candidates (const void *a, const void *b, void *user_data)
-{
-  int left = get_key_priority (a);
-  int right = get_key_priority (b);
-
-  return (left > right) - (left < right);
-}
-
-static gboolean
-is_sorted (const AipCandidate *candidates, guint n)
-{
-  for (guint i = 1; i < n; i++)
-    if (get_key_priority (&candidates[i - 1]) > get_key_priority (&candidates[i]))
-      return FALSE;
-
-  return TRUE;
-}
-
-static void
-reverse (AipCandidate *candidates, guint n)
-{
-  for (guint i = 0; i < n / 2; i++)
-    {
-      AipCandidate swapped = candidates[i];
-
-      candidates[i] = candidates[n - 1 - i];
-      candidates[n - 1 - i] = swapped;
-    }
-}
-
-/* Candidate @first comes to the front: three reversals, in place. */
-static void
-rotate (AipCandidate *candidates, guint n, guint first)
-{
-  reverse (candidates, first);
-  reverse (candidates + first, n - first);
-  reverse (candidates, n);
-}
-
-/* @candidates are all of one provider priority: by the key's priority, and equals take turns. */
-static void
-put_in_order (AipCandidate *candidates, guint n, guint turn)
-{
-  guint end = 0;
-
-  /* Each provider's own keys are sorted already. */
-  if (!is_sorted (candidates, n))
-    g_qsort_with_data (candidates, (int) n, sizeof *candidates, compare_candidates, NULL);
-
-  for (guint start = 0; start < n; start = end)
-    {
-      for (end = start + 1; end < n; end++)
-        if (get_key_priority (&candidates[end]) != get_key_priority (&candidates[start]))
-          break;
-      if (end - start > 1)
-        rotate (candidates + start, end - start, turn % (end - start));
-    }
-}
-
-static void
-append_candidates (GArray *plan, const AipRouteStep *step)
-{
-  guint start = plan->len;
-
-  if (step->candidates->len == 0)
-    return;
-
-  g_array_append_vals (plan, step->candidates->data, step->candidates->len);
-  for (guint i = start; i < plan->len; i++)
-    g_array_index (plan, AipCandidate, i).model = step->model;
-}
-
-/**
- * aip_route_fill:
- * @self: a sorted route
- * @protocol: what the client speaks
- * @turn: who of equals comes first, see aip_route_next_turn ()
- * @plan: (element-type AipCandidate): gets the candidates, best first; their models are borrowed from the
- * steps
- */
-void
-aip_route_fill (const AipRoute *self, AipProtocol protocol, guint turn, GArray *plan)
-{
-  g_return_if_fail (self != NULL && plan != NULL);
+  g_return_val_if_fail (self != NULL && start < self->steps->len, 0);
 
   const AipRouteStep *steps = (const AipRouteStep *) (const void *) self->steps->data;
-  guint end = 0;
+  guint end = start + 1;
 
-  for (guint start = 0; start < self->steps->len; start = end)
-    {
-      guint n_before = plan->len;
-
-      for (end = start; end < self->steps->len && compare_steps (&steps[start], &steps[end]) == 0; end++)
-        if ((steps[end].protocols & (1u << protocol)) != 0)
-          append_candidates (plan, &steps[end]);
-
-      if (plan->len > n_before)
-        put_in_order (&g_array_index (plan, AipCandidate, n_before), plan->len - n_before, turn);
-    }
+  while (end < self->steps->len && compare_steps (&steps[start], &steps[end]) == 0)
+    end++;
+  return end - start;
 }

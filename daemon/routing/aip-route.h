@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "routing/aip-balance.h"
 #include "routing/aip-route-provider.h"
+#include "routing/aip-strategy.h"
 
 G_BEGIN_DECLS
 
@@ -22,12 +24,16 @@ typedef struct
 } AipRouteStep;
 
 /**
- * AipRoute: all that is known about one name: the steps, best first, and whose turn it is among equals.
+ * AipRoute: all that is known about one name: the steps, best first.
+ * @steps: (element-type AipRouteStep)
+ * @strategy: (nullable): what a mapping says
+ * @balance: (nullable): whose turn it is among equals; %NULL: the route was made for one request
  */
 typedef struct
 {
-  GArray *steps; /* of AipRouteStep */
-  guint turn;    /* atomic */
+  GArray *steps;
+  const AipStrategy *strategy;
+  AipBalance *balance;
 } AipRoute;
 
 AipRoute *aip_route_new (void);
@@ -39,8 +45,7 @@ void aip_route_add (AipRoute *self,
                     guint protocols,
                     const char *model);
 void aip_route_sort (AipRoute *self);
-guint aip_route_next_turn (AipRoute *self);
-void aip_route_fill (const AipRoute *self, AipProtocol protocol, guint turn, GArray *plan);
+guint aip_route_count_group (const AipRoute *self, guint start);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipRoute, aip_route_free)
 

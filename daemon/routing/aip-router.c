@@ -9,6 +9,7 @@
 #include "routing/aip-model-catalog.h"
 #include "routing/aip-route-errors.h"
 #include "routing/aip-route-explain.h"
+#include "routing/aip-route-plan.h"
 #include "routing/aip-route-table.h"
 
 /* Far beyond any real name; what is longer is not worth a look at every glob. */
@@ -20,8 +21,10 @@ struct _AipRouter
   AipConfig *config;
   AipRouteRules *rules;
   AipRouteTable *table;
-  GPtrArray *catalog; /* of AipModelInfo */
-  guint turn;         /* atomic; for names that have no route of their own */
+  GPtrArray *catalog;  /* of AipModelInfo */
+  AipBalance *balance; /* for names that have no route of their own */
+  const AipStrategy *strategy;
+  gint64 patience_us; /* how long a half-open key waits for a health check */
 };
 
 /**
@@ -29,22 +32,34 @@ struct _AipRouter
  * @config: the config; kept
  * @secrets: (array) (nullable): for each key of @config, in its order; the secrets are referenced
  * @discovered: (nullable) (element-type AipDiscovered): the providers' own lists; copied
+ * @live: (nullable): what is going on with the keys; gets @config, see aip_live_keys_set_config (); %NULL:
+ *   nothing is known yet
  *
  * Returns: (transfer full): the router
  */
 AipRouter *
-aip_router_new (AipConfig *config, const AipKeySecret *secrets, const GPtrArray *discovered)
+aip_router_new (AipConfig *config,
+                const AipKeySecret *secrets,
+                const GPtrArray *discovered,
+                AipLiveKeys *live)
 {
   g_return_val_if_fail (config != NULL, NULL);
   g_return_val_if_fail (secrets != NULL || config->keys->len == 0, NULL);
 
   AipRouter *self = g_new0 (AipRouter, 1);
+  g_autoptr (AipLiveKeys) keys = live != NULL ? aip_live_keys_ref (live) : aip_live_keys_new ();
+  guint n_keys = config->keys->len + config->providers->len;
 
   g_atomic_ref_count_init (&self->ref_count);
   self->config = aip_config_ref (config);
-  self->rules = aip_route_rules_new (config, secrets, discovered);
-  self->table = aip_route_table_new (self->rules);
+  aip_live_keys_set_config (keys, config);
+  self->rules = aip_route_rules_new (config, secrets, discovered, keys);
+  self->table = aip_route_table_new (self->rules, n_keys);
   self->catalog = aip_model_catalog_new (self->table);
+  self->balance = aip_balance_new (n_keys);
+  self->strategy = aip_strategy_find (config->routing.strategy);
+  /* Two checks in a row that do not come are none. */
+  self->patience_us = config->health_check.enabled ? 2 * 1000 * (gint64) config->health_check.interval : 0;
 
   return self;
 }
@@ -77,6 +92,7 @@ aip_router_unref (AipRouter *self)
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
 
+  aip_balance_free (self->balance);
   g_ptr_array_unref (self->catalog);
   aip_route_table_free (self->table);
   aip_route_rules_free (self->rules);
@@ -85,31 +101,35 @@ aip_router_unref (AipRouter *self)
 }
 
 /* Keys of one provider may be of different accounts, so their order does not change either. */
-static gboolean
-plan_without_model (AipRouter *self,
-                    AipProtocol protocol,
-                    const AipRouteProvider *only,
-                    GArray *plan,
-                    GError **error)
+static GArray *
+plan_without_model (AipRouter *self, AipRoutePlan *plan, const AipRouteProvider *only, GError **error)
 {
+  AipProtocol protocol = plan->query->protocol;
   const AipRouteProvider *provider =
       only != NULL ? only : aip_route_rules_find_fixed_provider (self->rules, protocol);
 
   if (provider == NULL || !aip_route_provider_speaks (provider, protocol))
     {
       aip_route_error_protocol (protocol, only, error);
-      return FALSE;
+      return NULL;
     }
 
-  if (provider->candidates->len == 0)
-    {
-      aip_route_error_no_key (provider, error);
-      return FALSE;
-    }
+  AipRouteStep step = {
+    .provider = provider,
+    .protocols = provider->dialect->protocols,
+    .candidates = provider->candidates,
+  };
+  g_autoptr (GArray) candidates = NULL;
 
-  g_array_append_vals (plan, provider->candidates->data, provider->candidates->len);
+  plan->strategy = &aip_strategy_failover;
+  aip_route_plan_add_steps (plan, &step, 1);
+  candidates = aip_route_plan_finish (plan);
+  if (candidates->len > 0)
+    return g_steal_pointer (&candidates);
 
-  return TRUE;
+  aip_route_error_no_key (provider, plan, error);
+
+  return NULL;
 }
 
 static gboolean
@@ -122,94 +142,127 @@ check_name (const char *model, GError **error)
   return FALSE;
 }
 
-static gboolean
-plan_model (AipRouter *self,
-            const AipRouteQuery *query,
-            const AipRouteProvider *only,
-            GArray *plan,
-            GError **error)
+static const AipStrategy *
+choose_strategy (const AipRouter *self, const AipRouteQuery *query, const AipRoute *route)
 {
-  g_autoptr (AipRoute) made = NULL;
-  AipRoute *route = NULL;
-  guint turn = 0;
+  const AipStrategy *strategy = query->strategy != NULL ? aip_strategy_find (query->strategy) : NULL;
 
-  if (!check_name (query->model, error))
-    return FALSE;
+  if (strategy == NULL)
+    strategy = route->strategy;
+  return strategy != NULL ? strategy : self->strategy;
+}
+
+/* Returns: (transfer full) (element-type AipCandidate): who can serve a name; may be empty */
+static GArray *
+plan_route (AipRouter *self, AipRoutePlan *plan, const AipRoute *route)
+{
+  plan->strategy = choose_strategy (self, plan->query, route);
+  plan->balance = route->balance != NULL ? route->balance : self->balance;
+  aip_route_plan_add_route (plan, route);
+  return aip_route_plan_finish (plan);
+}
+
+static GArray *
+plan_model (AipRouter *self, AipRoutePlan *plan, const AipRouteProvider *only, GError **error)
+{
+  const char *model = plan->query->model;
+  g_autoptr (AipRoute) made = NULL;
+  g_autoptr (GArray) candidates = NULL;
+  AipRoute *route = NULL;
+
+  if (!check_name (model, error))
+    return NULL;
 
   if (only == NULL)
-    route = aip_route_table_find (self->table, query->model);
-  if (route != NULL)
-    turn = aip_route_next_turn (route);
-  else
-    {
-      route = made = aip_route_make (self->rules, query->model, only);
-      turn = __atomic_fetch_add (&self->turn, 1, __ATOMIC_RELAXED);
-    }
+    route = aip_route_table_find (self->table, model);
+  if (route == NULL)
+    route = made = aip_route_make (self->rules, model, only);
 
-  aip_route_fill (route, query->protocol, turn, plan);
-  if (plan->len > 0)
+  candidates = plan_route (self, plan, route);
+  if (candidates->len > 0)
+    return g_steal_pointer (&candidates);
+
+  aip_route_error_no_candidate (self->rules, self->catalog, plan, route, error);
+
+  return NULL;
+}
+
+static gboolean
+check_query (AipRouter *self, const AipRouteQuery *query, const AipRouteProvider **only, GError **error)
+{
+  if (self->rules->providers->len == 0)
+    {
+      aip_route_error_no_provider (self->config, error);
+      return FALSE;
+    }
+  if (query->provider == NULL)
     return TRUE;
 
-  aip_route_error_no_candidate (self->rules, self->catalog, query, route, error);
+  *only = aip_route_rules_find_provider (self->rules, query->provider);
+  if (*only == NULL)
+    aip_route_error_unknown_provider (self->config, query->provider, error);
 
-  return FALSE;
+  return *only != NULL;
 }
 
 /**
  * aip_router_plan:
  * @self: the router
  * @query: what is asked for
+ * @retry_after_us: (out) (optional): where there is nobody now: microseconds until the first one may be back;
+ *   -1: nobody knows
  * @error: where to put an error
  *
  * Lists who can serve a request, best first: by the place among a mapping's targets, then the provider's
- * priority, then the key's; equals take turns from call to call. Requests that name no model get one
- * provider, always the same, and its keys always in the same order.
+ * priority, then the key's, and among equals by the strategy. Who is out (an open breaker, a limit, the
+ * client's rights) is not in it. At the end come keys that are better not tried while others are there:
+ * half-open ones, and those whose provider said that its limit is used up. A half-open key for which no
+ * health check can or does find out comes first among its equals, once; see aip_live_key_begin ().
+ *
+ * Requests that name no model get one provider, always the same, and its keys always in the same order.
  *
  * Any thread may call it.
  *
  * Returns: (transfer full) (nullable) (element-type AipCandidate): at least one candidate, borrowed from
  * @self; where the client's own name for the model is used, from @query->model. Or %NULL with
  * %AIP_ERROR_INVALID_ARGUMENT (no such provider, an overlong name), %AIP_ERROR_NOT_FOUND (no such model),
- * %AIP_ERROR_LOCKED or %AIP_ERROR_UNAVAILABLE (nobody can serve it now).
+ * %AIP_ERROR_FORBIDDEN (nothing that the client may use), %AIP_ERROR_LOCKED or %AIP_ERROR_UNAVAILABLE (nobody
+ * can serve it now, and why).
  */
 GArray *
-aip_router_plan (AipRouter *self, const AipRouteQuery *query, GError **error)
+aip_router_plan (AipRouter *self, const AipRouteQuery *query, gint64 *retry_after_us, GError **error)
 {
   g_return_val_if_fail (self != NULL && query != NULL, NULL);
   g_return_val_if_fail ((guint) query->protocol < AIP_N_PROTOCOLS, NULL);
 
   const AipRouteProvider *only = NULL;
+  g_auto (AipRoutePlan) plan = { 0 };
+  GArray *candidates = NULL;
 
-  if (self->rules->providers->len == 0)
-    {
-      aip_route_error_no_provider (self->config, error);
-      return NULL;
-    }
+  if (retry_after_us != NULL)
+    *retry_after_us = -1;
+  if (!check_query (self, query, &only, error))
+    return NULL;
 
-  if (query->provider != NULL)
-    {
-      only = aip_route_rules_find_provider (self->rules, query->provider);
-      if (only == NULL)
-        {
-          aip_route_error_unknown_provider (self->config, query->provider, error);
-          return NULL;
-        }
-    }
+  aip_route_plan_init (&plan, query, query->limit);
+  plan.patience_us = self->patience_us;
+  plan.take_turn = TRUE;
+  candidates = query->model == NULL ? plan_without_model (self, &plan, only, error)
+                                    : plan_model (self, &plan, only, error);
+  if (candidates == NULL && retry_after_us != NULL)
+    *retry_after_us = plan.wait_us;
 
-  g_autoptr (GArray) plan = g_array_sized_new (FALSE, FALSE, sizeof (AipCandidate), 4);
-  gboolean planned = query->model == NULL ? plan_without_model (self, query->protocol, only, plan, error)
-                                          : plan_model (self, query, only, plan, error);
-
-  return planned ? g_steal_pointer (&plan) : NULL;
+  return candidates;
 }
 
 /**
  * aip_router_explain:
  * @self: the router
- * @query: what would be asked for; it names a model
+ * @query: what would be asked for; it names a model; its limit does not count
  * @error: where to put %AIP_ERROR_INVALID_ARGUMENT: no such provider, an overlong name
  *
- * Tells what aip_router_plan () would list next, and why all else is not in it. Takes no turn.
+ * Tells what aip_router_plan () would list next, with each one's score, and why all else is not in it. Takes
+ * no turn.
  *
  * Returns: (transfer full) (nullable) (element-type AipRouteExplanation): candidates in the order in which
  * they would be tried, then what is out
@@ -220,10 +273,11 @@ aip_router_explain (AipRouter *self, const AipRouteQuery *query, GError **error)
   g_return_val_if_fail (self != NULL && query != NULL && query->model != NULL, NULL);
 
   const AipRouteProvider *only = NULL;
-  g_autoptr (GArray) plan = g_array_new (FALSE, FALSE, sizeof (AipCandidate));
+  AipRouteQuery whole = *query;
+  g_auto (AipRoutePlan) plan = { 0 };
+  g_autoptr (GArray) candidates = NULL;
   g_autoptr (AipRoute) made = NULL;
   AipRoute *route = NULL;
-  const guint *turn = &self->turn;
 
   if (!check_name (query->model, error))
     return NULL;
@@ -238,13 +292,16 @@ aip_router_explain (AipRouter *self, const AipRouteQuery *query, GError **error)
     }
   if (only == NULL)
     route = aip_route_table_find (self->table, query->model);
-  if (route != NULL)
-    turn = &route->turn;
-  else
+  if (route == NULL)
     route = made = aip_route_make (self->rules, query->model, only);
+  whole.limit = 0;
+  aip_route_plan_init (&plan, &whole, 0);
+  plan.patience_us = self->patience_us;
   if (query->provider == NULL || only != NULL)
-    aip_route_fill (route, query->protocol, __atomic_load_n (turn, __ATOMIC_RELAXED), plan);
-  return aip_route_explain (self->config, self->rules, query, route, plan);
+    candidates = plan_route (self, &plan, route);
+  else
+    candidates = aip_route_plan_finish (&plan);
+  return aip_route_explain (self->config, self->rules, &plan, route, candidates);
 }
 
 /**

@@ -3,6 +3,7 @@
 
 #include "base/aip-secret.h"
 #include "config/aip-config.h"
+#include "routing/aip-live-keys.h"
 #include "wire/aip-dialect.h"
 
 G_BEGIN_DECLS
@@ -18,19 +19,49 @@ typedef struct
   const AipKeyConfig *key; /* (nullable): the provider needs none */
   AipSecret *secret;       /* (nullable) (not owned) */
   const char *model;       /* (nullable): the request names no model */
+  AipLiveKey *live;        /* (not owned): of the key, or of the provider that needs none */
+  double weight;           /* the provider's times the key's */
+  double score;            /* what the strategy made of it; in a plan alone */
+  guint index;             /* of the key or keyless provider within the router */
+  int priority;            /* the key's; 0: the provider needs none */
 } AipCandidate;
 
 /**
- * AipRouteQuery: what is asked for.
+ * AipMayUseFunc: whether limits leave room for an attempt with @candidate now. Called for each candidate that
+ * is not out anyway, so it has to be quick. @wait_us: (out): set where it returns FALSE and knows when there
+ * will be room: microseconds from now; it comes in as -1: not known.
+ */
+typedef gboolean (*AipMayUseFunc) (const AipCandidate *candidate, gint64 *wait_us, void *user_data);
+
+/**
+ * AipRouteQuery: what is asked for. All zero but @protocol is a good query.
  * @protocol: what the client speaks
  * @model: (nullable): the client's name for the model
  * @provider: (nullable): the only provider that the client wants
+ * @strategy: (nullable): in place of the mapping's and the configuration's; one of aip_config_strategies
+ * @now_us: the clock that the live keys go by
+ * @random: any number, another each time
+ * @sticky: what the conversation or client is known by; the same number goes to the same key while that is
+ *   healthy; 0: not wanted
+ * @limit: how many candidates are needed, see [retry] max-attempts; 0: all
+ * @providers: (nullable) (array zero-terminated=1): globs: the providers that the client may use; NULL: all
+ * @keys: (nullable) (array zero-terminated=1): globs: the keys that the client may use; NULL: all
+ * @may_use: (nullable): see #AipMayUseFunc
  */
 typedef struct
 {
   AipProtocol protocol;
   const char *model;
   const char *provider;
+  const char *strategy;
+  gint64 now_us;
+  guint64 random;
+  guint64 sticky;
+  guint limit;
+  const char *const *providers;
+  const char *const *keys;
+  AipMayUseFunc may_use;
+  void *may_use_data;
 } AipRouteQuery;
 
 /**
@@ -62,6 +93,8 @@ typedef struct
  * @key: (nullable): the provider needs none, or all of it is out
  * @model: (nullable): its name for the model
  * @reason: (nullable): why it is out; NULL: it would serve
+ * @note: (nullable): what else there is to know of one that would serve: "half-open: ..."
+ * @score: what the strategy made of it; 0 where it is out
  */
 typedef struct
 {
@@ -69,20 +102,25 @@ typedef struct
   char *key;
   char *model;
   char *reason;
+  char *note;
+  double score;
 } AipRouteExplanation;
 
 /**
  * AipRouter: an immutable, reference-counted table from models to candidates, made of one config, the
  * secrets there are, and the providers' model lists. Pure; safe to read from all workers. Its only
- * moving parts are the round-robin counters, atomics.
+ * moving parts are the strategies' turns, behind locks.
  */
 typedef struct _AipRouter AipRouter;
 
-AipRouter *aip_router_new (AipConfig *config, const AipKeySecret *secrets, const GPtrArray *discovered);
+AipRouter *aip_router_new (AipConfig *config,
+                           const AipKeySecret *secrets,
+                           const GPtrArray *discovered,
+                           AipLiveKeys *live);
 AipRouter *aip_router_ref (AipRouter *self);
 void aip_router_unref (AipRouter *self);
 
-GArray *aip_router_plan (AipRouter *self, const AipRouteQuery *query, GError **error);
+GArray *aip_router_plan (AipRouter *self, const AipRouteQuery *query, gint64 *retry_after_us, GError **error);
 GPtrArray *aip_router_explain (AipRouter *self, const AipRouteQuery *query, GError **error);
 GPtrArray *aip_router_list_models (AipRouter *self);
 

@@ -382,7 +382,7 @@ step_route (AipExchange *self)
     }
   if (self->streams_up && aip_client_is_restricted (self->client))
     return refuse_unseen (self);
-  self->plan = aip_router_plan (self->snapshot->router, &query, &error);
+  self->plan = aip_router_plan (self->snapshot->router, &query, NULL, &error);
   if (self->plan != NULL)
     {
       aip_exchange_report_start (self);

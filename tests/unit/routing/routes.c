@@ -93,11 +93,25 @@ parse_discovered (const char *text)
 AipRouter *
 routes_make (const char *config, const char *discovered)
 {
+  return routes_make_live (config, discovered, NULL);
+}
+
+/**
+ * routes_make_live:
+ * @config: as for routes_make ()
+ * @discovered: (nullable): as for routes_make ()
+ * @live: (nullable): the live keys
+ *
+ * Returns: (transfer full): a router that goes by @live
+ */
+AipRouter *
+routes_make_live (const char *config, const char *discovered, AipLiveKeys *live)
+{
   g_autoptr (AipConfig) parsed = parse (config);
   g_autoptr (GArray) secrets = make_secrets (parsed);
   g_autoptr (GPtrArray) lists = discovered == NULL ? NULL : parse_discovered (discovered);
 
-  return aip_router_new (parsed, (const AipKeySecret *) (const void *) secrets->data, lists);
+  return aip_router_new (parsed, (const AipKeySecret *) (const void *) secrets->data, lists, live);
 }
 
 static void
@@ -127,13 +141,12 @@ char *
 routes_plan (AipRouter *router, const AipRouteQuery *query)
 {
   static const char *const codes[AIP_N_ERRORS] = {
-    [AIP_ERROR_INVALID_ARGUMENT] = "invalid",
-    [AIP_ERROR_NOT_FOUND] = "not-found",
-    [AIP_ERROR_LOCKED] = "locked",
+    [AIP_ERROR_INVALID_ARGUMENT] = "invalid", [AIP_ERROR_NOT_FOUND] = "not-found",
+    [AIP_ERROR_FORBIDDEN] = "forbidden",      [AIP_ERROR_LOCKED] = "locked",
     [AIP_ERROR_UNAVAILABLE] = "unavailable",
   };
   g_autoptr (GError) error = NULL;
-  g_autoptr (GArray) plan = aip_router_plan (router, query, &error);
+  g_autoptr (GArray) plan = aip_router_plan (router, query, NULL, &error);
 
   if (plan == NULL)
     {

@@ -38,7 +38,7 @@ tally_cb (void *data)
 
   for (guint i = 0; i < tally->n_plans; i++)
     {
-      g_autoptr (GArray) plan = aip_router_plan (tally->router, &query, NULL);
+      g_autoptr (GArray) plan = aip_router_plan (tally->router, &query, NULL, NULL);
 
       g_assert_cmpuint (plan->len, ==, 5);
       tally->first[g_array_index (plan, AipCandidate, 0).key->name[0] - 'a']++;
@@ -158,7 +158,7 @@ test_many (void)
   AipRouteQuery query = { .model = "alias499" };
   for (guint i = 0; i < 1000; i++)
     {
-      g_autoptr (GArray) plan = aip_router_plan (router, &query, NULL);
+      g_autoptr (GArray) plan = aip_router_plan (router, &query, NULL, NULL);
 
       g_assert_cmpuint (plan->len, ==, 2000);
       g_assert_cmpstr (g_array_index (plan, AipCandidate, 0).model, ==, "model499");

@@ -84,7 +84,7 @@ make_snapshot (guint upstream_port, guint closed_port)
   aip_clients_add_token (clients, "tester", TOKEN);
   for (guint i = 0; i < config->keys->len; i++)
     secrets[i].secret = secret;
-  router = aip_router_new (config, secrets, NULL);
+  router = aip_router_new (config, secrets, NULL, NULL);
   return aip_snapshot_new (config, clients, router, TRUE);
 }
 

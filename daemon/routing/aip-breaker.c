@@ -1,0 +1,571 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-router"
+
+#include "routing/aip-breaker.h"
+
+#include <string.h>
+
+/*
+ *            `threshold` faults in a row, error rate, Retry-After, auth, billing
+ *   CLOSED ------------------------------------------------------------------> OPEN <-----------+
+ *     ^                                                                         | until_us      | the probe
+ *     |                       the probe is served                               v               | fails
+ *     +---------------------------------------------------------------------- HALF-OPEN --------+
+ *
+ * OPEN and HALF-OPEN differ by the time alone: both are "until_us is not 0". Each change of state has a new
+ * generation, by which attempts that began before it are known: they neither close what has opened since, nor
+ * open again what has closed since.
+ */
+
+#define MAX_HOLD_US (24 * G_TIME_SPAN_HOUR)
+#define HARD_DOWN_US (30 * G_TIME_SPAN_MINUTE)
+#define MIN_REQUESTS 5
+#define MAX_STREAK 30
+#define SAVED_TYPE "(uuxxuu)"
+/* What should have come back this long ago starts anew. */
+#define STALE_US G_TIME_SPAN_HOUR
+
+/**
+ * aip_breaker_policy_init:
+ * @policy: (out caller-allocates): what to set
+ * @config: [circuit-breaker]
+ */
+void
+aip_breaker_policy_init (AipBreakerPolicy *policy, const AipBreakerConfig *config)
+{
+  g_return_if_fail (policy != NULL && config != NULL);
+
+  *policy = (AipBreakerPolicy){
+    .enabled = config->enabled,
+    .threshold = config->threshold,
+    .error_rate = config->error_rate,
+    .window_us = (gint64) config->window * 1000,
+    .cooldown_us = (gint64) config->cooldown * 1000,
+    .max_cooldown_us = (gint64) config->max_cooldown * 1000,
+  };
+}
+
+/**
+ * aip_breaker_init:
+ * @self: (out caller-allocates): a breaker, closed
+ * @policy: when to open and for how long; copied
+ */
+void
+aip_breaker_init (AipBreaker *self, const AipBreakerPolicy *policy)
+{
+  g_return_if_fail (self != NULL && policy != NULL);
+
+  memset (self, 0, sizeof *self);
+  g_mutex_init (&self->lock);
+  self->policy = *policy;
+}
+
+/**
+ * aip_breaker_clear:
+ * @self: a breaker that nobody uses any more
+ */
+void
+aip_breaker_clear (AipBreaker *self)
+{
+  g_return_if_fail (self != NULL);
+
+  g_mutex_clear (&self->lock);
+}
+
+static void
+set_until (AipBreaker *self, gint64 until_us)
+{
+  __atomic_store_n (&self->until_us, until_us, __ATOMIC_RELEASE);
+}
+
+static void
+change (AipBreaker *self, gint64 until_us)
+{
+  set_until (self, until_us);
+  __atomic_add_fetch (&self->generation, 1, __ATOMIC_RELEASE);
+}
+
+static void
+recover (AipBreaker *self)
+{
+  self->since_us = 0;
+  self->streak = 0;
+  self->in_a_row = 0;
+  memset (self->buckets, 0, sizeof self->buckets);
+  change (self, 0);
+}
+
+static void
+free_probe (AipBreaker *self)
+{
+  __atomic_store_n (&self->probe, 0, __ATOMIC_RELEASE);
+}
+
+/**
+ * aip_breaker_reset:
+ * @self: a breaker
+ *
+ * Closes it and forgets its faults. Attempts under way do not change that.
+ */
+void
+aip_breaker_reset (AipBreaker *self)
+{
+  g_return_if_fail (self != NULL);
+
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  recover (self);
+  free_probe (self);
+}
+
+/**
+ * aip_breaker_set_policy:
+ * @self: a breaker
+ * @policy: when to open and for how long, from now on; where it is not enabled, the breaker closes
+ */
+void
+aip_breaker_set_policy (AipBreaker *self, const AipBreakerPolicy *policy)
+{
+  g_return_if_fail (self != NULL && policy != NULL);
+
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  if (self->policy.window_us != policy->window_us)
+    memset (self->buckets, 0, sizeof self->buckets);
+  self->policy = *policy;
+  if (!policy->enabled && aip_breaker_get_until (self) != 0)
+    {
+      recover (self);
+      free_probe (self);
+    }
+}
+
+/* --- looking --- */
+
+/**
+ * aip_breaker_get_until:
+ * @self: a breaker
+ *
+ * Returns: when it lets a probe through, on the clock of those who settle; 0: it is closed
+ */
+gint64
+aip_breaker_get_until (const AipBreaker *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return __atomic_load_n (&self->until_us, __ATOMIC_ACQUIRE);
+}
+
+/**
+ * aip_breaker_get_state:
+ * @self: a breaker
+ * @now_us: the time
+ *
+ * Only looks: the probe's place stays free.
+ *
+ * Returns: the state
+ */
+AipBreakerState
+aip_breaker_get_state (const AipBreaker *self, gint64 now_us)
+{
+  gint64 until_us = aip_breaker_get_until (self);
+
+  if (until_us == 0)
+    return AIP_BREAKER_CLOSED;
+  return now_us < until_us ? AIP_BREAKER_OPEN : AIP_BREAKER_HALF_OPEN;
+}
+
+/**
+ * aip_breaker_is_probing:
+ * @self: a breaker
+ *
+ * Returns: whether the probe's place is taken
+ */
+gboolean
+aip_breaker_is_probing (const AipBreaker *self)
+{
+  g_return_val_if_fail (self != NULL, FALSE);
+
+  return __atomic_load_n (&self->probe, __ATOMIC_ACQUIRE) != 0;
+}
+
+/**
+ * aip_breaker_get_generation:
+ * @self: a breaker
+ *
+ * Returns: a number that grows with each change of state, but for that from open to half-open
+ */
+guint
+aip_breaker_get_generation (const AipBreaker *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return __atomic_load_n (&self->generation, __ATOMIC_ACQUIRE);
+}
+
+static gint64
+get_period (const AipBreaker *self, gint64 now_us)
+{
+  return now_us / MAX (self->policy.window_us / AIP_BREAKER_N_BUCKETS, 1);
+}
+
+static void
+sum_window (const AipBreaker *self, gint64 now_us, guint *n, guint *n_faults)
+{
+  gint64 period = get_period (self, now_us);
+
+  *n = *n_faults = 0;
+  for (guint i = 0; i < AIP_BREAKER_N_BUCKETS; i++)
+    {
+      const AipBreakerBucket *bucket = &self->buckets[i];
+
+      if (bucket->period <= period - AIP_BREAKER_N_BUCKETS || bucket->period > period)
+        continue;
+      *n += bucket->n;
+      *n_faults += bucket->n_faults;
+    }
+}
+
+/**
+ * aip_breaker_get_view:
+ * @self: a breaker
+ * @now_us: the time
+ * @view: (out caller-allocates): all about it at one moment
+ */
+void
+aip_breaker_get_view (AipBreaker *self, gint64 now_us, AipBreakerView *view)
+{
+  g_return_if_fail (self != NULL && view != NULL);
+
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  *view = (AipBreakerView){
+    .state = aip_breaker_get_state (self, now_us),
+    .fault_class = self->fault.fault_class,
+    .reason = self->fault.reason,
+    .status = self->fault.status,
+    .since_us = self->since_us,
+    .until_us = aip_breaker_get_until (self),
+    .probing = aip_breaker_is_probing (self),
+    .streak = self->streak,
+    .in_a_row = self->in_a_row,
+    .n_opened = self->n_opened,
+    .generation = aip_breaker_get_generation (self),
+  };
+  sum_window (self, now_us, &view->window_requests, &view->window_faults);
+}
+
+/* --- going in --- */
+
+static gboolean
+take_probe (AipBreaker *self, AipBreakerPass *pass, gint64 now_us, gboolean early)
+{
+  guint free = 0;
+  gint64 until_us;
+
+  if (!__atomic_compare_exchange_n (&self->probe, &free, 1, FALSE, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+    return FALSE;
+  /* Another probe may have ended since the state was read. */
+  pass->generation = aip_breaker_get_generation (self);
+  until_us = aip_breaker_get_until (self);
+  pass->probe = until_us != 0;
+  pass->early = until_us > now_us;
+  if (until_us == 0 || (pass->early && !early))
+    free_probe (self);
+  return until_us == 0 || !pass->early || early;
+}
+
+/**
+ * aip_breaker_enter:
+ * @self: a breaker
+ * @now_us: the time
+ * @pass: (out caller-allocates): to be settled, if it is given
+ *
+ * Asks for an attempt. Half-open, the breaker lets one through and no other before that is settled.
+ *
+ * Returns: whether the attempt may start
+ */
+gboolean
+aip_breaker_enter (AipBreaker *self, gint64 now_us, AipBreakerPass *pass)
+{
+  g_return_val_if_fail (self != NULL && pass != NULL, FALSE);
+
+  *pass = (AipBreakerPass){ .generation = aip_breaker_get_generation (self) };
+  switch (aip_breaker_get_state (self, now_us))
+    {
+    case AIP_BREAKER_CLOSED:
+      return TRUE;
+    case AIP_BREAKER_HALF_OPEN:
+      return take_probe (self, pass, now_us, FALSE);
+    case AIP_BREAKER_OPEN:
+    default:
+      return FALSE;
+    }
+}
+
+/**
+ * aip_breaker_can_be_checked:
+ * @self: a breaker
+ *
+ * Returns: whether a health check could close it: a call that costs nothing tells nothing of limits and money
+ */
+gboolean
+aip_breaker_can_be_checked (const AipBreaker *self)
+{
+  AipFaultClass fault_class;
+
+  g_return_val_if_fail (self != NULL, FALSE);
+
+  g_mutex_lock ((GMutex *) &self->lock);
+  fault_class = self->fault.fault_class;
+  g_mutex_unlock ((GMutex *) &self->lock);
+  return fault_class != AIP_FAULT_CLASS_RATE_LIMITED && fault_class != AIP_FAULT_CLASS_BILLING;
+}
+
+/**
+ * aip_breaker_enter_check:
+ * @self: a breaker
+ * @now_us: the time
+ * @pass: (out caller-allocates): to be settled, if it is given
+ *
+ * Asks for a health check, which may bring the key back before its time. Where a limit or the account's
+ * credit is the reason, a check could not tell, so there is none.
+ *
+ * Returns: whether the check may start
+ */
+gboolean
+aip_breaker_enter_check (AipBreaker *self, gint64 now_us, AipBreakerPass *pass)
+{
+  g_return_val_if_fail (self != NULL && pass != NULL, FALSE);
+
+  *pass = (AipBreakerPass){ .generation = aip_breaker_get_generation (self) };
+  if (aip_breaker_get_until (self) == 0)
+    return TRUE;
+  return aip_breaker_can_be_checked (self) && take_probe (self, pass, now_us, TRUE);
+}
+
+/* --- settling --- */
+
+static void
+count (AipBreaker *self, gint64 now_us, gboolean fault)
+{
+  gint64 period = get_period (self, now_us);
+  AipBreakerBucket *bucket = &self->buckets[(guint64) period % AIP_BREAKER_N_BUCKETS];
+
+  if (bucket->period != period)
+    *bucket = (AipBreakerBucket){ .period = period };
+  bucket->n++;
+  bucket->n_faults += fault ? 1 : 0;
+  self->in_a_row = fault ? self->in_a_row + 1 : 0;
+}
+
+static gint64
+get_floor (const AipFaultVerdict *verdict)
+{
+  return CLAMP (verdict->retry_after_us, 0, MAX_HOLD_US);
+}
+
+/* How long it stays open by its own reckoning: min (base * 2^streak, max), 10 % more or less. */
+static gint64
+get_cooldown (const AipBreaker *self, const AipFaultVerdict *verdict, guint64 random)
+{
+  double part = (double) (random >> 11) / (double) (G_GUINT64_CONSTANT (1) << 53);
+  double cooldown;
+
+  if (aip_fault_class_opens (verdict->fault_class))
+    cooldown = (double) HARD_DOWN_US;
+  else
+    cooldown = MIN ((double) self->policy.cooldown_us * (double) (1u << MIN (self->streak, MAX_STREAK)),
+                    (double) self->policy.max_cooldown_us);
+  return (gint64) (cooldown * (0.9 + 0.2 * part));
+}
+
+static gboolean
+is_too_much (const AipBreaker *self, const AipFaultVerdict *verdict, gint64 now_us)
+{
+  guint n, n_faults;
+
+  if (aip_fault_class_opens (verdict->fault_class) || self->in_a_row >= self->policy.threshold)
+    return TRUE;
+  if (self->policy.error_rate <= 0)
+    return FALSE;
+  sum_window (self, now_us, &n, &n_faults);
+  return n >= MIN_REQUESTS && n_faults >= self->policy.error_rate * n;
+}
+
+static void
+trip (AipBreaker *self, const AipFaultVerdict *verdict, gint64 now_us, gint64 hold_us)
+{
+  self->fault = *verdict;
+  self->n_opened++;
+  change (self, MAX (now_us + hold_us, 1));
+}
+
+static void
+settle_closed (AipBreaker *self,
+               const AipBreakerPass *pass,
+               const AipFaultVerdict *verdict,
+               gint64 now_us,
+               guint64 random)
+{
+  gboolean stale = pass->generation != self->generation;
+  gint64 hold_us;
+
+  if (verdict->fault_class == AIP_FAULT_CLASS_NONE)
+    count (self, now_us, FALSE);
+  if (!aip_fault_class_counts (verdict->fault_class) || !self->policy.enabled)
+    return;
+  /* It began before the key was found to be well again. */
+  if (stale && !aip_fault_class_opens (verdict->fault_class))
+    return;
+  count (self, now_us, TRUE);
+  hold_us = get_floor (verdict);
+  if (is_too_much (self, verdict, now_us))
+    hold_us = MAX (hold_us, get_cooldown (self, verdict, random));
+  if (hold_us <= 0)
+    return;
+  self->since_us = now_us;
+  trip (self, verdict, now_us, hold_us);
+}
+
+static void
+settle_probe (AipBreaker *self,
+              const AipBreakerPass *pass,
+              const AipFaultVerdict *verdict,
+              gint64 now_us,
+              guint64 random)
+{
+  AipFaultClass fault_class = verdict->fault_class;
+
+  if (aip_fault_class_counts (fault_class))
+    {
+      /* An early check that fails is no news. */
+      if (!pass->early)
+        {
+          self->streak++;
+          trip (self, verdict, now_us, MAX (get_floor (verdict), get_cooldown (self, verdict, random)));
+        }
+    }
+  /* Whoever turns a request down in his own words is there; it says little about keys and money, though. */
+  else if (fault_class == AIP_FAULT_CLASS_NONE ||
+           (fault_class != AIP_FAULT_CLASS_CANCELLED && !aip_fault_class_opens (self->fault.fault_class)))
+    recover (self);
+  free_probe (self);
+}
+
+/* What began before the breaker opened can only make it later. */
+static void
+settle_late (AipBreaker *self, const AipFaultVerdict *verdict, gint64 now_us, guint64 random)
+{
+  gint64 hold_us = get_floor (verdict);
+
+  if (!aip_fault_class_counts (verdict->fault_class))
+    return;
+  if (aip_fault_class_opens (verdict->fault_class))
+    hold_us = MAX (hold_us, get_cooldown (self, verdict, random));
+  if (now_us + hold_us <= self->until_us)
+    return;
+  if (hold_us > 0)
+    {
+      self->fault = *verdict;
+      set_until (self, now_us + hold_us);
+    }
+}
+
+/**
+ * aip_breaker_settle:
+ * @self: a breaker
+ * @pass: what it gave; it may be settled again, then as an attempt that began now
+ * @verdict: how the attempt ended
+ * @now_us: the time
+ * @random: any number, for the jitter of the cooldown
+ *
+ * Counts the attempt and changes the state accordingly.
+ */
+void
+aip_breaker_settle (AipBreaker *self,
+                    AipBreakerPass *pass,
+                    const AipFaultVerdict *verdict,
+                    gint64 now_us,
+                    guint64 random)
+{
+  g_return_if_fail (self != NULL && pass != NULL && verdict != NULL);
+  g_return_if_fail ((guint) verdict->fault_class < AIP_N_FAULT_CLASSES);
+
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  if (pass->probe && pass->generation == self->generation)
+    settle_probe (self, pass, verdict, now_us, random);
+  else if (self->until_us == 0)
+    settle_closed (self, pass, verdict, now_us, random);
+  else
+    settle_late (self, verdict, now_us, random);
+  *pass = (AipBreakerPass){ .generation = self->generation };
+}
+
+/* --- over a restart --- */
+
+/**
+ * aip_breaker_save:
+ * @self: a breaker
+ * @now_us: the time on the clock of those who settle
+ * @wall_us: the time of day
+ *
+ * Returns: (transfer floating) (nullable): what to restore it from; %NULL: it is closed
+ */
+GVariant *
+aip_breaker_save (AipBreaker *self, gint64 now_us, gint64 wall_us)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  if (self->until_us == 0)
+    return NULL;
+  return g_variant_new (SAVED_TYPE, (guint) self->fault.fault_class, self->fault.status,
+                        wall_us - (now_us - self->since_us), wall_us + (self->until_us - now_us),
+                        self->streak, self->in_a_row);
+}
+
+/**
+ * aip_breaker_restore:
+ * @self: a new breaker
+ * @saved: of aip_breaker_save (), or anything else
+ * @now_us: the time on the clock of those who settle
+ * @wall_us: the time of day
+ *
+ * Opens it as it was, for at most a day whatever the clocks say. What should be back since long stays
+ * closed.
+ *
+ * Returns: whether it is open now, or half-open
+ */
+gboolean
+aip_breaker_restore (AipBreaker *self, GVariant *saved, gint64 now_us, gint64 wall_us)
+{
+  guint fault_class, status, streak, in_a_row;
+  gint64 since_us, until_us;
+
+  g_return_val_if_fail (self != NULL && saved != NULL, FALSE);
+
+  if (!g_variant_is_of_type (saved, G_VARIANT_TYPE (SAVED_TYPE)))
+    return FALSE;
+  g_variant_get (saved, SAVED_TYPE, &fault_class, &status, &since_us, &until_us, &streak, &in_a_row);
+  if (fault_class >= AIP_N_FAULT_CLASSES || !aip_fault_class_counts (fault_class) || status > 999)
+    return FALSE;
+  if (since_us < 0 || since_us > wall_us || until_us < since_us || until_us < wall_us - STALE_US)
+    return FALSE;
+
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  if (!self->policy.enabled)
+    return FALSE;
+  self->fault = (AipFaultVerdict){ .fault_class = fault_class,
+                                   .reason = aip_fault_class_get_reason (fault_class),
+                                   .status = status,
+                                   .retry_after_us = -1 };
+  self->since_us = now_us - MIN (wall_us - since_us, MAX_HOLD_US);
+  self->streak = MIN (streak, MAX_STREAK);
+  self->in_a_row = in_a_row;
+  change (self, MAX (now_us + MIN (until_us - wall_us, MAX_HOLD_US), 1));
+  return TRUE;
+}

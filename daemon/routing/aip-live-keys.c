@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-router"
+
+#include "routing/aip-live-keys.h"
+
+#define SAVED_TYPE "a(sv)"
+#define MAX_SAVED 100000
+
+struct _AipLiveKeys
+{
+  gatomicrefcount ref_count;
+  GMutex lock;      /* of what follows */
+  GHashTable *keys; /* its id -> AipLiveKey, owned */
+  AipBreakerPolicy policy;
+};
+
+/**
+ * aip_live_keys_new:
+ *
+ * Returns: (transfer full): no keys, until there is a configuration
+ */
+AipLiveKeys *
+aip_live_keys_new (void)
+{
+  AipLiveKeys *self = g_new0 (AipLiveKeys, 1);
+
+  g_atomic_ref_count_init (&self->ref_count);
+  g_mutex_init (&self->lock);
+  self->keys = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) aip_live_key_unref);
+  /* What is restored before there is a configuration must not be dropped for want of one. */
+  self->policy.enabled = TRUE;
+  return self;
+}
+
+/**
+ * aip_live_keys_ref:
+ * @self: the keys
+ *
+ * Returns: (transfer full): @self
+ */
+AipLiveKeys *
+aip_live_keys_ref (AipLiveKeys *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+/**
+ * aip_live_keys_unref:
+ * @self: (transfer full): the keys
+ */
+void
+aip_live_keys_unref (AipLiveKeys *self)
+{
+  g_return_if_fail (self != NULL);
+
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
+  g_hash_table_unref (self->keys);
+  g_mutex_clear (&self->lock);
+  g_free (self);
+}
+
+static char *
+make_id (const char *provider, const char *key)
+{
+  return g_strconcat (provider, "/", key, NULL);
+}
+
+static AipLiveKey *
+add (AipLiveKeys *self, const char *id)
+{
+  AipLiveKey *key = aip_live_key_new (id, &self->policy);
+
+  g_hash_table_insert (self->keys, (void *) aip_live_key_get_id (key), key);
+  return key;
+}
+
+/* Moves one key from the old table to the new one, or makes it. */
+static void
+keep (AipLiveKeys *self, GHashTable *old, const char *provider, const char *name)
+{
+  g_autofree char *id = make_id (provider, name);
+  AipLiveKey *key = g_hash_table_lookup (old, id);
+
+  if (g_hash_table_contains (self->keys, id))
+    return;
+  if (key == NULL)
+    {
+      add (self, id);
+      return;
+    }
+  aip_breaker_set_policy (aip_live_key_get_breaker (key), &self->policy);
+  g_hash_table_insert (self->keys, (void *) aip_live_key_get_id (key), aip_live_key_ref (key));
+}
+
+/**
+ * aip_live_keys_set_config:
+ * @self: the keys
+ * @config: the configuration from now on
+ *
+ * Makes what is new in @config, lets the rest go on as it was, and drops what is no longer in it. Who still
+ * has a reference to that can go on using it.
+ */
+void
+aip_live_keys_set_config (AipLiveKeys *self, const AipConfig *config)
+{
+  g_return_if_fail (self != NULL && config != NULL);
+
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+  g_autoptr (GHashTable) old = g_steal_pointer (&self->keys);
+
+  self->keys = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) aip_live_key_unref);
+  aip_breaker_policy_init (&self->policy, &config->breaker);
+  for (guint i = 0; i < config->providers->len; i++)
+    keep (self, old, ((const AipProviderConfig *) g_ptr_array_index (config->providers, i))->name, NULL);
+  for (guint i = 0; i < config->keys->len; i++)
+    {
+      const AipKeyConfig *key = g_ptr_array_index (config->keys, i);
+
+      keep (self, old, key->provider, key->name);
+    }
+}
+
+/**
+ * aip_live_keys_find:
+ * @self: the keys
+ * @provider: a provider's name
+ * @key: (nullable): the name of a key of it; %NULL: it needs none
+ *
+ * Returns: (transfer full) (nullable): its live state; %NULL: the configuration has no such key
+ */
+AipLiveKey *
+aip_live_keys_find (AipLiveKeys *self, const char *provider, const char *key)
+{
+  g_return_val_if_fail (self != NULL && provider != NULL, NULL);
+
+  g_autofree char *id = make_id (provider, key);
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+  AipLiveKey *found = g_hash_table_lookup (self->keys, id);
+
+  return found != NULL ? aip_live_key_ref (found) : NULL;
+}
+
+static void
+unref_key (void *key)
+{
+  aip_live_key_unref (key);
+}
+
+/**
+ * aip_live_keys_list:
+ * @self: the keys
+ *
+ * Returns: (transfer full) (element-type AipLiveKey): all of them, in no order
+ */
+GPtrArray *
+aip_live_keys_list (AipLiveKeys *self)
+{
+  GPtrArray *list = g_ptr_array_new_with_free_func (unref_key);
+  GHashTableIter iter;
+  void *key = NULL;
+
+  g_return_val_if_fail (self != NULL, list);
+
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  g_hash_table_iter_init (&iter, self->keys);
+  while (g_hash_table_iter_next (&iter, NULL, &key))
+    g_ptr_array_add (list, aip_live_key_ref (key));
+  return list;
+}
+
+/**
+ * aip_live_keys_get_serial:
+ * @self: the keys
+ *
+ * Returns: a number that differs as soon as the breaker of any key changes its state by itself; whether an
+ * open one has become half-open is a matter of time alone
+ */
+guint64
+aip_live_keys_get_serial (AipLiveKeys *self)
+{
+  GHashTableIter iter;
+  void *key = NULL;
+  guint64 serial = 0;
+
+  g_return_val_if_fail (self != NULL, 0);
+
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  g_hash_table_iter_init (&iter, self->keys);
+  while (g_hash_table_iter_next (&iter, NULL, &key))
+    serial += aip_breaker_get_generation (aip_live_key_get_breaker (key));
+  return serial;
+}
+
+/**
+ * aip_live_keys_save:
+ * @self: the keys
+ * @now_us: the time on the clock of attempts
+ * @wall_us: the time of day
+ *
+ * Returns: (transfer floating): the breakers that are not closed, for aip_live_keys_restore (); holds names
+ * and numbers only
+ */
+GVariant *
+aip_live_keys_save (AipLiveKeys *self, gint64 now_us, gint64 wall_us)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  g_autoptr (GPtrArray) keys = aip_live_keys_list (self);
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE (SAVED_TYPE));
+  for (guint i = 0; i < keys->len; i++)
+    {
+      AipLiveKey *key = g_ptr_array_index (keys, i);
+      GVariant *saved = aip_breaker_save (aip_live_key_get_breaker (key), now_us, wall_us);
+
+      if (saved != NULL)
+        g_variant_builder_add (&builder, "(sv)", aip_live_key_get_id (key), saved);
+    }
+  return g_variant_builder_end (&builder);
+}
+
+/**
+ * aip_live_keys_restore:
+ * @self: new keys, before their first configuration
+ * @saved: of aip_live_keys_save (), or anything else
+ * @now_us: the time on the clock of attempts
+ * @wall_us: the time of day
+ *
+ * Opens again what was open, as far as the first configuration has it. What is wrong in @saved is left out.
+ *
+ * Returns: whether @saved was of the right kind
+ */
+gboolean
+aip_live_keys_restore (AipLiveKeys *self, GVariant *saved, gint64 now_us, gint64 wall_us)
+{
+  GVariantIter iter;
+  const char *id = NULL;
+  GVariant *value = NULL;
+  guint n = 0;
+
+  g_return_val_if_fail (self != NULL && saved != NULL, FALSE);
+
+  if (!g_variant_is_of_type (saved, G_VARIANT_TYPE (SAVED_TYPE)))
+    return FALSE;
+
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  g_variant_iter_init (&iter, saved);
+  while (n++ < MAX_SAVED && g_variant_iter_loop (&iter, "(&sv)", &id, &value))
+    {
+      AipLiveKey *key = g_hash_table_lookup (self->keys, id);
+
+      if (key == NULL)
+        key = add (self, id);
+      aip_breaker_restore (aip_live_key_get_breaker (key), value, now_us, wall_us);
+    }
+  return TRUE;
+}

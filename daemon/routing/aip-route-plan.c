@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-router"
+
+#include "routing/aip-route-plan.h"
+
+#include "base/aip-glob.h"
+#include "routing/aip-live-key-private.h"
+
+/* Most routes have no more candidates, and need no memory but the stack's. */
+#define FEW 16
+/* When to look again whether the attempt that finds out is over. */
+#define PROBE_WAIT_US G_USEC_PER_SEC
+
+typedef enum
+{
+  STANDING_READY,
+  STANDING_DUE,   /* half-open, and has waited long enough for a request to find out */
+  STANDING_SPENT, /* the provider's limit is used up */
+  STANDING_HALF_OPEN,
+  STANDING_PROBED, /* half-open, and an attempt is finding out */
+  STANDING_OPEN,
+  STANDING_FULL,      /* our own limits */
+  STANDING_FORBIDDEN, /* the client may not use it */
+} Standing;
+
+/**
+ * aip_route_plan_init:
+ * @self: (out caller-allocates): an empty plan
+ * @query: what is asked for; it must outlive @self
+ * @n_expected: about how many candidates there will be
+ */
+void
+aip_route_plan_init (AipRoutePlan *self, const AipRouteQuery *query, guint n_expected)
+{
+  g_return_if_fail (self != NULL && query != NULL);
+
+  *self = (AipRoutePlan){
+    .query = query,
+    .candidates = g_array_sized_new (FALSE, FALSE, sizeof (AipCandidate), MAX (n_expected, 1)),
+    .wait_us = -1,
+  };
+}
+
+/**
+ * aip_route_plan_clear:
+ * @self: a plan
+ */
+void
+aip_route_plan_clear (AipRoutePlan *self)
+{
+  g_return_if_fail (self != NULL);
+
+  g_clear_pointer (&self->candidates, g_array_unref);
+  g_clear_pointer (&self->last, g_array_unref);
+}
+
+/* --- who is in --- */
+
+static gboolean
+is_allowed (const AipRouteQuery *query, const AipCandidate *candidate)
+{
+  if (query->providers != NULL && !aip_glob_match_any (query->providers, candidate->provider->name))
+    return FALSE;
+  return query->keys == NULL || candidate->key == NULL ||
+         aip_glob_match_any (query->keys, candidate->key->name);
+}
+
+static Standing
+get_half_open_standing (const AipRoutePlan *self, const AipLiveKey *live, gint64 until_us, gint64 *wait_us)
+{
+  if (aip_breaker_is_probing (&live->breaker))
+    {
+      *wait_us = PROBE_WAIT_US;
+      return STANDING_PROBED;
+    }
+  if (self->query->now_us - until_us >= self->patience_us || !aip_breaker_can_be_checked (&live->breaker))
+    return STANDING_DUE;
+  return STANDING_HALF_OPEN;
+}
+
+static Standing
+get_standing (const AipRoutePlan *self, const AipCandidate *candidate, gint64 *wait_us)
+{
+  const AipRouteQuery *query = self->query;
+  gint64 until_us = aip_live_key_load_until (candidate->live);
+
+  *wait_us = -1;
+  if ((query->providers != NULL || query->keys != NULL) && !is_allowed (query, candidate))
+    return STANDING_FORBIDDEN;
+  if (until_us > query->now_us)
+    {
+      *wait_us = until_us - query->now_us;
+      return STANDING_OPEN;
+    }
+  if (query->may_use != NULL && !query->may_use (candidate, wait_us, query->may_use_data))
+    return STANDING_FULL;
+  if (until_us != 0)
+    return get_half_open_standing (self, candidate->live, until_us, wait_us);
+  return aip_live_key_load_headroom (candidate->live, query->now_us) > 0 ? STANDING_READY : STANDING_SPENT;
+}
+
+static void
+leave_out (AipRoutePlan *self, Standing standing, gint64 wait_us)
+{
+  self->n_out++;
+  self->n_forbidden += standing == STANDING_FORBIDDEN ? 1 : 0;
+  if (wait_us >= 0 && (self->wait_us < 0 || wait_us < self->wait_us))
+    self->wait_us = wait_us;
+}
+
+static AipCandidate
+make_candidate (const AipCandidate *candidate, const char *model, double score)
+{
+  AipCandidate made = *candidate;
+
+  made.model = model;
+  made.score = score;
+  return made;
+}
+
+static void
+keep_for_last (AipRoutePlan *self, const AipCandidate *candidate, const char *model)
+{
+  AipCandidate made = make_candidate (candidate, model, 0);
+
+  if (self->last == NULL)
+    self->last = g_array_new (FALSE, FALSE, sizeof (AipCandidate));
+  g_array_append_val (self->last, made);
+}
+
+/* --- one group: steps for the same target, of the same provider priority --- */
+
+typedef struct
+{
+  AipStrategyItem *items;
+  guint n;
+  gboolean sorted;
+  AipStrategyItem due; /* the half-open one that comes first */
+} Group;
+
+static void
+add_ready (Group *group, const AipCandidate *candidate, const char *model)
+{
+  AipStrategyItem *item = &group->items[group->n];
+
+  if (group->n > 0 && candidate->priority < item[-1].candidate->priority)
+    group->sorted = FALSE;
+  *item = (AipStrategyItem){ .candidate = candidate, .model = model };
+  group->n++;
+}
+
+/* Most are: nothing is known that speaks against them. */
+static inline gboolean
+is_plainly_ready (const AipRoutePlan *self, const AipLiveKey *live)
+{
+  const AipRouteQuery *query = self->query;
+
+  return aip_live_key_load_until (live) == 0 && aip_live_key_load_headroom (live, query->now_us) > 0 &&
+         query->may_use == NULL && query->providers == NULL && query->keys == NULL;
+}
+
+static void
+add_candidate (AipRoutePlan *self, Group *group, const AipCandidate *candidate, const char *model)
+{
+  gint64 wait_us;
+  Standing standing = get_standing (self, candidate, &wait_us);
+
+  if (standing == STANDING_READY)
+    add_ready (group, candidate, model);
+  else if (standing == STANDING_DUE && group->due.candidate == NULL)
+    group->due = (AipStrategyItem){ .candidate = candidate, .model = model };
+  else if (standing == STANDING_DUE || standing == STANDING_SPENT || standing == STANDING_HALF_OPEN)
+    keep_for_last (self, candidate, model);
+  else
+    leave_out (self, standing, wait_us);
+}
+
+static void
+append (AipRoutePlan *self, const AipStrategyItem *item)
+{
+  AipCandidate made = make_candidate (item->candidate, item->model, item->score);
+
+  g_array_append_val (self->candidates, made);
+}
+
+static guint
+get_wanted (const AipRoutePlan *self)
+{
+  guint limit = self->query->limit;
+
+  return limit == 0 ? G_MAXUINT : limit - MIN (self->candidates->len, limit);
+}
+
+/* Items of one priority. */
+static void
+add_level (AipRoutePlan *self, AipStrategyItem *items, guint n, guint rank)
+{
+  const AipRouteQuery *query = self->query;
+  guint wanted = MIN (get_wanted (self), n);
+  AipStrategyContext context = {
+    .now_us = query->now_us,
+    .random = query->random,
+    .balance = self->balance,
+    .rank = rank,
+    .take_turn = self->take_turn && query->sticky == 0,
+  };
+
+  for (guint i = 0; i < n; i++)
+    items[i].slot = i;
+  self->strategy->score (items, n, &context);
+  self->strategy->arrange (items, n, wanted, &context);
+  if (query->sticky != 0)
+    aip_strategy_prefer_sticky (items, n, query->sticky);
+  for (guint i = 0; i < wanted; i++)
+    append (self, &items[i]);
+}
+
+static int
+compare_priorities (const void *a, const void *b, void *user_data)
+{
+  int left = ((const AipStrategyItem *) a)->candidate->priority;
+  int right = ((const AipStrategyItem *) b)->candidate->priority;
+
+  return (left > right) - (left < right);
+}
+
+static void
+add_due (AipRoutePlan *self, const Group *group)
+{
+  const AipStrategyItem *due = &group->due;
+
+  if (due->candidate == NULL)
+    return;
+  /* What only stands in for others is not needed while they are there. */
+  if (group->n > 0 && due->candidate->priority > group->items[0].candidate->priority)
+    keep_for_last (self, due->candidate, due->model);
+  else
+    append (self, due);
+}
+
+static void
+add_levels (AipRoutePlan *self, Group *group, guint rank)
+{
+  AipStrategyItem *items = group->items;
+  guint end = 0;
+
+  /* GLib's sort is stable. Each provider's own keys are sorted already. */
+  if (!group->sorted)
+    g_qsort_with_data (items, (int) group->n, sizeof *items, compare_priorities, NULL);
+  add_due (self, group);
+  for (guint start = 0; start < group->n && get_wanted (self) > 0; start = end)
+    {
+      int priority = items[start].candidate->priority;
+
+      for (end = start + 1; end < group->n; end++)
+        if (items[end].candidate->priority != priority)
+          break;
+      add_level (self, items + start, end - start, rank);
+    }
+}
+
+/**
+ * aip_route_plan_add_steps:
+ * @self: a plan
+ * @steps: (array length=n_steps): steps for the same target, of the same provider priority, of which those
+ *   count that speak the protocol
+ * @n_steps: how many
+ */
+void
+aip_route_plan_add_steps (AipRoutePlan *self, const AipRouteStep *steps, guint n_steps)
+{
+  AipStrategyItem few[FEW];
+  g_autofree AipStrategyItem *many = NULL;
+  Group group = { .items = few, .sorted = TRUE };
+  guint mask, n = 0;
+
+  g_return_if_fail (self != NULL && steps != NULL);
+
+  mask = 1u << self->query->protocol;
+  for (guint i = 0; i < n_steps; i++)
+    n += (steps[i].protocols & mask) != 0 ? steps[i].candidates->len : 0;
+  if (n > FEW)
+    group.items = many = g_new (AipStrategyItem, n);
+
+  for (guint i = 0; i < n_steps; i++)
+    {
+      const AipCandidate *candidates = (const AipCandidate *) (const void *) steps[i].candidates->data;
+      guint n_candidates = (steps[i].protocols & mask) != 0 ? steps[i].candidates->len : 0;
+
+      for (guint k = 0; k < n_candidates; k++)
+        if (is_plainly_ready (self, candidates[k].live))
+          add_ready (&group, &candidates[k], steps[i].model);
+        else
+          add_candidate (self, &group, &candidates[k], steps[i].model);
+    }
+  add_levels (self, &group, steps[0].rank);
+}
+
+/**
+ * aip_route_plan_add_route:
+ * @self: a plan
+ * @route: who can serve it
+ *
+ * Adds as many of the route's candidates as are needed, best first.
+ */
+void
+aip_route_plan_add_route (AipRoutePlan *self, const AipRoute *route)
+{
+  guint n_steps = 0;
+
+  g_return_if_fail (self != NULL && route != NULL);
+
+  for (guint start = 0; start < route->steps->len && get_wanted (self) > 0; start += n_steps)
+    {
+      n_steps = aip_route_count_group (route, start);
+      aip_route_plan_add_steps (self, &g_array_index (route->steps, AipRouteStep, start), n_steps);
+    }
+}
+
+/**
+ * aip_route_plan_finish:
+ * @self: a plan
+ *
+ * Returns: (transfer full) (element-type AipCandidate): all to try, in this order; may be empty
+ */
+GArray *
+aip_route_plan_finish (AipRoutePlan *self)
+{
+  g_return_val_if_fail (self != NULL && self->candidates != NULL, NULL);
+
+  if (self->last != NULL)
+    g_array_append_vals (self->candidates, self->last->data, MIN (get_wanted (self), self->last->len));
+  return g_steal_pointer (&self->candidates);
+}
+
+static char *
+dup_full_reason (gint64 wait_us)
+{
+  if (wait_us < 0)
+    return g_strdup ("its own limit leaves no room now");
+  return g_strdup_printf ("its own limit leaves no room for %" G_GINT64_FORMAT " s more",
+                          (wait_us + G_USEC_PER_SEC - 1) / G_USEC_PER_SEC);
+}
+
+/**
+ * aip_route_plan_dup_reason:
+ * @self: a plan
+ * @candidate: one that its route has
+ *
+ * Returns: (transfer full) (nullable): why @candidate is out; %NULL: it is not
+ */
+char *
+aip_route_plan_dup_reason (const AipRoutePlan *self, const AipCandidate *candidate)
+{
+  gint64 wait_us = -1;
+
+  g_return_val_if_fail (self != NULL && candidate != NULL, NULL);
+
+  switch (get_standing (self, candidate, &wait_us))
+    {
+    case STANDING_FORBIDDEN:
+      return g_strdup ("this client may not use it");
+    case STANDING_OPEN:
+    case STANDING_PROBED:
+      return aip_live_key_dup_reason (candidate->live, self->query->now_us);
+    case STANDING_FULL:
+      return dup_full_reason (wait_us);
+    case STANDING_READY:
+    case STANDING_DUE:
+    case STANDING_SPENT:
+    case STANDING_HALF_OPEN:
+    default:
+      return NULL;
+    }
+}

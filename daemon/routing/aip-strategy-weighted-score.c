@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-router"
+
+#include "routing/aip-live-key-private.h"
+#include "routing/aip-strategy.h"
+
+/*
+ * weighted_score: each candidate gets the share of its score, spread evenly (smooth weighted round robin):
+ *
+ *   score    = weight x success x speed x headroom
+ *   weight   = the provider's `weight` x the key's
+ *   success  = moving average over the attempts, the newest 10 %; at least 0.05
+ *   speed    = min (1, (100 ms + 2 x shortest) / own) of the times to the first byte
+ *            x min (1, 2 x own / most) of the tokens per second, of which 100 are as good as more
+ *   headroom = min (1, 2 x left / limit), the lesser of requests and tokens, by the provider's headers
+ *
+ * What is not known counts as 1. Differences that may be chance (half the speed, half the limit) make none,
+ * so that equals share evenly. Times are moving averages, the newest 20 %.
+ */
+
+#define MIN_SUCCESS 0.05
+#define MIN_HEADROOM 0.01
+#define EQUALLY_QUICK_US 100000
+#define ENOUGH_TOKENS_PER_S 100
+
+typedef struct
+{
+  double shortest; /* time to the first byte, microseconds; 0: not known */
+  double most;     /* tokens per second; 0: not known */
+} Best;
+
+static Best
+find_best (const AipStrategyItem *items, guint n)
+{
+  Best best = { 0, 0 };
+
+  for (guint i = 0; i < n; i++)
+    {
+      double first_byte = aip_live_key_load (&items[i].candidate->live->first_byte);
+      double tokens = aip_live_key_load (&items[i].candidate->live->tokens_per_s);
+
+      if (first_byte > 0 && (best.shortest <= 0 || first_byte < best.shortest))
+        best.shortest = first_byte;
+      if (tokens > best.most)
+        best.most = tokens;
+    }
+  best.most = MIN (best.most, ENOUGH_TOKENS_PER_S);
+  return best;
+}
+
+static double
+get_speed (const AipLiveKey *live, const Best *best)
+{
+  double first_byte = aip_live_key_load (&live->first_byte);
+  double tokens = aip_live_key_load (&live->tokens_per_s);
+  double slack = EQUALLY_QUICK_US + 2 * best->shortest;
+  double speed = first_byte > slack ? slack / first_byte : 1;
+
+  return tokens > 0 && 2 * tokens < best->most ? speed * 2 * tokens / best->most : speed;
+}
+
+static void
+score (AipStrategyItem *items, guint n, const AipStrategyContext *context)
+{
+  Best best = find_best (items, n);
+
+  for (guint i = 0; i < n; i++)
+    {
+      const AipCandidate *candidate = items[i].candidate;
+      double success = aip_live_key_load (&candidate->live->success);
+      double headroom = aip_live_key_load_headroom (candidate->live, context->now_us);
+
+      items[i].score = candidate->weight * MAX (success, MIN_SUCCESS) * get_speed (candidate->live, &best) *
+                       MAX (headroom, MIN_HEADROOM);
+    }
+}
+
+const AipStrategy aip_strategy_weighted_score = { "weighted_score", score, aip_strategy_arrange_in_turn };

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include "routing/aip-balance.h"
+
+G_BEGIN_DECLS
+
+/**
+ * AipStrategyItem: a candidate among others of the same priority.
+ * @slot: its place before anything was moved; equals stay in this order
+ * @score: what the strategy gives it; higher is better
+ * @turn: for strategies that take turns: what it has waited for
+ */
+typedef struct
+{
+  const AipCandidate *candidate;
+  const char *model;
+  guint slot;
+  double score;
+  double turn;
+} AipStrategyItem;
+
+/**
+ * AipStrategyContext: all that a strategy may go by beside the candidates.
+ * @balance: (nullable): whose turn it is; NULL: nobody's
+ * @rank: place among the targets of a mapping, for @balance
+ * @take_turn: the choice is for a request; FALSE: somebody only wants to know
+ */
+typedef struct
+{
+  gint64 now_us;
+  guint64 random;
+  AipBalance *balance;
+  guint rank;
+  gboolean take_turn;
+} AipStrategyContext;
+
+/**
+ * AipStrategy: one way to choose. Immutable, static.
+ * @score: sets the score of each item
+ * @arrange: brings the best @wanted of the scored items to the front, best first; the order of the others is
+ * not defined
+ */
+typedef struct
+{
+  const char *name;
+  void (*score) (AipStrategyItem *items, guint n, const AipStrategyContext *context);
+  void (*arrange) (AipStrategyItem *items, guint n, guint wanted, const AipStrategyContext *context);
+} AipStrategy;
+
+extern const AipStrategy aip_strategy_weighted_score;
+extern const AipStrategy aip_strategy_round_robin;
+extern const AipStrategy aip_strategy_random;
+extern const AipStrategy aip_strategy_least_used;
+extern const AipStrategy aip_strategy_best_performance;
+extern const AipStrategy aip_strategy_failover;
+
+const AipStrategy *aip_strategy_find (const char *name);
+
+void aip_strategy_arrange_by_score (AipStrategyItem *items,
+                                    guint n,
+                                    guint wanted,
+                                    const AipStrategyContext *context);
+void aip_strategy_arrange_in_turn (AipStrategyItem *items,
+                                   guint n,
+                                   guint wanted,
+                                   const AipStrategyContext *context);
+guint64 aip_strategy_mix (guint64 value);
+double aip_strategy_get_unit (guint64 random);
+void aip_strategy_prefer_sticky (AipStrategyItem *items, guint n, guint64 sticky);
+
+G_END_DECLS
