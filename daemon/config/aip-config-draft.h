@@ -76,6 +76,7 @@ char *aip_config_make_variable (const char *kind, const char *name, const char *
 AipConfig *aip_config_build (AipConfigDraft *draft);
 void aip_config_check (AipConfigDraft *draft, AipConfig *config);
 void aip_config_check_providers (AipConfigDraft *draft, AipConfig *config);
+void aip_config_check_policy (AipConfigDraft *draft, const AipConfig *config);
 const char *aip_config_find_default_url (const char *dialect);
 
 /**
