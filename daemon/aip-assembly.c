@@ -11,6 +11,7 @@
 #include "base/aip-log.h"
 #include "config/aip-config-values.h"
 #include "policy/aip-first-token.h"
+#include "policy/aip-secret-ref.h"
 
 struct _AipAssembly
 {
@@ -21,6 +22,7 @@ struct _AipAssembly
   AipKeyStores *stores;
   AipDiscovery *discovery;
   AipConcurrency *concurrency;
+  AipLedger *ledger;
   AipConfig *config;      /* (nullable) */
   AipSnapshot *snapshot;  /* (nullable) */
   AipSecret *first_token; /* (nullable): of the client that no config file names */
@@ -78,7 +80,7 @@ check_exposure (const AipAssemblySources *sources, const AipConfig *config, GPtr
     message =
         g_strdup ("is false while other machines can reach the daemon, so that anybody could use the keys; "
                   "set it to true, or listen on the loopback alone and start again");
-  else if (config->clients->len == 0 && sources->demo_token == NULL &&
+  else if (config->clients->len == 0 && !aip_config_accepts_jwt (config) && sources->demo_token == NULL &&
            !aip_first_token_exists (sources->state_dir))
     {
       key = "listen";
@@ -222,11 +224,41 @@ keep_first_token (AipAssembly *self, const AipConfig *config)
   aip_secret_wipe (token, strlen (token));
 }
 
+static AipJwt *
+load_jwt (const AipConfig *config, GError **error)
+{
+  g_autoptr (GError) problem = NULL;
+  g_autoptr (AipSecret) secret = aip_secret_ref_read (&config->jwt.secret, "[jwt] secret", &problem);
+
+  if (problem != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&problem));
+      return NULL;
+    }
+  return aip_jwt_new (&config->jwt, secret, error);
+}
+
+/* Without the password, Redis says what is wrong, and so does the ledger: no reason not to start. */
+static void
+use_redis (AipAssembly *self, const AipConfig *config)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AipSecret) password = aip_secret_ref_read (&config->redis.password, "[redis] password", &error);
+
+  if (error != NULL)
+    g_warning ("%s", error->message);
+  aip_ledger_set_config (self->ledger, config, password);
+}
+
 static AipClients *
 make_clients (AipAssembly *self, AipConfig *config, GError **error)
 {
-  g_autoptr (AipClients) clients = aip_clients_new (config, self->concurrency);
+  g_autoptr (AipJwt) jwt = NULL;
+  g_autoptr (AipClients) clients = NULL;
 
+  if (aip_config_accepts_jwt (config) && (jwt = load_jwt (config, error)) == NULL)
+    return NULL;
+  clients = aip_clients_new (config, self->concurrency, self->ledger, jwt);
   if (self->sources->demo_token != NULL)
     aip_clients_add_token (clients, "demo", self->sources->demo_token);
   if (config->server.require_token && aip_clients_is_empty (clients))
@@ -305,6 +337,7 @@ use_config (AipAssembly *self, AipConfig *config, GError **error)
   if (clients == NULL)
     return FALSE;
   aip_log_set_threshold (level_of (config->log.level));
+  use_redis (self, config);
   warn_of_idle_providers (config);
   g_clear_pointer (&self->config, aip_config_unref);
   self->config = aip_config_ref (config);
@@ -488,6 +521,7 @@ aip_assembly_new (const AipAssemblySources *sources, AipAssemblyFunc changed, vo
                                      sources->on_session_bus, secrets_changed_cb, self);
   self->discovery = aip_discovery_new (get_secret, discovered_cb, self);
   self->concurrency = aip_concurrency_new ();
+  self->ledger = aip_ledger_new (sources->state_dir);
   return self;
 }
 
@@ -502,6 +536,8 @@ aip_assembly_free (AipAssembly *self)
   g_clear_pointer (&self->snapshot, aip_snapshot_unref);
   g_clear_pointer (&self->config, aip_config_unref);
   aip_concurrency_unref (self->concurrency);
+  aip_ledger_close (self->ledger);
+  aip_ledger_unref (self->ledger);
   aip_key_stores_free (self->stores);
   g_clear_pointer (&self->first_token, aip_secret_unref);
   g_strfreev (self->problems);

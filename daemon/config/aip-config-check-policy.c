@@ -59,8 +59,11 @@ check_jwt (AipConfigDraft *draft, const AipConfig *config)
 }
 
 static void
-check_names (
-    AipConfigDraft *draft, const char *group, const char *key, char *const *globs, const GPtrArray *elements)
+check_names (AipConfigDraft *draft,
+             const char *group,
+             const char *key,
+             char *const *globs,
+             const GPtrArray *elements)
 {
   for (guint i = 0; globs[i] != NULL; i++)
     {

@@ -80,7 +80,7 @@ char *aip_ledger_describe (AipLedger *self, gboolean *healthy);
 
 AipQuota *aip_ledger_get_client_quota (AipLedger *self,
                                        const AipConfig *config,
-                                       const char *account,
+                                       const char *name,
                                        const AipClientConfig *client,
                                        const char *tenant);
 AipQuota *aip_ledger_get_key_quota (AipLedger *self, const AipKeyConfig *key);

@@ -27,6 +27,16 @@ parse (const char *text)
   return config;
 }
 
+static AipClients *
+new_clients (AipConfig *config, AipConcurrency *concurrency)
+{
+  g_autoptr (AipLedger) ledger = aip_ledger_new (NULL);
+  AipClients *clients = aip_clients_new (config, concurrency, ledger, NULL);
+
+  aip_ledger_close (ledger);
+  return clients;
+}
+
 static void
 append_client (GString *text, const char *name, const char *token, const char *more)
 {
@@ -49,7 +59,7 @@ make_clients (const char *server)
 
   g_autoptr (AipConcurrency) concurrency = aip_concurrency_new ();
 
-  return aip_clients_new (config, concurrency);
+  return new_clients (config, concurrency);
 }
 
 typedef struct
@@ -142,7 +152,7 @@ test_added_tokens (void)
 {
   g_autoptr (AipConfig) config = parse ("");
   g_autoptr (AipConcurrency) concurrency = aip_concurrency_new ();
-  g_autoptr (AipClients) clients = aip_clients_new (config, concurrency);
+  g_autoptr (AipClients) clients = new_clients (config, concurrency);
 
   g_assert_true (aip_clients_is_empty (clients));
   for (guint i = 0; i < 20; i++)
@@ -228,7 +238,7 @@ test_concurrency (void)
 
   g_autoptr (AipConfig) config = parse (text->str);
   g_autoptr (AipConcurrency) concurrency = aip_concurrency_new ();
-  g_autoptr (AipClients) clients = aip_clients_new (config, concurrency);
+  g_autoptr (AipClients) clients = new_clients (config, concurrency);
 
   aip_clients_add_token (clients, "demo", "another");
   check_limit (clients, "token-of-alice", 3, "`max-concurrent` in [client alice]");
@@ -244,7 +254,7 @@ test_concurrency_outlives_the_table (void)
 {
   g_autoptr (AipConfig) config = parse ("[server]\nmax-client-requests=2\n");
   g_autoptr (AipConcurrency) concurrency = aip_concurrency_new ();
-  AipClients *old = aip_clients_new (config, concurrency);
+  AipClients *old = new_clients (config, concurrency);
   AipConcurrencySlot *held;
 
   aip_clients_add_token (old, "default", "token");
@@ -252,7 +262,7 @@ test_concurrency_outlives_the_table (void)
   g_assert_nonnull (held);
   aip_clients_unref (old);
 
-  g_autoptr (AipClients) new = aip_clients_new (config, concurrency);
+  g_autoptr (AipClients) new = new_clients (config, concurrency);
   aip_clients_add_token (new, "default", "token");
   const AipClient *client = aip_clients_authenticate (new, "token", 5, NULL);
 
