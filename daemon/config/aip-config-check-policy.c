@@ -7,12 +7,6 @@
 #include "base/aip-glob.h"
 #include "config/aip-config-draft.h"
 
-static gboolean
-is_set (const AipConfigDraft *draft, const char *group, const char *key)
-{
-  return aip_config_draft_find (draft, group, key) != NULL;
-}
-
 static void
 check_key_file (AipConfigDraft *draft, const char *key, const char *path)
 {
@@ -37,7 +31,7 @@ check_jwt (AipConfigDraft *draft, const AipConfig *config)
 
   if (!aip_config_accepts_jwt (config))
     {
-      if (is_set (draft, "jwt", "issuer") || is_set (draft, "jwt", "audience"))
+      if (jwt->issuer != NULL || jwt->audience[0] != NULL)
         aip_config_draft_report (draft, FALSE, "jwt", NULL,
                                  "is not used, as there is no key; set secret, key-file or jwks-file");
       return;

@@ -244,7 +244,7 @@ aip_jwks_parse (const char *text, gsize length, GError **error)
 static guint8 *
 decode_pem (const char *text, gsize length, gsize *decoded)
 {
-  g_autofree char *copy = g_strndup (text, length);
+  g_autofree char *copy = length > 0 ? g_strndup (text, length) : g_strdup ("");
   const char *begin = strstr (copy, PEM_BEGIN);
   char *end = begin != NULL ? strstr (begin, PEM_END) : NULL;
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #define G_LOG_DOMAIN "aip-fuzz"
 
+#include <string.h>
+
 #include "fuzz.h"
 #include "wire/aip-jwks.h"
 
