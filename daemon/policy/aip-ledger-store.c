@@ -23,7 +23,7 @@ typedef struct
   char *directory;
   char *path;
   GMutex lock;
-  guint64 written; /* number of the last content in the file; so is the next under the lock */
+  GBytes *content; /* (nullable): what is to be written; it and the next are under the lock */
   gboolean failed; /* somebody was told already */
 } Writer;
 
@@ -34,7 +34,6 @@ struct _AipLedgerStore
   AipLedgerStoreFunc dump;
   void *user_data;
   int dirty;       /* atomic: a write is due */
-  guint64 number;  /* of the last content that was dumped */
   GMutex lock;     /* of the next */
   GSource *source; /* (nullable): until the write that is due */
   gboolean closed;
@@ -48,6 +47,7 @@ writer_unref (void *data)
   if (!g_atomic_ref_count_dec (&writer->refs))
     return;
   g_mutex_clear (&writer->lock);
+  g_clear_pointer (&writer->content, g_bytes_unref);
   g_free (writer->directory);
   g_free (writer->path);
   g_free (writer);
@@ -69,48 +69,37 @@ write_file (Writer *writer, GBytes *content, GError **error)
 }
 
 static void
-writer_write (Writer *writer, GBytes *content, guint64 number)
+writer_put (Writer *writer, GBytes *content)
 {
-  g_autoptr (GError) error = NULL;
-
   g_mutex_lock (&writer->lock);
-  if (number > writer->written)
-    {
-      writer->written = number;
-      if (write_file (writer, content, &error))
-        writer->failed = FALSE;
-      else if (!writer->failed)
-        {
-          g_warning ("what is used of the limits will be forgotten at the next start: %s", error->message);
-          writer->failed = TRUE;
-        }
-    }
+  g_clear_pointer (&writer->content, g_bytes_unref);
+  writer->content = content;
   g_mutex_unlock (&writer->lock);
 }
 
-typedef struct
-{
-  Writer *writer;
-  GBytes *content;
-  guint64 number;
-} Job;
-
+/* Under the lock to the end, so that whoever writes next finds this one's file. */
 static void
-job_free (void *data)
+writer_write (Writer *writer)
 {
-  Job *job = data;
+  g_autoptr (GBytes) content = NULL;
+  g_autoptr (GError) error = NULL;
 
-  writer_unref (job->writer);
-  g_bytes_unref (job->content);
-  g_free (job);
+  g_mutex_lock (&writer->lock);
+  content = g_steal_pointer (&writer->content);
+  if (content != NULL && write_file (writer, content, &error))
+    writer->failed = FALSE;
+  else if (content != NULL && !writer->failed)
+    {
+      g_warning ("what is used of the limits will be forgotten at the next start: %s", error->message);
+      writer->failed = TRUE;
+    }
+  g_mutex_unlock (&writer->lock);
 }
 
 static void
 write_in_thread (GTask *task, void *source, void *task_data, GCancellable *cancellable)
 {
-  Job *job = task_data;
-
-  writer_write (job->writer, job->content, job->number);
+  writer_write (task_data);
   g_task_return_boolean (task, TRUE);
 }
 
@@ -215,14 +204,14 @@ aip_ledger_store_load (AipLedgerStore *self, AipLedgerLocal *local)
     g_warning ("%s is damaged: what it does not tell is not counted", self->writer->path);
 }
 
-/* Whether there is something to write, and what. */
-static GBytes *
-take_content (AipLedgerStore *self)
+/* Returns whether there is something to write. */
+static gboolean
+put_content (AipLedgerStore *self)
 {
   if (self->writer == NULL || !g_atomic_int_compare_and_exchange (&self->dirty, TRUE, FALSE))
-    return NULL;
-  self->number++;
-  return self->dump (self->user_data);
+    return FALSE;
+  writer_put (self->writer, self->dump (self->user_data));
+  return TRUE;
 }
 
 static gboolean
@@ -230,21 +219,14 @@ write_cb (gpointer user_data)
 {
   AipLedgerStore *self = user_data;
   g_autoptr (GTask) task = NULL;
-  GBytes *content;
-  Job *job;
 
   cancel_write (self, FALSE);
-  content = take_content (self);
-  if (content == NULL)
+  if (!put_content (self))
     return G_SOURCE_REMOVE;
-  job = g_new0 (Job, 1);
-  g_atomic_ref_count_inc (&self->writer->refs);
-  job->writer = self->writer;
-  job->content = content;
-  job->number = self->number;
   task = g_task_new (NULL, NULL, NULL, NULL);
   g_task_set_source_tag (task, write_cb);
-  g_task_set_task_data (task, job, job_free);
+  g_atomic_ref_count_inc (&self->writer->refs);
+  g_task_set_task_data (task, self->writer, writer_unref);
   g_task_run_in_thread (task, write_in_thread);
   return G_SOURCE_REMOVE;
 }
@@ -280,14 +262,13 @@ aip_ledger_store_touch (AipLedgerStore *self)
 void
 aip_ledger_store_save (AipLedgerStore *self)
 {
-  g_autoptr (GBytes) content = NULL;
-
   g_return_if_fail (self != NULL);
 
   cancel_write (self, FALSE);
-  content = take_content (self);
-  if (content != NULL)
-    writer_write (self->writer, content, self->number);
+  put_content (self);
+  /* One that is under way on its thread comes first; what it has not taken yet is written here. */
+  if (self->writer != NULL)
+    writer_write (self->writer);
 }
 
 /**

@@ -100,21 +100,11 @@ make_pem (const guint8 *algorithm, gsize algorithm_length, const guint8 *key, gs
 
 /* --- JWKS (RFC 7517) --- */
 
-static const char *
-get_string (JsonObject *object, const char *name)
-{
-  JsonNode *node = json_object_get_member (object, name);
-
-  return node != NULL && JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_STRING
-             ? json_node_get_string (node)
-             : NULL;
-}
-
 /* Without leading zeros. */
 static guint8 *
 get_number (JsonObject *object, const char *name, gsize *length)
 {
-  const char *text = get_string (object, name);
+  const char *text = aip_json_tree_get_string (object, name);
   guint8 *bytes = text != NULL ? aip_base64url_decode (text, strlen (text), length) : NULL;
   gsize zeros = 0;
 
@@ -164,8 +154,8 @@ make_p256 (JsonObject *object)
 {
   guint8 point[1 + 2 * P256_BYTES] = { 0x04 }; /* uncompressed: SEC 1, 2.3.3 */
 
-  if (g_strcmp0 (get_string (object, "crv"), "P-256") != 0 || !put_coordinate (object, "x", point + 1) ||
-      !put_coordinate (object, "y", point + 1 + P256_BYTES))
+  if (g_strcmp0 (aip_json_tree_get_string (object, "crv"), "P-256") != 0 ||
+      !put_coordinate (object, "x", point + 1) || !put_coordinate (object, "y", point + 1 + P256_BYTES))
     return NULL;
   return make_pem (p256_algorithm, sizeof p256_algorithm, point, sizeof point);
 }
@@ -174,9 +164,9 @@ make_p256 (JsonObject *object)
 static AipJwk *
 make_key (JsonObject *object)
 {
-  const char *type = get_string (object, "kty");
-  const char *use = get_string (object, "use");
-  const char *wanted = get_string (object, "alg");
+  const char *type = aip_json_tree_get_string (object, "kty");
+  const char *use = aip_json_tree_get_string (object, "use");
+  const char *wanted = aip_json_tree_get_string (object, "alg");
   const char *algorithm = g_strcmp0 (type, "RSA") == 0  ? "RS256"
                           : g_strcmp0 (type, "EC") == 0 ? "ES256"
                                                         : NULL;
@@ -190,7 +180,7 @@ make_key (JsonObject *object)
   if (pem == NULL)
     return NULL;
   key = g_new0 (AipJwk, 1);
-  key->key_id = g_strdup (get_string (object, "kid"));
+  key->key_id = g_strdup (aip_json_tree_get_string (object, "kid"));
   key->algorithm = algorithm;
   key->pem = pem;
   return key;

@@ -69,16 +69,6 @@ parse_part (const char *token, gsize length, guint index, GError **error)
   return text != NULL ? aip_json_tree_parse ((const char *) text, size, error) : NULL;
 }
 
-static const char *
-get_string (JsonObject *object, const char *name)
-{
-  JsonNode *node = json_object_get_member (object, name);
-
-  return node != NULL && JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_STRING
-             ? json_node_get_string (node)
-             : NULL;
-}
-
 /**
  * aip_jwt_text_looks_like_one:
  * @token: what a client sent; any bytes
@@ -133,13 +123,13 @@ aip_jwt_header_parse (const char *token, gsize length, AipJwtHeader *header, GEr
   if (node == NULL)
     return fail (error, "the token is no JWT: its header is no JSON object");
   object = json_node_get_object (node);
-  if (get_string (object, "alg") == NULL)
+  if (aip_json_tree_get_string (object, "alg") == NULL)
     return fail (error, "the token is no JWT: its header names no algorithm");
   /* RFC 7515, 4.1.11: who does not understand an extension that is critical has to refuse it. */
   if (json_object_has_member (object, "crit"))
     return fail (error, "the JWT asks for extensions (crit) that are not known here");
-  header->algorithm = g_strdup (get_string (object, "alg"));
-  header->key_id = g_strdup (get_string (object, "kid"));
+  header->algorithm = g_strdup (aip_json_tree_get_string (object, "alg"));
+  header->key_id = g_strdup (aip_json_tree_get_string (object, "kid"));
   return TRUE;
 }
 
@@ -201,10 +191,10 @@ read_audience (JsonObject *object, char ***audience)
           g_ptr_array_add (names, json_node_dup_string (element));
         }
     }
-  else if (node != NULL && get_string (object, "aud") == NULL)
+  else if (node != NULL && aip_json_tree_get_string (object, "aud") == NULL)
     return FALSE;
   else if (node != NULL)
-    g_ptr_array_add (names, g_strdup (get_string (object, "aud")));
+    g_ptr_array_add (names, g_strdup (aip_json_tree_get_string (object, "aud")));
   g_ptr_array_add (names, NULL);
   *audience = (char **) g_ptr_array_steal (names, NULL);
   return TRUE;
@@ -244,9 +234,9 @@ aip_jwt_claims_parse (const char *token,
     return fail (error, "the JWT's exp, nbf or iat is no time: it has to be a number of seconds since 1970");
   if (!read_audience (object, &claims->audience))
     return fail (error, "the JWT's aud is neither a string nor a list of strings");
-  claims->issuer = g_strdup (get_string (object, "iss"));
-  claims->client = g_strdup (get_string (object, client_claim));
-  claims->tenant = tenant_claim != NULL ? g_strdup (get_string (object, tenant_claim)) : NULL;
+  claims->issuer = g_strdup (aip_json_tree_get_string (object, "iss"));
+  claims->client = g_strdup (aip_json_tree_get_string (object, client_claim));
+  claims->tenant = tenant_claim != NULL ? g_strdup (aip_json_tree_get_string (object, tenant_claim)) : NULL;
   return TRUE;
 }
 

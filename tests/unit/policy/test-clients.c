@@ -6,26 +6,9 @@
 #include <string.h>
 
 #include "base/aip-error.h"
-#include "config/aip-config-loader.h"
+#include "policy-config.h"
 
 #define MAX_TOKEN_LENGTH 4096
-
-static AipConfig *
-parse (const char *text)
-{
-  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
-  AipConfig *config = aip_config_parse (text, strlen (text), "test.conf", problems);
-
-  for (guint i = 0; i < problems->len; i++)
-    {
-      g_autofree char *problem = aip_config_problem_to_string (g_ptr_array_index (problems, i));
-
-      g_test_message ("%s", problem);
-    }
-  g_assert_nonnull (config);
-
-  return config;
-}
 
 static AipClients *
 new_clients (AipConfig *config, AipConcurrency *concurrency)
@@ -55,7 +38,7 @@ make_clients (const char *server)
   append_client (text, "carol", "token-of-carol", "enabled=false\n");
   append_client (text, "dave", "token-of-dave", "");
 
-  g_autoptr (AipConfig) config = parse (text->str);
+  g_autoptr (AipConfig) config = parse_config (text->str);
 
   g_autoptr (AipConcurrency) concurrency = aip_concurrency_new ();
 
@@ -150,7 +133,7 @@ test_not_required (void)
 static void
 test_added_tokens (void)
 {
-  g_autoptr (AipConfig) config = parse ("");
+  g_autoptr (AipConfig) config = parse_config ("");
   g_autoptr (AipConcurrency) concurrency = aip_concurrency_new ();
   g_autoptr (AipClients) clients = new_clients (config, concurrency);
 
@@ -236,7 +219,7 @@ test_concurrency (void)
   append_client (text, "bob", "token-of-bob", "max-concurrent=1\n");
   append_client (text, "demo", "token-of-demo", "max-concurrent=5\n");
 
-  g_autoptr (AipConfig) config = parse (text->str);
+  g_autoptr (AipConfig) config = parse_config (text->str);
   g_autoptr (AipConcurrency) concurrency = aip_concurrency_new ();
   g_autoptr (AipClients) clients = new_clients (config, concurrency);
 
@@ -252,7 +235,7 @@ test_concurrency (void)
 static void
 test_concurrency_outlives_the_table (void)
 {
-  g_autoptr (AipConfig) config = parse ("[server]\nmax-client-requests=2\n");
+  g_autoptr (AipConfig) config = parse_config ("[server]\nmax-client-requests=2\n");
   g_autoptr (AipConcurrency) concurrency = aip_concurrency_new ();
   AipClients *old = new_clients (config, concurrency);
   AipConcurrencySlot *held;
