@@ -27,6 +27,7 @@ struct _AipChange
   gboolean edits; /* the edit was asked for */
   GArray *steps;  /* of Step */
   guint done;     /* how many of them */
+  gboolean begun; /* it does not wait for its turn, or the key store, any more */
   GError *error;  /* (nullable): why it is being undone */
   AipChangeQueue *queue;
 };
@@ -40,6 +41,7 @@ struct _AipChangeQueue
 };
 
 static void start (GTask *task);
+static void loaded_cb (AipKeyStore *store, gpointer task);
 
 static void
 step_clear (Step *step)
@@ -131,13 +133,22 @@ impatient_cb (gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
+static gboolean
+has_begun (GTask *task)
+{
+  return ((AipChange *) g_task_get_task_data (task))->begun;
+}
+
 static void
 refuse_waiting (AipChangeQueue *self)
 {
-  while (self->waiting.length > 1)
+  AipKeyStore *store = self->host->get_key_store (self->host_data);
+
+  while (self->waiting.length > 0 && !has_begun (g_queue_peek_tail (&self->waiting)))
     {
       g_autoptr (GTask) task = g_queue_pop_tail (&self->waiting);
 
+      g_signal_handlers_disconnect_by_func (store, loaded_cb, task);
       g_task_return_new_error (task, AIP_ERROR, AIP_ERROR_CANCELLED,
                                "the daemon ends before this was its turn; nothing was changed");
     }
@@ -298,6 +309,7 @@ run (GTask *task)
   AipKeyStore *store = queue->host->get_key_store (queue->host_data);
   Step *step;
 
+  change->begun = TRUE;
   if (change->done == change->steps->len)
     {
       if (change->edits && !queue->host->apply (change->edit, &change->error, queue->host_data))
