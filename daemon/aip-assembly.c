@@ -11,6 +11,7 @@
 #include "base/aip-log.h"
 #include "config/aip-config-values.h"
 #include "policy/aip-first-token.h"
+#include "policy/aip-secret-ref.h"
 
 #define MISSING "the file does not exist; give the path of one that does"
 
@@ -24,6 +25,7 @@ struct _AipAssembly
   AipDiscovery *discovery;
   AipConcurrency *concurrency;
   AipLiveKeys *live;
+  AipLedger *ledger;
   AipConfig *config;      /* (nullable) */
   AipConfigBase *base;    /* of the changes */
   AipSnapshot *snapshot;  /* (nullable) */
@@ -88,7 +90,7 @@ check_exposure (const AipAssemblySources *sources, const AipConfig *config, GPtr
     message =
         g_strdup ("is false while other machines can reach the daemon, so that anybody could use the keys; "
                   "set it to true, or listen on the loopback alone and start again");
-  else if (config->clients->len == 0 && sources->demo_token == NULL &&
+  else if (config->clients->len == 0 && !aip_config_accepts_jwt (config) && sources->demo_token == NULL &&
            !aip_first_token_exists (sources->state_dir))
     {
       key = "listen";
@@ -265,11 +267,41 @@ keep_first_token (AipAssembly *self, const AipConfig *config)
   aip_secret_wipe (token, strlen (token));
 }
 
+static AipJwt *
+load_jwt (const AipConfig *config, GError **error)
+{
+  g_autoptr (GError) problem = NULL;
+  g_autoptr (AipSecret) secret = aip_secret_ref_read (&config->jwt.secret, "[jwt] secret", &problem);
+
+  if (problem != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&problem));
+      return NULL;
+    }
+  return aip_jwt_new (&config->jwt, secret, error);
+}
+
+/* Without the password, Redis says what is wrong, and so does the ledger: no reason not to start. */
+static void
+use_redis (AipAssembly *self, const AipConfig *config)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AipSecret) password = aip_secret_ref_read (&config->redis.password, "[redis] password", &error);
+
+  if (error != NULL)
+    g_warning ("%s", error->message);
+  aip_ledger_set_config (self->ledger, config, password);
+}
+
 static AipClients *
 make_clients (AipAssembly *self, AipConfig *config, GError **error)
 {
-  g_autoptr (AipClients) clients = aip_clients_new (config, self->concurrency);
+  g_autoptr (AipJwt) jwt = NULL;
+  g_autoptr (AipClients) clients = NULL;
 
+  if (aip_config_accepts_jwt (config) && (jwt = load_jwt (config, error)) == NULL)
+    return NULL;
+  clients = aip_clients_new (config, self->concurrency, self->ledger, jwt);
   if (self->sources->demo_token != NULL)
     aip_clients_add_token (clients, "demo", self->sources->demo_token);
   if (config->server.require_token && aip_clients_is_empty (clients))
@@ -350,6 +382,7 @@ use_config (AipAssembly *self, AipConfig *config, GError **error)
   if (clients == NULL)
     return FALSE;
   aip_log_set_threshold (level_of (config->log.level));
+  use_redis (self, config);
   warn_of_idle_providers (config);
   g_clear_pointer (&self->config, aip_config_unref);
   self->config = aip_config_ref (config);
@@ -589,6 +622,7 @@ aip_assembly_new (const AipAssemblySources *sources, AipAssemblyFunc changed, vo
   self->concurrency = aip_concurrency_new ();
   self->live = aip_live_keys_new ();
   self->base = aip_config_base_new ();
+  self->ledger = aip_ledger_new (sources->state_dir);
   return self;
 }
 
@@ -605,6 +639,8 @@ aip_assembly_free (AipAssembly *self)
   aip_config_base_free (self->base);
   aip_concurrency_unref (self->concurrency);
   aip_live_keys_unref (self->live);
+  aip_ledger_close (self->ledger);
+  aip_ledger_unref (self->ledger);
   aip_key_stores_free (self->stores);
   g_clear_pointer (&self->first_token, aip_secret_unref);
   g_strfreev (self->problems);

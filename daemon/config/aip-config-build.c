@@ -94,7 +94,7 @@ read_setting (AipConfigDraft *draft,
 
   if (source != NULL)
     aip_config_draft_report (draft, TRUE, group, setting->key, "%s", error->message);
-  else if (setting->required)
+  else if (setting->required && (setting->is_spared == NULL || !setting->is_spared (config)))
     aip_config_draft_report (draft, TRUE, group, setting->key, "is missing; write the %s", setting->doc);
   aip_setting_apply_default (setting, config, field);
 }

@@ -233,4 +233,5 @@ aip_config_check (AipConfigDraft *draft, AipConfig *config)
   check_keys (draft, config);
   check_mappings (draft, config);
   check_clients (draft, config);
+  aip_config_check_policy (draft, config);
 }

@@ -77,6 +77,7 @@ AipConfig *aip_config_build (AipConfigDraft *draft);
 AipConfig *aip_config_rebuild (AipConfigDraft *draft, const AipConfig *base, GHashTable *touched);
 void aip_config_check (AipConfigDraft *draft, AipConfig *config);
 void aip_config_check_providers (AipConfigDraft *draft, AipConfig *config);
+void aip_config_check_policy (AipConfigDraft *draft, const AipConfig *config);
 const char *aip_config_find_default_url (const char *dialect);
 
 /**

@@ -60,7 +60,7 @@ is_default (const Format *self,
   g_autofree char *initial = NULL;
 
   if (setting->required)
-    return FALSE;
+    return setting->is_spared != NULL && *value == '\0';
   if (is_implied (kind, setting, section))
     return TRUE;
 

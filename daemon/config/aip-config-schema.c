@@ -23,6 +23,8 @@ const char *const aip_config_strategies[] = { "weighted_score",   "round_robin",
 
 static const char *const backoffs[] = { "exponential", "linear", "none", NULL };
 static const char *const levels[] = { "error", "warning", "message", "info", "debug", NULL };
+static const char *const redis_failures[] = { "local", "closed", NULL };
+static const char *const jwt_algorithms[] = { "HS256", "RS256", "ES256", NULL };
 static const char *const dialects[] = { "openai", "anthropic", "gemini",  "azure", "deepseek",
                                         "baidu",  "ollama",    "builtin", NULL };
 
@@ -146,6 +148,46 @@ static const AipSetting rate_limit_settings[] = {
 };
 #undef AT
 
+#define AT(member) G_STRUCT_OFFSET (AipRedisConfig, member)
+static const AipSetting redis_settings[] = {
+  { "url", &aip_setting_redis_url, AT (url), "",
+    .doc = "redis://HOST:PORT/DATABASE or unix:/PATH of a Redis that daemons share limits on; empty: none" },
+  { "password", &aip_setting_secret_ref, AT (password), "",
+    .doc = "where its password lies: env:VARIABLE or credential:NAME; empty: it asks for none" },
+  { "prefix", &aip_setting_string, AT (prefix), "aiproxy:",
+    .doc = "what the names of its keys begin with; daemons with the same prefix share their limits" },
+  { "timeout", &aip_setting_duration, AT (timeout), "250ms", 1, MINUTE,
+    .doc = "how long an answer of Redis may take" },
+  { "on-failure", &aip_setting_choice, AT (on_failure), "local", .choices = redis_failures,
+    .doc = "while Redis is gone: local (each daemon keeps the limits by itself) or closed (503)" },
+  { NULL }
+};
+#undef AT
+
+#define AT(member) G_STRUCT_OFFSET (AipJwtConfig, member)
+static const AipSetting jwt_settings[] = {
+  { "issuer", &aip_setting_optional, AT (issuer), "",
+    .doc = "who makes the tokens: what their claim iss has to be" },
+  { "audience", &aip_setting_list, AT (audience), "",
+    .doc = "whom the tokens are for: one of these has to be in their claim aud" },
+  { "secret", &aip_setting_secret_ref, AT (secret), "",
+    .doc = "where the shared secret of HS256 lies: env:VARIABLE or credential:NAME" },
+  { "key-file", &aip_setting_optional, AT (key_file), "",
+    .doc = "PEM file with the public key of RS256 or ES256" },
+  { "jwks-file", &aip_setting_optional, AT (jwks_file), "",
+    .doc = "JSON file with a key set (JWKS) of RS256 and ES256 keys, told apart by kid" },
+  { "algorithms", &aip_setting_choices, AT (algorithms), "HS256;RS256;ES256", .choices = jwt_algorithms,
+    .doc = "what tokens may be signed with, as far as there is a key for it: HS256, RS256, ES256" },
+  { "claim-client", &aip_setting_string, AT (claim_client), "sub",
+    .doc = "the claim that names the client, which is [client NAME] where there is one" },
+  { "claim-tenant", &aip_setting_optional, AT (claim_tenant), "",
+    .doc = "the claim that names the [tenant NAME]; empty: none" },
+  { "leeway", &aip_setting_duration, AT (leeway), "30s", 0, HOUR,
+    .doc = "how far the clocks of both sides may differ" },
+  { NULL }
+};
+#undef AT
+
 #define AT(member) G_STRUCT_OFFSET (AipLogConfig, member)
 static const AipSetting log_settings[] = {
   { "level", &aip_setting_choice, AT (level), "message", .choices = levels,
@@ -259,7 +301,7 @@ static const AipSetting mapping_settings[] = {
 
 #define AT(member) G_STRUCT_OFFSET (AipClientConfig, member)
 static const AipSetting client_settings[] = {
-  { "token-sha256", &aip_setting_digest, AT (digest), .required = TRUE,
+  { "token-sha256", &aip_setting_digest, AT (digest), .required = TRUE, .is_spared = aip_config_accepts_jwt,
     .doc = "SHA-256 of the client's token, in hex: what `printf %s TOKEN | sha256sum` prints" },
   { "tenant", &aip_setting_optional, AT (tenant), "",
     .doc = "name of the [tenant NAME] that the client belongs to" },
@@ -272,17 +314,21 @@ static const AipSetting client_settings[] = {
   { "max-concurrent", &aip_setting_uint, AT (max_concurrent), "0", 0, MILLION,
     .doc = "requests under way at a time; 0: max-client-requests of [server]" },
   { "rpm", &aip_setting_uint, AT (rpm), "0", 0, 1000 * MILLION,
-    .doc = "requests per minute; 0: no limit" },
+    .doc = "requests per minute; 0: as [rate-limit] says" },
   { "tpm", &aip_setting_uint, AT (tpm), "0", 0, 4000 * MILLION,
     .doc = "tokens per minute; 0: no limit" },
   { "daily-requests", &aip_setting_uint64, AT (daily_requests), "0", 0, G_MAXINT64,
-    .doc = "requests per day; 0: no limit" },
+    .doc = "requests per day of UTC; 0: no limit" },
   { "daily-tokens", &aip_setting_uint64, AT (daily_tokens), "0", 0, G_MAXINT64,
-    .doc = "tokens per day; 0: no limit" },
+    .doc = "tokens per day of UTC; 0: no limit" },
   { "monthly-budget", &aip_setting_double, AT (monthly_budget), "0", 0, 1000 * MILLION,
     .doc = "US dollars per month; 0: no limit" },
   { "allowed-strategies", &aip_setting_choices, AT (allowed_strategies), "", .choices = aip_config_strategies,
     .doc = "what the client may ask for with X-Proxy-Strategy; empty: all" },
+  { "allowed-providers", &aip_setting_list, AT (allowed_providers), "",
+    .doc = "names or patterns of providers that may serve the client; empty: all" },
+  { "allowed-keys", &aip_setting_list, AT (allowed_keys), "",
+    .doc = "names or patterns of keys that may serve the client; empty: all" },
   { NULL }
 };
 #undef AT
@@ -290,9 +336,9 @@ static const AipSetting client_settings[] = {
 #define AT(member) G_STRUCT_OFFSET (AipTenantConfig, member)
 static const AipSetting tenant_settings[] = {
   { "daily-requests", &aip_setting_uint64, AT (daily_requests), "0", 0, G_MAXINT64,
-    .doc = "requests per day of all its clients; 0: no limit" },
+    .doc = "requests per day of UTC of all its clients; 0: no limit" },
   { "daily-tokens", &aip_setting_uint64, AT (daily_tokens), "0", 0, G_MAXINT64,
-    .doc = "tokens per day of all its clients; 0: no limit" },
+    .doc = "tokens per day of UTC of all its clients; 0: no limit" },
   { "monthly-budget", &aip_setting_double, AT (monthly_budget), "0", 0, 1000 * MILLION,
     .doc = "US dollars per month of all its clients; 0: no limit" },
   { NULL }
@@ -330,6 +376,8 @@ const AipSettingGroup aip_setting_groups[] = {
   { "circuit-breaker", AT (breaker), .settings = breaker_settings },
   { "health-check", AT (health_check), .settings = health_check_settings },
   { "rate-limit", AT (rate_limit), .settings = rate_limit_settings },
+  { "redis", AT (redis), .settings = redis_settings },
+  { "jwt", AT (jwt), .settings = jwt_settings },
   { "log", AT (log), .settings = log_settings },
   { "cache", AT (cache), .settings = cache_settings },
   { "metrics", AT (metrics), .settings = metrics_settings },

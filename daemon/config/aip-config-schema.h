@@ -33,6 +33,7 @@ typedef struct
  * @choices: (nullable): the values there are
  * @inherit: (nullable): offset in AipConfig of the duration that holds where this one is not set
  * @required: there is no default; the setting must be there
+ * @is_spared: (nullable): whether a required one may be left out all the same
  * @doc: one line without a full stop
  */
 struct _AipSetting
@@ -46,6 +47,7 @@ struct _AipSetting
   const char *const *choices;
   gsize inherit;
   gboolean required;
+  gboolean (*is_spared) (const AipConfig *config);
   const char *doc;
 };
 

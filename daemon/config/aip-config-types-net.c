@@ -3,8 +3,6 @@
 
 #include "config/aip-config-types.h"
 
-#include "base/aip-log.h"
-
 #include <string.h>
 
 #include "config/aip-config-url.h"
@@ -83,76 +81,6 @@ parse_proxy (const AipSetting *setting, const char *text, void *field, GError **
   return TRUE;
 }
 
-static gboolean
-is_variable (const char *name)
-{
-  return (g_ascii_isalpha (*name) || *name == '_') &&
-         name[strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "_")] == '\0';
-}
-
-/* A key put where its name belongs would be told to whoever asks why it is not there. */
-static gboolean
-looks_like_a_key (const char *name)
-{
-  g_autofree char *masked = aip_log_mask (name);
-
-  return !g_str_equal (masked, name);
-}
-
-static gboolean
-is_credential (const char *name)
-{
-  return *name != '\0' && *name != '.' &&
-         name[strspn (name, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_.")] == '\0' &&
-         !looks_like_a_key (name);
-}
-
-static gboolean
-parse_secret (const AipSetting *setting, const char *text, void *field, GError **error)
-{
-  AipKeyConfig *key = (AipKeyConfig *) ((char *) field - G_STRUCT_OFFSET (AipKeyConfig, ref_kind));
-  const char *name = strchr (text, ':');
-
-  name = name == NULL ? "" : name + 1;
-  if (g_str_equal (text, "keyring"))
-    key->ref_kind = AIP_KEY_REF_KEYRING;
-  else if (g_str_has_prefix (text, "env:") && is_variable (name))
-    key->ref_kind = AIP_KEY_REF_ENVIRONMENT;
-  else if (g_str_has_prefix (text, "credential:") && is_credential (name))
-    key->ref_kind = AIP_KEY_REF_CREDENTIAL;
-  else
-    return aip_setting_fail (
-        error,
-        "is none of keyring, env:VARIABLE and credential:NAME; a key never stands in this file: "
-        "move it into the keyring while the daemon runs with: aiproxyctl key add %s --import; or write "
-        "secret=keyring and run: aiproxyctl key secret %s",
-        key->name, key->name);
-  key->ref = g_strdup (name);
-  return TRUE;
-}
-
-static void
-clear_secret (void *field)
-{
-  AipKeyConfig *key = (AipKeyConfig *) ((char *) field - G_STRUCT_OFFSET (AipKeyConfig, ref_kind));
-
-  g_clear_pointer (&key->ref, g_free);
-}
-
-static gboolean
-parse_digest (const AipSetting *setting, const char *text, void *field, GError **error)
-{
-  guint8 *digest = field;
-
-  if (strlen (text) != 64 || text[strspn (text, G_CSET_DIGITS "abcdefABCDEF")] != '\0')
-    return aip_setting_fail (
-        error, "is not a SHA-256 digest of 64 hexadecimal digits; never write the token itself: make the "
-               "digest with  printf %%s \"$TOKEN\" | sha256sum");
-  for (guint i = 0; i < 32; i++)
-    digest[i] = (guint8) (g_ascii_xdigit_value (text[2 * i]) << 4 | g_ascii_xdigit_value (text[2 * i + 1]));
-  return TRUE;
-}
-
 static const char *
 find_header_fault (const char *name, const char *value)
 {
@@ -215,31 +143,6 @@ parse_headers (const AipSetting *setting, char **items, void *field, GError **er
   return TRUE;
 }
 
-static char *
-format_secret (const void *field)
-{
-  const AipKeyConfig *key =
-      (const AipKeyConfig *) ((const char *) field - G_STRUCT_OFFSET (AipKeyConfig, ref_kind));
-  static const char *const prefixes[] = {
-    [AIP_KEY_REF_KEYRING] = "keyring",
-    [AIP_KEY_REF_ENVIRONMENT] = "env:",
-    [AIP_KEY_REF_CREDENTIAL] = "credential:",
-  };
-
-  return g_strconcat (prefixes[key->ref_kind], key->ref, NULL);
-}
-
-static char *
-format_digest (const void *field)
-{
-  const guint8 *digest = field;
-  GString *text = g_string_sized_new (65);
-
-  for (guint i = 0; i < 32; i++)
-    g_string_append_printf (text, "%02x", digest[i]);
-  return g_string_free (text, FALSE);
-}
-
 /* Whatever a header's value is for, it may be what lets somebody in. */
 static char **
 format_headers (const void *field)
@@ -267,7 +170,3 @@ const AipSettingType aip_setting_headers = { .parse_items = parse_headers,
 const AipSettingType aip_setting_proxy = { .parse = parse_proxy,
                                            .format = aip_setting_format_string,
                                            .clear = aip_setting_clear_string };
-const AipSettingType aip_setting_secret = { .parse = parse_secret,
-                                            .format = format_secret,
-                                            .clear = clear_secret };
-const AipSettingType aip_setting_digest = { .parse = parse_digest, .format = format_digest };

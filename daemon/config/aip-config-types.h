@@ -20,6 +20,8 @@ extern const AipSettingType aip_setting_choice;   /* empty: NULL, where that is 
 extern const AipSettingType aip_setting_proxy;
 extern const AipSettingType aip_setting_secret;
 extern const AipSettingType aip_setting_digest;
+extern const AipSettingType aip_setting_secret_ref;
+extern const AipSettingType aip_setting_redis_url; /* empty: NULL */
 
 extern const AipSettingType aip_setting_list;
 extern const AipSettingType aip_setting_choices;

@@ -133,6 +133,20 @@ aip_config_unref (AipConfig *self)
   g_atomic_rc_box_release_full (self, aip_config_clear);
 }
 
+/* Every struct of a named group begins with its name. */
+static const void *
+find_by_name (const GPtrArray *elements, const char *name)
+{
+  for (guint i = 0; i < elements->len; i++)
+    {
+      char *const *element = g_ptr_array_index (elements, i);
+
+      if (g_str_equal (*element, name))
+        return element;
+    }
+  return NULL;
+}
+
 /**
  * aip_config_find_provider:
  * @self: a snapshot
@@ -146,12 +160,51 @@ aip_config_find_provider (const AipConfig *self, const char *name)
   g_return_val_if_fail (self != NULL, NULL);
   g_return_val_if_fail (name != NULL, NULL);
 
-  for (guint i = 0; i < self->providers->len; i++)
-    {
-      const AipProviderConfig *provider = g_ptr_array_index (self->providers, i);
+  return find_by_name (self->providers, name);
+}
 
-      if (g_str_equal (provider->name, name))
-        return provider;
-    }
-  return NULL;
+/**
+ * aip_config_find_client:
+ * @self: a snapshot
+ * @name: as in [client NAME]
+ *
+ * Returns: (transfer none) (nullable): the client of that name
+ */
+const AipClientConfig *
+aip_config_find_client (const AipConfig *self, const char *name)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+  g_return_val_if_fail (name != NULL, NULL);
+
+  return find_by_name (self->clients, name);
+}
+
+/**
+ * aip_config_find_tenant:
+ * @self: a snapshot
+ * @name: as in [tenant NAME]
+ *
+ * Returns: (transfer none) (nullable): the tenant of that name
+ */
+const AipTenantConfig *
+aip_config_find_tenant (const AipConfig *self, const char *name)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+  g_return_val_if_fail (name != NULL, NULL);
+
+  return find_by_name (self->tenants, name);
+}
+
+/**
+ * aip_config_accepts_jwt:
+ * @self: a snapshot
+ *
+ * Returns: whether there is a key that JSON Web Tokens are checked with
+ */
+gboolean
+aip_config_accepts_jwt (const AipConfig *self)
+{
+  g_return_val_if_fail (self != NULL, FALSE);
+
+  return self->jwt.secret.name != NULL || self->jwt.key_file != NULL || self->jwt.jwks_file != NULL;
 }

@@ -78,6 +78,42 @@ typedef struct
   guint64 window;
 } AipRateLimitConfig;
 
+typedef enum
+{
+  AIP_KEY_REF_KEYRING,
+  AIP_KEY_REF_ENVIRONMENT,
+  AIP_KEY_REF_CREDENTIAL,
+} AipKeyRefKind;
+
+/* Where a secret lies that is no upstream's key. */
+typedef struct
+{
+  AipKeyRefKind kind;
+  char *name; /* (nullable): there is none */
+} AipSecretRef;
+
+typedef struct
+{
+  char *url; /* (nullable): limits are kept in this process */
+  AipSecretRef password;
+  char *prefix;
+  guint64 timeout;
+  char *on_failure; /* "local", "closed" */
+} AipRedisConfig;
+
+typedef struct
+{
+  char *issuer; /* (nullable); so are the next */
+  char **audience;
+  AipSecretRef secret; /* for HS256 */
+  char *key_file;      /* PEM, for RS256 or ES256 */
+  char *jwks_file;
+  char **algorithms;
+  char *claim_client;
+  char *claim_tenant; /* (nullable) */
+  guint64 leeway;
+} AipJwtConfig;
+
 typedef struct
 {
   char *level; /* "error", "warning", "message", "info", "debug" */
@@ -123,13 +159,6 @@ typedef struct
   AipTimeouts timeouts; /* [timeouts] with this provider's own values over it */
 } AipProviderConfig;
 
-typedef enum
-{
-  AIP_KEY_REF_KEYRING,
-  AIP_KEY_REF_ENVIRONMENT,
-  AIP_KEY_REF_CREDENTIAL,
-} AipKeyRefKind;
-
 typedef struct
 {
   char *name;
@@ -156,7 +185,7 @@ typedef struct
 typedef struct
 {
   char *name;
-  guint8 digest[32]; /* token-sha256 */
+  guint8 digest[32]; /* token-sha256; zeros: it comes with a JWT alone */
   char *tenant;      /* (nullable) */
   gboolean enabled;
   gboolean admin;
@@ -168,6 +197,8 @@ typedef struct
   guint64 daily_tokens;
   double monthly_budget; /* USD; 0: none */
   char **allowed_strategies;
+  char **allowed_providers; /* globs; empty: all; so are the next */
+  char **allowed_keys;
 } AipClientConfig;
 
 typedef struct
@@ -199,6 +230,8 @@ typedef struct
   AipBreakerConfig breaker;
   AipHealthCheckConfig health_check;
   AipRateLimitConfig rate_limit;
+  AipRedisConfig redis;
+  AipJwtConfig jwt;
   AipLogConfig log;
   AipCacheConfig cache;
   AipMetricsConfig metrics;
@@ -213,6 +246,9 @@ typedef struct
 AipConfig *aip_config_ref (AipConfig *self);
 void aip_config_unref (AipConfig *self);
 const AipProviderConfig *aip_config_find_provider (const AipConfig *self, const char *name);
+const AipClientConfig *aip_config_find_client (const AipConfig *self, const char *name);
+const AipTenantConfig *aip_config_find_tenant (const AipConfig *self, const char *name);
+gboolean aip_config_accepts_jwt (const AipConfig *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipConfig, aip_config_unref)
 

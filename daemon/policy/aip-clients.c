@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "base/aip-error.h"
-#include "base/aip-glob.h"
+#include "policy/aip-jwt-clients.h"
+#include "wire/aip-jwt-text.h"
 
 #define DIGEST_LENGTH 32
 #define MAX_TOKEN_LENGTH 4096
@@ -16,6 +17,7 @@ typedef struct
   AipClient client;
   char *name; /* (nullable): owns client.name where the config does not */
   guint8 digest[DIGEST_LENGTH];
+  gboolean has_token; /* else it comes with a JWT alone */
 } Entry;
 
 struct _AipClients
@@ -23,48 +25,48 @@ struct _AipClients
   gatomicrefcount ref_count;
   AipConfig *config;
   AipConcurrency *concurrency;
-  GPtrArray *entries; /* of Entry; by pointer, since callers keep the AipClient in it */
+  AipLedger *ledger;
+  AipJwtClients *jwt_clients; /* (nullable): tokens are no JWTs */
+  GPtrArray *entries;         /* of Entry; by pointer, since callers keep the AipClient in it */
   AipClient anonymous;
 };
 
 static void
 entry_free (Entry *entry)
 {
-  aip_concurrency_slot_unref (entry->client.under_way);
+  aip_client_close (&entry->client);
   g_free (entry->name);
   g_free (entry);
 }
 
-/* Those whom the config does not know count by a name that no [client NAME] can have. */
 static void
 limit_client (const AipClients *self, AipClient *client)
 {
-  g_autofree char *name =
-      client->config != NULL ? g_strdup (client->name) : g_strdup_printf ("(%s)", client->name);
-
-  client->under_way = aip_concurrency_get (self->concurrency, name);
-  client->max_concurrent = self->config->server.max_client_requests;
-  if (client->config != NULL && client->config->max_concurrent > 0)
-    client->max_concurrent = client->config->max_concurrent;
+  aip_client_open (client, self->config, self->concurrency, self->ledger);
 }
 
 /**
  * aip_clients_new:
  * @config: its clients, what they may do, and whether a token is required
- * @concurrency: what counts their requests
+ * @concurrency: what counts their requests under way
+ * @ledger: what keeps their limits
+ * @jwt: (nullable): what checks JSON Web Tokens; %NULL: none is accepted
  *
  * Returns: (transfer full): the table
  */
 AipClients *
-aip_clients_new (AipConfig *config, AipConcurrency *concurrency)
+aip_clients_new (AipConfig *config, AipConcurrency *concurrency, AipLedger *ledger, AipJwt *jwt)
 {
-  g_return_val_if_fail (config != NULL && concurrency != NULL, NULL);
+  g_return_val_if_fail (config != NULL && concurrency != NULL && ledger != NULL, NULL);
 
   AipClients *self = g_new0 (AipClients, 1);
 
   g_atomic_ref_count_init (&self->ref_count);
   self->config = aip_config_ref (config);
   self->concurrency = aip_concurrency_ref (concurrency);
+  self->ledger = aip_ledger_ref (ledger);
+  if (jwt != NULL)
+    self->jwt_clients = aip_jwt_clients_new (config, jwt, concurrency, ledger);
   self->entries = g_ptr_array_new_full (config->clients->len, (GDestroyNotify) entry_free);
   self->anonymous.name = "anonymous";
   limit_client (self, &self->anonymous);
@@ -76,8 +78,10 @@ aip_clients_new (AipConfig *config, AipConcurrency *concurrency)
 
       entry->client.name = client->name;
       entry->client.config = client;
+      entry->client.tenant = client->tenant;
       limit_client (self, &entry->client);
       memcpy (entry->digest, client->digest, DIGEST_LENGTH);
+      entry->has_token = memcmp (client->digest, (const guint8[DIGEST_LENGTH]){ 0 }, DIGEST_LENGTH) != 0;
       g_ptr_array_add (self->entries, entry);
     }
 
@@ -113,7 +117,9 @@ aip_clients_unref (AipClients *self)
     return;
 
   g_ptr_array_unref (self->entries);
-  aip_concurrency_slot_unref (self->anonymous.under_way);
+  aip_client_close (&self->anonymous);
+  g_clear_pointer (&self->jwt_clients, aip_jwt_clients_free);
+  aip_ledger_unref (self->ledger);
   aip_concurrency_unref (self->concurrency);
   aip_config_unref (self->config);
   g_free (self);
@@ -151,6 +157,7 @@ aip_clients_add_token (AipClients *self, const char *name, const char *token)
   entry->client.name = entry->name;
   limit_client (self, &entry->client);
   compute_digest (token, strlen (token), entry->digest);
+  entry->has_token = TRUE;
   g_ptr_array_add (self->entries, entry);
 }
 
@@ -190,7 +197,7 @@ find_entry (const AipClients *self, const guint8 digest[DIGEST_LENGTH])
   for (guint i = 0; i < self->entries->len; i++)
     {
       const Entry *entry = g_ptr_array_index (self->entries, i);
-      guint mask = mask_if_equal (entry->digest, digest);
+      guint mask = entry->has_token ? mask_if_equal (entry->digest, digest) : 0;
 
       found = (found & ~mask) | ((i + 1) & mask);
     }
@@ -211,6 +218,65 @@ find_token (const AipClients *self, const char *token, gsize length)
   return find_entry (self, digest);
 }
 
+static const AipClient *
+check_enabled (const AipClient *client, GError **error)
+{
+  if (client->config == NULL || client->config->enabled)
+    return client;
+  g_set_error (error, AIP_ERROR, AIP_ERROR_FORBIDDEN,
+               "client `%s` is disabled: set `enabled=true` in [client %s] to let it in again", client->name,
+               client->name);
+  return NULL;
+}
+
+static const AipClient *
+find_by_name (const AipClients *self, const char *name)
+{
+  for (guint i = 0; i < self->entries->len; i++)
+    {
+      const Entry *entry = g_ptr_array_index (self->entries, i);
+
+      if (entry->client.config != NULL && g_str_equal (entry->client.name, name))
+        return &entry->client;
+    }
+  return NULL;
+}
+
+/* Where no token is required, a JWT that is not right is as good as none. */
+static const AipClient *
+authenticate_jwt (const AipClients *self, const char *token, gsize length, GError **error)
+{
+  g_auto (AipJwtIdentity) identity = { 0 };
+  const AipClient *named;
+  gboolean required = self->config->server.require_token;
+
+  if (!aip_jwt_clients_verify (self->jwt_clients, token, length, &identity, required ? error : NULL))
+    return required ? NULL : &self->anonymous;
+  named = find_by_name (self, identity.client);
+  if (named != NULL && check_enabled (named, error) == NULL)
+    return NULL;
+  return aip_jwt_clients_get (self->jwt_clients, &identity, named, error);
+}
+
+static const AipClient *
+refuse_token (const AipClients *self, gsize length, GError **error)
+{
+  gsize max = self->jwt_clients != NULL ? AIP_JWT_MAX_LENGTH : MAX_TOKEN_LENGTH;
+
+  if (length == 0)
+    g_set_error_literal (
+        error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED,
+        "no token: send `Authorization: Bearer TOKEN`; the daemon's log says where the first one lies");
+  else if (length > max)
+    g_set_error (error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED,
+                 "unknown token: it is longer than %" G_GSIZE_FORMAT " bytes", max);
+  else
+    g_set_error_literal (error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED,
+                         "unknown token: it must be one whose SHA-256 is `token-sha256` of a [client NAME]; "
+                         "the daemon's log says where the first one lies");
+  return NULL;
+}
+
 /**
  * aip_clients_authenticate:
  * @self: the table
@@ -218,108 +284,25 @@ find_token (const AipClients *self, const char *token, gsize length)
  * @length: its length in bytes
  * @error: where to put an error
  *
- * Tells whose token this is. Where no token is required, an absent or unknown one is "anonymous".
+ * Tells whose token this is. One that is in no [client NAME] and looks like a JSON Web Token is checked as
+ * one, where these are accepted. Where no token is required, an absent or unknown one is "anonymous".
  *
  * Returns: (transfer none) (nullable): the client, valid as long as @self; or %NULL with
- *   %AIP_ERROR_UNAUTHENTICATED (none, or an unknown one) or %AIP_ERROR_FORBIDDEN (a disabled client)
+ *   %AIP_ERROR_UNAUTHENTICATED (none, or an unknown one) or %AIP_ERROR_FORBIDDEN (a disabled client, or a JWT
+ *   of one that cannot be)
  */
 const AipClient *
 aip_clients_authenticate (const AipClients *self, const char *token, gsize length, GError **error)
 {
+  const Entry *entry;
+
   g_return_val_if_fail (self != NULL, NULL);
   g_return_val_if_fail (token != NULL || length == 0, NULL);
 
-  const Entry *entry = find_token (self, token, length);
-
-  if (entry != NULL && entry->client.config != NULL && !entry->client.config->enabled)
-    {
-      g_set_error (error, AIP_ERROR, AIP_ERROR_FORBIDDEN,
-                   "client `%s` is disabled: set `enabled=true` in [client %s] to let it in again",
-                   entry->client.name, entry->client.name);
-      return NULL;
-    }
-
+  entry = find_token (self, token, length);
   if (entry != NULL)
-    return &entry->client;
-
-  if (!self->config->server.require_token)
-    return &self->anonymous;
-
-  if (length == 0)
-    g_set_error_literal (
-        error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED,
-        "no token: send `Authorization: Bearer TOKEN`; the daemon's log says where the first one lies");
-  else if (length > MAX_TOKEN_LENGTH)
-    g_set_error (error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED, "unknown token: it is longer than %d bytes",
-                 MAX_TOKEN_LENGTH);
-  else
-    g_set_error_literal (error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED,
-                         "unknown token: it must be one whose SHA-256 is `token-sha256` of a [client NAME]; "
-                         "the daemon's log says where the first one lies");
-
-  return NULL;
-}
-
-/**
- * aip_client_enter:
- * @client: who begins a request
- * @error: where to put an error
- *
- * Counts one more request of the client's. From any thread.
- *
- * Returns: (transfer none) (nullable): where it was counted, for aip_concurrency_slot_leave () at the
- *   request's end; or %NULL with %AIP_ERROR_RATE_LIMITED
- */
-AipConcurrencySlot *
-aip_client_enter (const AipClient *client, GError **error)
-{
-  g_return_val_if_fail (client != NULL, NULL);
-
-  if (aip_concurrency_slot_enter (client->under_way, client->max_concurrent))
-    return client->under_way;
-
-  if (client->config != NULL)
-    g_set_error (error, AIP_ERROR, AIP_ERROR_RATE_LIMITED,
-                 "client `%s` has %u requests under way, as many as it may have: wait until one has ended, "
-                 "or raise `max-concurrent` in [client %s] of aiproxy.conf",
-                 client->name, client->max_concurrent, client->name);
-  else
-    g_set_error (error, AIP_ERROR, AIP_ERROR_RATE_LIMITED,
-                 "client `%s` has %u requests under way, as many as it may have: wait until one has ended, "
-                 "or raise `max-client-requests` in [server] of aiproxy.conf",
-                 client->name, client->max_concurrent);
-
-  return NULL;
-}
-
-/**
- * aip_client_is_restricted:
- * @client: the client
- *
- * Returns: whether it may use certain models alone
- */
-gboolean
-aip_client_is_restricted (const AipClient *client)
-{
-  g_return_val_if_fail (client != NULL, TRUE);
-
-  return client->config != NULL && client->config->models[0] != NULL;
-}
-
-/**
- * aip_client_may_use_model:
- * @client: who asks
- * @model: the model's name as the client wrote it
- *
- * Returns: whether the client's `models` globs allow it; an empty list allows all
- */
-gboolean
-aip_client_may_use_model (const AipClient *client, const char *model)
-{
-  g_return_val_if_fail (client != NULL && model != NULL, FALSE);
-
-  if (client->config == NULL || client->config->models[0] == NULL)
-    return TRUE;
-
-  return aip_glob_match_any ((const char *const *) client->config->models, model);
+    return check_enabled (&entry->client, error);
+  if (self->jwt_clients != NULL && aip_jwt_looks_like_one (token, length))
+    return authenticate_jwt (self, token, length, error);
+  return self->config->server.require_token ? refuse_token (self, length, error) : &self->anonymous;
 }

@@ -17,6 +17,7 @@ struct _AipConcurrencySlot
 struct _AipConcurrency
 {
   gatomicrefcount refs;
+  GMutex lock;       /* of the table */
   GHashTable *slots; /* name -> AipConcurrencySlot, owned */
 };
 
@@ -46,6 +47,7 @@ aip_concurrency_new (void)
   AipConcurrency *self = g_new0 (AipConcurrency, 1);
 
   g_atomic_ref_count_init (&self->refs);
+  g_mutex_init (&self->lock);
   self->slots =
       g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) aip_concurrency_slot_unref);
   return self;
@@ -82,6 +84,7 @@ aip_concurrency_unref (AipConcurrency *self)
   if (!g_atomic_ref_count_dec (&self->refs))
     return;
   g_hash_table_unref (self->slots);
+  g_mutex_clear (&self->lock);
   g_free (self);
 }
 
@@ -98,7 +101,7 @@ is_over (gpointer name, gpointer value, gpointer user_data)
  * @self: a table
  * @name: the client's name
  *
- * Gives the client's count, the same one as long as somebody refers to it or it is not zero.
+ * Gives the client's count, the same one as long as somebody refers to it or it is not zero. From any thread.
  *
  * Returns: (transfer full): the slot
  */
@@ -109,6 +112,7 @@ aip_concurrency_get (AipConcurrency *self, const char *name)
 
   g_return_val_if_fail (self != NULL && name != NULL, NULL);
 
+  g_mutex_lock (&self->lock);
   slot = g_hash_table_lookup (self->slots, name);
   if (slot == NULL)
     {
@@ -118,6 +122,7 @@ aip_concurrency_get (AipConcurrency *self, const char *name)
       g_hash_table_insert (self->slots, g_strdup (name), slot);
     }
   g_atomic_ref_count_inc (&slot->refs);
+  g_mutex_unlock (&self->lock);
   return slot;
 }
 

@@ -7,7 +7,7 @@ G_BEGIN_DECLS
 
 /**
  * AipConcurrency: how many requests each client has under way, over all workers. It outlives configurations,
- * so that a reload neither resets nor loses a count. For the main thread, but for what says otherwise.
+ * so that a reload neither resets nor loses a count. Safe to use from all workers.
  */
 typedef struct _AipConcurrency AipConcurrency;
 

@@ -52,3 +52,24 @@ aip_json_tree_parse (const char *text, gsize length, GError **error)
     }
   return g_steal_pointer (&root);
 }
+
+/**
+ * aip_json_tree_get_string:
+ * @object: an object
+ * @name: of a member
+ *
+ * Returns: (transfer none) (nullable): the member's value; %NULL where there is none, or none that is a
+ * string
+ */
+const char *
+aip_json_tree_get_string (JsonObject *object, const char *name)
+{
+  JsonNode *node;
+
+  g_return_val_if_fail (object != NULL && name != NULL, NULL);
+
+  node = json_object_get_member (object, name);
+  return node != NULL && JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_STRING
+             ? json_node_get_string (node)
+             : NULL;
+}

@@ -98,6 +98,7 @@ call_free (gpointer user_data)
 {
   Call *call = user_data;
 
+  __tsan_acquire (call);
   if (call->notify != NULL)
     call->notify (call->data);
   g_free (call);
@@ -121,4 +122,21 @@ void
 g_main_context_invoke (GMainContext *context, GSourceFunc func, gpointer data)
 {
   g_main_context_invoke_full (context, G_PRIORITY_DEFAULT, func, data, NULL);
+}
+
+/* Of sources that one thread attaches to another's main context; those of sockets have other callbacks. */
+void
+g_source_set_callback (GSource *source, GSourceFunc func, gpointer data, GDestroyNotify notify)
+{
+  Call *call;
+
+  if (source->source_funcs != &g_idle_funcs && source->source_funcs != &g_timeout_funcs)
+    {
+      NEXT (g_source_set_callback) (source, func, data, notify);
+      return;
+    }
+  call = g_new (Call, 1);
+  *call = (Call){ .func = func, .data = data, .notify = notify };
+  __tsan_release (call);
+  NEXT (g_source_set_callback) (source, call_cb, call, call_free);
 }

@@ -207,7 +207,7 @@ test_refused (void)
       "[provder x]: there is no such group; did you mean provider?" },
     { "+s3cret==", AIP_ERROR_INVALID_ARGUMENT,
       "there is no such group; there are: server, routing, timeouts, retry, circuit-breaker, health-check, "
-      "rate-limit, log, cache, metrics, provider, key, mapping, client, tenant, model" },
+      "rate-limit, redis, jwt, log, cache, metrics, provider, key, mapping, client, tenant, model" },
     { "+log x", AIP_ERROR_INVALID_ARGUMENT, "[log]: has no name; write [log]" },
     { "+key", AIP_ERROR_INVALID_ARGUMENT,
       "[key]: needs a name; write [key NAME] with letters, digits, \"-\", \"_\", \".\"" },

@@ -72,6 +72,16 @@ assert_defaults (const AipConfig *config)
   g_assert_false (config->rate_limit.enabled);
   g_assert_cmpuint (config->rate_limit.requests, ==, 100);
   g_assert_cmpuint (config->rate_limit.window, ==, 60000);
+  g_assert_null (config->redis.url);
+  g_assert_null (config->redis.password.name);
+  g_assert_cmpstr (config->redis.prefix, ==, "aiproxy:");
+  g_assert_cmpuint (config->redis.timeout, ==, 250);
+  g_assert_cmpstr (config->redis.on_failure, ==, "local");
+  g_assert_null (config->jwt.issuer);
+  g_assert_false (aip_config_accepts_jwt (config));
+  g_assert_cmpstr (config->jwt.claim_client, ==, "sub");
+  g_assert_null (config->jwt.claim_tenant);
+  g_assert_cmpuint (config->jwt.leeway, ==, 30000);
   g_assert_cmpstr (config->log.level, ==, "message");
   g_assert_true (config->log.requests);
   g_assert_false (config->log.bodies);

@@ -6,25 +6,18 @@
 #include <string.h>
 
 #include "base/aip-error.h"
-#include "config/aip-config-loader.h"
+#include "policy-config.h"
 
 #define MAX_TOKEN_LENGTH 4096
 
-static AipConfig *
-parse (const char *text)
+static AipClients *
+new_clients (AipConfig *config, AipConcurrency *concurrency)
 {
-  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
-  AipConfig *config = aip_config_parse (text, strlen (text), "test.conf", problems);
+  g_autoptr (AipLedger) ledger = aip_ledger_new (NULL);
+  AipClients *clients = aip_clients_new (config, concurrency, ledger, NULL);
 
-  for (guint i = 0; i < problems->len; i++)
-    {
-      g_autofree char *problem = aip_config_problem_to_string (g_ptr_array_index (problems, i));
-
-      g_test_message ("%s", problem);
-    }
-  g_assert_nonnull (config);
-
-  return config;
+  aip_ledger_close (ledger);
+  return clients;
 }
 
 static void
@@ -45,11 +38,11 @@ make_clients (const char *server)
   append_client (text, "carol", "token-of-carol", "enabled=false\n");
   append_client (text, "dave", "token-of-dave", "");
 
-  g_autoptr (AipConfig) config = parse (text->str);
+  g_autoptr (AipConfig) config = parse_config (text->str);
 
   g_autoptr (AipConcurrency) concurrency = aip_concurrency_new ();
 
-  return aip_clients_new (config, concurrency);
+  return new_clients (config, concurrency);
 }
 
 typedef struct
@@ -140,9 +133,9 @@ test_not_required (void)
 static void
 test_added_tokens (void)
 {
-  g_autoptr (AipConfig) config = parse ("");
+  g_autoptr (AipConfig) config = parse_config ("");
   g_autoptr (AipConcurrency) concurrency = aip_concurrency_new ();
-  g_autoptr (AipClients) clients = aip_clients_new (config, concurrency);
+  g_autoptr (AipClients) clients = new_clients (config, concurrency);
 
   g_assert_true (aip_clients_is_empty (clients));
   for (guint i = 0; i < 20; i++)
@@ -226,9 +219,9 @@ test_concurrency (void)
   append_client (text, "bob", "token-of-bob", "max-concurrent=1\n");
   append_client (text, "demo", "token-of-demo", "max-concurrent=5\n");
 
-  g_autoptr (AipConfig) config = parse (text->str);
+  g_autoptr (AipConfig) config = parse_config (text->str);
   g_autoptr (AipConcurrency) concurrency = aip_concurrency_new ();
-  g_autoptr (AipClients) clients = aip_clients_new (config, concurrency);
+  g_autoptr (AipClients) clients = new_clients (config, concurrency);
 
   aip_clients_add_token (clients, "demo", "another");
   check_limit (clients, "token-of-alice", 3, "`max-concurrent` in [client alice]");
@@ -242,9 +235,9 @@ test_concurrency (void)
 static void
 test_concurrency_outlives_the_table (void)
 {
-  g_autoptr (AipConfig) config = parse ("[server]\nmax-client-requests=2\n");
+  g_autoptr (AipConfig) config = parse_config ("[server]\nmax-client-requests=2\n");
   g_autoptr (AipConcurrency) concurrency = aip_concurrency_new ();
-  AipClients *old = aip_clients_new (config, concurrency);
+  AipClients *old = new_clients (config, concurrency);
   AipConcurrencySlot *held;
 
   aip_clients_add_token (old, "default", "token");
@@ -252,7 +245,7 @@ test_concurrency_outlives_the_table (void)
   g_assert_nonnull (held);
   aip_clients_unref (old);
 
-  g_autoptr (AipClients) new = aip_clients_new (config, concurrency);
+  g_autoptr (AipClients) new = new_clients (config, concurrency);
   aip_clients_add_token (new, "default", "token");
   const AipClient *client = aip_clients_authenticate (new, "token", 5, NULL);
 

@@ -76,7 +76,8 @@ make_snapshot (guint upstream_port, guint closed_port)
 {
   g_autoptr (AipConfig) config = make_config (upstream_port, closed_port);
   g_autoptr (AipConcurrency) concurrency = aip_concurrency_new ();
-  g_autoptr (AipClients) clients = aip_clients_new (config, concurrency);
+  g_autoptr (AipLedger) ledger = aip_ledger_new (NULL);
+  g_autoptr (AipClients) clients = aip_clients_new (config, concurrency, ledger, NULL);
   g_autoptr (AipSecret) secret = aip_secret_new ("sk-upstream", -1);
   g_autofree AipKeySecret *secrets = g_new0 (AipKeySecret, config->keys->len);
   g_autoptr (AipRouter) router = NULL;

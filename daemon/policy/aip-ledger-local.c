@@ -1,0 +1,528 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-ledger"
+
+#include "policy/aip-ledger-local.h"
+
+#include "base/aip-clock.h"
+#include "policy/aip-ledger-file.h"
+
+struct _AipLedgerLocal
+{
+  GMutex lock;          /* of the table, not of what is in it */
+  GHashTable *accounts; /* name -> AipAccount, owned */
+};
+
+/* Both clocks, read once for all windows of a call: days go by the wall's, what slides never jumps. */
+typedef struct
+{
+  gint64 steady;
+  gint64 wall;
+} Now;
+
+static Now
+read_clocks (void)
+{
+  return (Now){ aip_clock_now (), aip_clock_wall () };
+}
+
+static gint64
+now_for (const Now *now, AipLimitKind kind)
+{
+  return aip_limit_is_daily (kind) ? now->wall : now->steady;
+}
+
+static void
+lock_quota (const AipQuota *quota)
+{
+  for (guint i = 0; i < quota->n_parts; i++)
+    g_mutex_lock (&quota->parts[i].account->lock);
+}
+
+static void
+unlock_quota (const AipQuota *quota)
+{
+  for (guint i = quota->n_parts; i > 0; i--)
+    g_mutex_unlock (&quota->parts[i - 1].account->lock);
+}
+
+typedef struct
+{
+  guint part;
+  int kind; /* AipLimitKind */
+  guint64 limit;
+  AipWindow *window;
+} Cursor;
+
+/* The next limit that there is; begin with a kind of -1. */
+static gboolean
+next_limit (const AipQuota *quota, Cursor *cursor)
+{
+  for (;;)
+    {
+      const AipQuotaPart *part;
+
+      cursor->kind++;
+      if (cursor->kind == AIP_N_LIMITS)
+        {
+          cursor->kind = 0;
+          cursor->part++;
+        }
+      if (cursor->part >= quota->n_parts)
+        return FALSE;
+      part = &quota->parts[cursor->part];
+      cursor->limit = part->limits[cursor->kind];
+      cursor->window = part->account->windows[cursor->kind];
+      if (cursor->limit > 0)
+        return TRUE;
+    }
+}
+
+static guint64
+amount_of (AipLimitKind kind, guint64 tokens)
+{
+  return aip_limit_is_on_tokens (kind) ? tokens : 1;
+}
+
+static void
+tell_rates (const AipQuota *quota, const Now *now, AipTally *tally)
+{
+  Cursor cursor = { .kind = -1 };
+
+  while (next_limit (quota, &cursor))
+    {
+      gint64 time = now_for (now, cursor.kind);
+
+      aip_tally_add_rate (tally, cursor.kind, cursor.limit, aip_window_get_used (cursor.window, time),
+                          aip_window_get_reset (cursor.window, time));
+    }
+}
+
+static void
+check (const AipQuota *quota, const Now *now, guint64 tokens, AipTally *tally)
+{
+  Cursor cursor = { .kind = -1 };
+
+  while (next_limit (quota, &cursor))
+    {
+      gint64 wait = aip_window_get_wait (cursor.window, now_for (now, cursor.kind), cursor.limit,
+                                         amount_of (cursor.kind, tokens));
+
+      if (wait > 0)
+        aip_tally_add_refusal (tally, cursor.part, cursor.kind, wait);
+    }
+}
+
+static void
+charge (const AipQuota *quota, const Now *now, guint64 tokens, AipTally *tally)
+{
+  Cursor cursor = { .kind = -1 };
+
+  while (next_limit (quota, &cursor))
+    tally->slots[cursor.part][cursor.kind] =
+        aip_window_add (cursor.window, now_for (now, cursor.kind), amount_of (cursor.kind, tokens));
+}
+
+/**
+ * aip_ledger_local_reserve:
+ * @quota: the limits
+ * @tokens: the most that the request is thought to take
+ * @tally: (out): what came of it
+ *
+ * Charges a request and @tokens to all accounts of @quota if all of their limits have room, else to none.
+ */
+void
+aip_ledger_local_reserve (const AipQuota *quota, guint64 tokens, AipTally *tally)
+{
+  Now now;
+
+  g_return_if_fail (quota != NULL && tally != NULL);
+
+  *tally = (AipTally){ .granted = TRUE };
+  lock_quota (quota);
+  now = read_clocks ();
+  check (quota, &now, tokens, tally);
+  if (tally->granted)
+    charge (quota, &now, tokens, tally);
+  tell_rates (quota, &now, tally);
+  unlock_quota (quota);
+}
+
+/**
+ * aip_ledger_local_charge:
+ * @quota: the limits
+ * @tokens: what the request is thought to take
+ * @tally: where the slots are put
+ *
+ * Charges what was granted elsewhere, whether there is room or not.
+ */
+void
+aip_ledger_local_charge (const AipQuota *quota, guint64 tokens, AipTally *tally)
+{
+  Now now;
+
+  g_return_if_fail (quota != NULL && tally != NULL);
+
+  lock_quota (quota);
+  now = read_clocks ();
+  charge (quota, &now, tokens, tally);
+  unlock_quota (quota);
+}
+
+/* More than was reserved is charged now, as it is now known; less goes back to where it was reserved. */
+static void
+correct (const AipQuota *quota, const AipTally *tally, guint64 reserved, guint64 tokens, gboolean requests)
+{
+  Cursor cursor = { .kind = -1 };
+  Now now;
+
+  lock_quota (quota);
+  now = read_clocks ();
+  while (next_limit (quota, &cursor))
+    {
+      gint64 time = now_for (&now, cursor.kind);
+      gint64 slot = tally->slots[cursor.part][cursor.kind];
+
+      if (!aip_limit_is_on_tokens (cursor.kind))
+        aip_window_take_back (cursor.window, time, slot, requests ? 1 : 0);
+      else if (tokens > reserved)
+        aip_window_add (cursor.window, time, tokens - reserved);
+      else
+        aip_window_take_back (cursor.window, time, slot, reserved - tokens);
+    }
+  unlock_quota (quota);
+}
+
+/**
+ * aip_ledger_local_settle:
+ * @quota: the limits
+ * @tally: where it was charged
+ * @reserved: tokens that were charged
+ * @tokens: tokens that it took
+ */
+void
+aip_ledger_local_settle (const AipQuota *quota, const AipTally *tally, guint64 reserved, guint64 tokens)
+{
+  g_return_if_fail (quota != NULL && tally != NULL);
+
+  if (reserved != tokens)
+    correct (quota, tally, reserved, tokens, FALSE);
+}
+
+/**
+ * aip_ledger_local_refund:
+ * @quota: the limits
+ * @tally: where it was charged
+ * @reserved: tokens that were charged
+ *
+ * Takes the request and its tokens back.
+ */
+void
+aip_ledger_local_refund (const AipQuota *quota, const AipTally *tally, guint64 reserved)
+{
+  g_return_if_fail (quota != NULL && tally != NULL);
+
+  correct (quota, tally, reserved, 0, TRUE);
+}
+
+/* --- what others ask of a quota --- */
+
+/**
+ * aip_quota_get_wait:
+ * @self: (nullable): a quota
+ * @tokens: what a request would take
+ *
+ * From any thread. Where limits are shared over Redis, only what went through this daemon is known here.
+ *
+ * Returns: microseconds until the request would be granted, 0 if it would be now; %G_MAXINT64 if never
+ */
+gint64
+aip_quota_get_wait (const AipQuota *self, guint64 tokens)
+{
+  AipTally tally = { .granted = TRUE };
+  Now now;
+
+  if (self == NULL)
+    return 0;
+  lock_quota (self);
+  now = read_clocks ();
+  check (self, &now, tokens, &tally);
+  unlock_quota (self);
+  return tally.wait;
+}
+
+/**
+ * aip_quota_get_headroom:
+ * @self: (nullable): a quota
+ *
+ * From any thread; with the same restriction as aip_quota_get_wait ().
+ *
+ * Returns: what share of its tightest limit is left, from 0 to 1
+ */
+double
+aip_quota_get_headroom (const AipQuota *self)
+{
+  Cursor cursor = { .kind = -1 };
+  double headroom = 1;
+  Now now;
+
+  if (self == NULL)
+    return 1;
+  lock_quota (self);
+  now = read_clocks ();
+  while (next_limit (self, &cursor))
+    {
+      guint64 used = aip_window_get_used (cursor.window, now_for (&now, cursor.kind));
+
+      headroom = MIN (headroom, (double) (cursor.limit - MIN (used, cursor.limit)) / (double) cursor.limit);
+    }
+  unlock_quota (self);
+  return headroom;
+}
+
+/**
+ * aip_quota_get_rate:
+ * @self: (nullable): a quota
+ * @unit: requests or tokens
+ * @rate: (out): the limit with the least room
+ *
+ * From any thread; with the same restriction as aip_quota_get_wait ().
+ *
+ * Returns: whether there is a limit on @unit
+ */
+gboolean
+aip_quota_get_rate (const AipQuota *self, AipRateUnit unit, AipRate *rate)
+{
+  AipTally tally = { .granted = TRUE };
+  Now now;
+
+  g_return_val_if_fail (unit < AIP_N_RATES && rate != NULL, FALSE);
+
+  if (self == NULL)
+    return FALSE;
+  lock_quota (self);
+  now = read_clocks ();
+  tell_rates (self, &now, &tally);
+  unlock_quota (self);
+  *rate = tally.rates[unit];
+  return tally.has_rate[unit];
+}
+
+/* --- the accounts --- */
+
+/**
+ * aip_ledger_local_new:
+ *
+ * Returns: (transfer full): a ledger without accounts
+ */
+AipLedgerLocal *
+aip_ledger_local_new (void)
+{
+  AipLedgerLocal *self = g_new0 (AipLedgerLocal, 1);
+
+  g_mutex_init (&self->lock);
+  self->accounts = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) aip_account_unref);
+  return self;
+}
+
+/**
+ * aip_ledger_local_free:
+ * @self: (transfer full): a ledger that no other thread uses; quotas may outlive it
+ */
+void
+aip_ledger_local_free (AipLedgerLocal *self)
+{
+  g_return_if_fail (self != NULL);
+
+  g_hash_table_unref (self->accounts);
+  g_mutex_clear (&self->lock);
+  g_free (self);
+}
+
+static AipAccount *
+get_account (AipLedgerLocal *self, const char *name)
+{
+  AipAccount *account = g_hash_table_lookup (self->accounts, name);
+
+  if (account != NULL)
+    return account;
+  account = g_new0 (AipAccount, 1);
+  g_atomic_ref_count_init (&account->refs);
+  g_mutex_init (&account->lock);
+  account->name = g_strdup (name);
+  g_hash_table_insert (self->accounts, account->name, account);
+  return account;
+}
+
+/**
+ * aip_ledger_local_get_account:
+ * @self: a ledger
+ * @name: of the account
+ *
+ * Returns: (transfer full): the account of that name, which is made if need be
+ */
+AipAccount *
+aip_ledger_local_get_account (AipLedgerLocal *self, const char *name)
+{
+  AipAccount *account;
+
+  g_return_val_if_fail (self != NULL && name != NULL, NULL);
+
+  g_mutex_lock (&self->lock);
+  account = get_account (self, name);
+  g_atomic_ref_count_inc (&account->refs);
+  g_mutex_unlock (&self->lock);
+  return account;
+}
+
+/* What the old window held counts in the new one as if it were charged now: longer than it would, never
+ * shorter. */
+static void
+open_window (AipWindow **window, gint64 length)
+{
+  gint64 now = aip_clock_now ();
+  AipWindow *opened = aip_window_new_sliding (length);
+  g_autofree AipWindow *old = *window;
+
+  if (old != NULL && old->slot_length == opened->slot_length)
+    {
+      g_free (opened);
+      *window = g_steal_pointer (&old);
+      return;
+    }
+  if (old != NULL)
+    aip_window_add (opened, now, aip_window_get_used (old, now));
+  *window = opened;
+}
+
+/**
+ * aip_ledger_local_open_windows:
+ * @part: a part of a quota, with its account and limits
+ *
+ * Sees to it that the account has a window for each limit. Once it has one it keeps it, so that a limit that
+ * is taken away and comes back finds its count. The request windows of an account have the length that was
+ * set last.
+ */
+void
+aip_ledger_local_open_windows (AipQuotaPart *part)
+{
+  AipWindow **windows;
+
+  g_return_if_fail (part != NULL && part->account != NULL);
+
+  windows = part->account->windows;
+  g_mutex_lock (&part->account->lock);
+  if (part->limits[AIP_LIMIT_REQUESTS] > 0)
+    open_window (&windows[AIP_LIMIT_REQUESTS], part->window);
+  if (part->limits[AIP_LIMIT_TOKENS] > 0)
+    open_window (&windows[AIP_LIMIT_TOKENS], 60 * G_USEC_PER_SEC);
+  for (AipLimitKind kind = AIP_LIMIT_DAY_REQUESTS; kind < AIP_N_LIMITS; kind++)
+    if (part->limits[kind] > 0 && windows[kind] == NULL)
+      windows[kind] = aip_window_new_day ();
+  g_mutex_unlock (&part->account->lock);
+}
+
+/* --- what is kept over a restart --- */
+
+/* Whether the account may go: nobody refers to it and nothing counts. Called with the account locked. */
+static gboolean
+is_over (AipAccount *account, const Now *now)
+{
+  for (AipLimitKind kind = 0; kind < AIP_N_LIMITS; kind++)
+    if (account->windows[kind] != NULL &&
+        aip_window_get_used (account->windows[kind], now_for (now, kind)) > 0)
+      return FALSE;
+  return g_atomic_ref_count_compare (&account->refs, 1);
+}
+
+/**
+ * aip_ledger_local_dump:
+ * @self: a ledger
+ *
+ * Writes down what counts, and forgets accounts that nobody has any more.
+ *
+ * Returns: (transfer full): for aip_ledger_local_restore ()
+ */
+GBytes *
+aip_ledger_local_dump (AipLedgerLocal *self)
+{
+  GByteArray *out = aip_ledger_file_begin (aip_clock_wall ());
+  Now now = read_clocks ();
+  GHashTableIter iter;
+  AipAccount *account;
+
+  g_return_val_if_fail (self != NULL, NULL);
+
+  g_mutex_lock (&self->lock);
+  g_hash_table_iter_init (&iter, self->accounts);
+  while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &account))
+    {
+      gboolean over;
+
+      g_mutex_lock (&account->lock);
+      over = is_over (account, &now);
+      if (!over)
+        for (AipLimitKind kind = 0; kind < AIP_N_LIMITS; kind++)
+          if (account->windows[kind] != NULL)
+            aip_ledger_file_add (out, account->name, kind, account->windows[kind], now_for (&now, kind));
+      g_mutex_unlock (&account->lock);
+      if (over)
+        g_hash_table_iter_remove (&iter);
+    }
+  g_mutex_unlock (&self->lock);
+  return g_byte_array_free_to_bytes (out);
+}
+
+static AipWindow *
+make_window (const AipLedgerRecord *record)
+{
+  AipWindow *window;
+
+  if (aip_limit_is_daily (record->kind))
+    return record->slot_length == AIP_WINDOW_DAY ? aip_window_new_day () : NULL;
+  window = aip_window_new_sliding (record->slot_length * AIP_WINDOW_MAX_SLOTS);
+  g_assert (window->slot_length == record->slot_length);
+  return window;
+}
+
+static void
+restore_record (const AipLedgerRecord *record, void *user_data)
+{
+  AipLedgerLocal *self = user_data;
+  Now now = read_clocks ();
+  gint64 time = now_for (&now, record->kind);
+  AipAccount *account = get_account (self, record->name);
+  AipWindow **window = &account->windows[record->kind];
+
+  if (*window == NULL)
+    *window = make_window (record);
+  if (*window == NULL || (*window)->slot_length != record->slot_length)
+    return;
+  if (aip_limit_is_daily (record->kind))
+    aip_window_add_to_slot (*window, time, record->day, record->amount);
+  else
+    aip_window_add_to_slot (*window, time, time / record->slot_length - record->age, record->amount);
+}
+
+/**
+ * aip_ledger_local_restore:
+ * @self: a ledger without accounts
+ * @data: what aip_ledger_local_dump () gave; or anything
+ * @size: of @data in bytes
+ *
+ * Takes over what still counts. Time that went by while nothing ran, by the wall's clock, has gone by for the
+ * windows too.
+ *
+ * Returns: whether @data was whole; what was read before a fault counts all the same
+ */
+gboolean
+aip_ledger_local_restore (AipLedgerLocal *self, const guint8 *data, gsize size)
+{
+  gboolean whole;
+
+  g_return_val_if_fail (self != NULL && (data != NULL || size == 0), FALSE);
+
+  g_mutex_lock (&self->lock);
+  whole = aip_ledger_file_read (data, size, aip_clock_wall (), restore_record, self);
+  g_mutex_unlock (&self->lock);
+  return whole;
+}

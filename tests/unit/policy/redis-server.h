@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: MIT */
+#pragma once
+
+#include <gio/gio.h>
+
+/* A Redis of its own for a test: on a Unix socket in a folder that goes with it, and nowhere else. */
+typedef struct
+{
+  char *directory;
+  char *socket;
+  const char *password; /* (nullable) */
+  GSubprocess *process; /* (nullable) */
+} RedisServer;
+
+RedisServer *redis_server_new (const char *password);
+void redis_server_start (RedisServer *self);
+void redis_server_kill (RedisServer *self);
+void redis_server_signal (RedisServer *self, int signal);
+char *redis_server_command (RedisServer *self, const char *command);
+void redis_server_free (RedisServer *self);
