@@ -358,7 +358,7 @@ take_snapshot (AipAssembly *self, AipConfig *config, AipClients *clients)
       aip_discovery_is_complete (self->discovery) && !aip_key_stores_is_loading (self->stores);
 
   g_clear_pointer (&self->snapshot, aip_snapshot_unref);
-  self->snapshot = aip_snapshot_new (config, clients, router, complete);
+  self->snapshot = aip_snapshot_new (config, clients, router, self->ledger, complete);
   self->changed (self->snapshot, self->user_data);
 }
 
@@ -514,6 +514,18 @@ aip_assembly_get_snapshot (AipAssembly *self)
 }
 
 /**
+ * aip_assembly_get_live_keys:
+ * @self: an assembly
+ *
+ * Returns: (transfer none): what is going on with the keys of all snapshots
+ */
+AipLiveKeys *
+aip_assembly_get_live_keys (AipAssembly *self)
+{
+  return self->live;
+}
+
+/**
  * aip_assembly_refresh_models:
  * @self: a loaded assembly
  *
@@ -621,8 +633,8 @@ aip_assembly_new (const AipAssemblySources *sources, AipAssemblyFunc changed, vo
   self->discovery = aip_discovery_new (get_secret, discovered_cb, self);
   self->concurrency = aip_concurrency_new ();
   self->live = aip_live_keys_new ();
-  self->base = aip_config_base_new ();
   self->ledger = aip_ledger_new (sources->state_dir);
+  self->base = aip_config_base_new ();
   return self;
 }
 
