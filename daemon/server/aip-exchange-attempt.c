@@ -134,6 +134,7 @@ plan_again (AipExchange *self)
     return aip_exchange_refuse_taken (self);
   self->planned_again = TRUE;
   self->next = 0;
+  self->attempt.candidate = NULL;
   g_clear_pointer (&self->plan, g_array_unref);
   self->step = AIP_STEP_ROUTE;
   outcome = aip_exchange_route (self);
