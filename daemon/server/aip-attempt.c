@@ -237,8 +237,22 @@ settle_reservation (AipAttempt *self, const AipUsage *usage)
 }
 
 /**
+ * aip_attempt_is_under_way:
+ * @self: zeroed memory, or an attempt
+ *
+ * Returns: whether it has begun and not ended
+ */
+gboolean
+aip_attempt_is_under_way (const AipAttempt *self)
+{
+  g_return_val_if_fail (self != NULL, FALSE);
+
+  return self->under_way;
+}
+
+/**
  * aip_attempt_end:
- * @self: an attempt that may have ended already; then nothing happens
+ * @self: an attempt under way
  * @usage: what its answer has said of its cost
  * @streamed: the answer came piece by piece
  * @random: any number
@@ -250,10 +264,8 @@ aip_attempt_end (AipAttempt *self, const AipUsage *usage, gboolean streamed, gui
 {
   AipLiveOutcome outcome;
 
-  g_return_if_fail (self != NULL && usage != NULL);
+  g_return_if_fail (self != NULL && self->under_way && usage != NULL);
 
-  if (!self->under_way)
-    return;
   self->under_way = FALSE;
   outcome = (AipLiveOutcome){
     .verdict = self->verdict,

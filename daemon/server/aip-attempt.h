@@ -42,6 +42,7 @@ void aip_attempt_answered (AipAttempt *self);
 gboolean aip_attempt_judge (AipAttempt *self, AipFault fault, const AipFaultInput *input);
 void aip_attempt_succeed (AipAttempt *self);
 void aip_attempt_give_up (AipAttempt *self);
+gboolean aip_attempt_is_under_way (const AipAttempt *self);
 void aip_attempt_end (AipAttempt *self, const AipUsage *usage, gboolean streamed, guint64 random);
 
 AipTransportFault aip_fault_to_transport (AipFault fault);

@@ -56,10 +56,13 @@ static void tell (AipExchange *self);
 static void
 end_attempt (AipExchange *self)
 {
-  AipUsage usage = aip_usage_scan_get_usage (&self->scan);
+  AipUsage usage;
 
   aip_timer_disarm (&self->attempt_timer);
   aip_idle_cancel (&self->question);
+  if (!aip_attempt_is_under_way (&self->attempt))
+    return;
+  usage = aip_usage_scan_get_usage (&self->scan);
   aip_attempt_end (&self->attempt, &usage, self->event_stream, aip_worker_random (self->worker));
 }
 

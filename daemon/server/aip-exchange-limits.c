@@ -82,10 +82,11 @@ void
 aip_exchange_settle_limits (AipExchange *self)
 {
   AipReservation *reservation = g_steal_pointer (&self->reservation);
-  AipUsage usage = aip_usage_scan_get_usage (&self->scan);
+  AipUsage usage;
 
   if (reservation == NULL)
     return;
+  usage = aip_usage_scan_get_usage (&self->scan);
   if (usage.known)
     aip_reservation_settle (reservation, usage.input_tokens + usage.output_tokens);
   else if (self->n_attempts == 0)
