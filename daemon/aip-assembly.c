@@ -358,7 +358,7 @@ take_snapshot (AipAssembly *self, AipConfig *config, AipClients *clients)
       aip_discovery_is_complete (self->discovery) && !aip_key_stores_is_loading (self->stores);
 
   g_clear_pointer (&self->snapshot, aip_snapshot_unref);
-  self->snapshot = aip_snapshot_new (config, clients, router, complete);
+  self->snapshot = aip_snapshot_new (config, clients, router, self->ledger, complete);
   self->changed (self->snapshot, self->user_data);
 }
 
@@ -511,6 +511,18 @@ AipSnapshot *
 aip_assembly_get_snapshot (AipAssembly *self)
 {
   return self->snapshot;
+}
+
+/**
+ * aip_assembly_get_live_keys:
+ * @self: an assembly
+ *
+ * Returns: (transfer none): what is going on with the keys of all snapshots
+ */
+AipLiveKeys *
+aip_assembly_get_live_keys (AipAssembly *self)
+{
+  return self->live;
 }
 
 /**

@@ -60,6 +60,7 @@ AipSecret *aip_assembly_find_secret (AipAssembly *self, const AipKeyConfig *key)
 void aip_assembly_reload_secrets (AipAssembly *self);
 AipSecret *aip_assembly_get_first_token (AipAssembly *self);
 AipSnapshot *aip_assembly_get_snapshot (AipAssembly *self);
+AipLiveKeys *aip_assembly_get_live_keys (AipAssembly *self);
 void aip_assembly_refresh_models (AipAssembly *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipAssembly, aip_assembly_free)

@@ -110,6 +110,7 @@ set_paused (gboolean paused, void *data)
   AipDaemon *self = data;
 
   aip_server_set_paused (self->server, paused);
+  aip_health_set_paused (self->health, paused);
   g_message (paused ? "paused: every request is refused until the daemon is resumed" : "resumed");
   aip_bus_show_state (self->bus);
 }

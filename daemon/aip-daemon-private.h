@@ -2,7 +2,9 @@
 #pragma once
 
 #include "aip-assembly.h"
+#include "aip-breaker-file.h"
 #include "aip-daemon.h"
+#include "aip-health.h"
 #include "aip-probe.h"
 #include "bus/aip-bus.h"
 #include "config/aip-config-watch.h"
@@ -16,10 +18,12 @@ struct _AipDaemon
   AipAssemblySources sources;
   AipAssembly *assembly; /* (nullable) */
   AipActivity *activity;
-  AipServer *server; /* (nullable) */
-  AipProbe *probe;   /* (nullable) */
-  AipBus *bus;       /* (nullable) */
-  gboolean named;    /* it has its name there, or has been refused it */
+  AipServer *server;        /* (nullable) */
+  AipHealth *health;        /* (nullable) */
+  AipBreakerFile *breakers; /* (nullable) */
+  AipProbe *probe;          /* (nullable) */
+  AipBus *bus;              /* (nullable) */
+  gboolean named;           /* it has its name there, or has been refused it */
   guint name_timer;
   AipConfigWatch *watch; /* (nullable) */
   GMainLoop *loop;

@@ -83,6 +83,8 @@ snapshot_cb (AipSnapshot *snapshot, void *user_data)
 
   if (self->server != NULL)
     aip_server_set_snapshot (self->server, snapshot);
+  if (self->health != NULL)
+    aip_health_set_config (self->health, snapshot->config);
   if (self->bus != NULL)
     aip_bus_show (self->bus);
   take_name_late (self, FALSE);
@@ -316,6 +318,13 @@ join_bus (AipDaemon *self, GError **error)
   return take_name (self, FALSE, error);
 }
 
+static void
+check_health (AipDaemon *self)
+{
+  self->health = aip_health_new (aip_assembly_get_live_keys (self->assembly), find_secret_cb, self);
+  aip_health_set_config (self->health, aip_assembly_get_snapshot (self->assembly)->config);
+}
+
 static gboolean
 start (AipDaemon *self, GError **error)
 {
@@ -327,7 +336,12 @@ start (AipDaemon *self, GError **error)
   self->sources.sockets = get_reach (first, n);
   self->sources.on_session_bus = is_on_bus (self, G_BUS_TYPE_SESSION);
   self->assembly = aip_assembly_new (&self->sources, snapshot_cb, self);
-  return aip_assembly_load (self->assembly, error) && serve (self, first, n, error) && join_bus (self, error);
+  self->breakers =
+      aip_breaker_file_new (self->sources.state_dir, aip_assembly_get_live_keys (self->assembly));
+  if (!aip_assembly_load (self->assembly, error))
+    return FALSE;
+  check_health (self);
+  return serve (self, first, n, error) && join_bus (self, error);
 }
 
 static void
@@ -458,6 +472,9 @@ aip_daemon_free (AipDaemon *self)
   g_clear_pointer (&self->bus, aip_bus_free);
   g_clear_pointer (&self->server, aip_server_free);
   g_clear_pointer (&self->activity, aip_activity_free);
+  g_clear_pointer (&self->health, aip_health_free);
+  /* After the server, whose last requests are in it. */
+  g_clear_pointer (&self->breakers, aip_breaker_file_free);
   g_clear_pointer (&self->assembly, aip_assembly_free);
   /* Last, since without a source a signal ends the process on the spot. */
   for (guint i = 0; i < self->signals->len; i++)

@@ -233,7 +233,7 @@ ask (Source *source, const AipProviderConfig *provider)
   if (needs_secret && secret == NULL)
     finish (source, NULL, "it has no usable key");
   else
-    source->request = aip_models_request_new (self->upstream, provider, secret, replied_cb, source);
+    source->request = aip_models_request_new (self->upstream, provider, secret, 0, replied_cb, source);
 }
 
 /**

@@ -120,6 +120,7 @@ wipe_headers (GPtrArray *lines)
  * @upstream: (transfer none): the way out
  * @provider: (transfer none): whom to ask; of a dialect that is served and not internal
  * @secret: (nullable) (transfer none): the key to ask with
+ * @timeout: for all of it, in milliseconds; 0: as long as usual
  * @func: called once with what came of it, never from within this call; the request is gone then
  * @user_data: for @func
  *
@@ -129,6 +130,7 @@ AipModelsRequest *
 aip_models_request_new (AipUpstream *upstream,
                         const AipProviderConfig *provider,
                         AipSecret *secret,
+                        guint64 timeout,
                         AipModelsReplyFunc func,
                         void *user_data)
 {
@@ -146,7 +148,7 @@ aip_models_request_new (AipUpstream *upstream,
                                            .url = url,
                                            .headers = (const char *const *) lines->pdata,
                                            .connect_timeout = provider->timeouts.connect,
-                                           .total_timeout = TOTAL_TIMEOUT_MS,
+                                           .total_timeout = timeout > 0 ? timeout : TOTAL_TIMEOUT_MS,
                                            .verify_tls = provider->verify_tls,
                                            .ca_file = provider->ca_file,
                                            .proxy = provider->proxy,

@@ -33,6 +33,7 @@ typedef void (*AipModelsReplyFunc) (const AipModelsReply *reply, void *user_data
 AipModelsRequest *aip_models_request_new (AipUpstream *upstream,
                                           const AipProviderConfig *provider,
                                           AipSecret *secret,
+                                          guint64 timeout,
                                           AipModelsReplyFunc func,
                                           void *user_data);
 void aip_models_request_cancel (AipModelsRequest *self);

@@ -230,7 +230,7 @@ aip_probe_start (AipProbe *self,
               g_strdup_printf ("there is no secret for key %s: run `aiproxyctl key show %s`", with->name,
                                with->name));
   else
-    attempt->request = aip_models_request_new (self->upstream, found, secret, replied_cb, attempt);
+    attempt->request = aip_models_request_new (self->upstream, found, secret, 0, replied_cb, attempt);
 }
 
 /**

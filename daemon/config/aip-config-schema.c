@@ -70,6 +70,8 @@ static const AipSetting routing_settings[] = {
     .doc = "whether a name that no provider lists is passed on all the same" },
   { "default-provider", &aip_setting_optional, AT (default_provider), "",
     .doc = "the provider for requests that name no known model" },
+  { "max-wait", &aip_setting_duration, AT (max_wait), "0", 0, HOUR,
+    .doc = "how long a request waits while no key can serve it; 0: it is refused at once" },
   { NULL }
 };
 #undef AT
@@ -100,7 +102,7 @@ static const AipSetting retry_settings[] = {
     .doc = "the first delay" },
   { "max-delay", &aip_setting_duration, AT (max_delay), "5s", 0, HOUR,
     .doc = "the longest delay" },
-  { "retry-on", &aip_setting_retry_on, AT (retry_on), "429;500;502;503;504;connect;timeout;cut",
+  { "retry-on", &aip_setting_retry_on, AT (retry_on), "408;429;500;502;503;504;520;521;522;523;524;529;connect;timeout;cut",
     .doc = "HTTP statuses, connect, timeout, and cut (the answer broke off before its first byte)" },
   { NULL }
 };

@@ -34,6 +34,7 @@ typedef struct
   gboolean validate_models;
   gboolean allow_unknown_models;
   char *default_provider; /* (nullable) */
+  guint64 max_wait;       /* 0: not at all */
 } AipRoutingConfig;
 
 typedef struct

@@ -8,11 +8,13 @@
 #include "base/aip-error.h"
 #include "base/aip-json-peek.h"
 #include "wire/aip-event-stream.h"
+#include "wire/aip-first-content.h"
 
 /* Longer ones are passed on as they come: they may be megabytes of vectors or pictures. */
 #define MAX_HELD_JSON (1024 * 1024)
-/* An event that is longer is passed on in pieces. */
+/* An event that is longer is passed on in pieces; so is a stream that has no content for so long. */
 #define MAX_HELD_EVENT (64 * 1024)
+#define MAX_HELD_ERROR (64 * 1024)
 
 /**
  * aip_answer_begin:
@@ -78,7 +80,29 @@ pass_held (AipAnswer *self)
 }
 
 static void
-add_events (AipAnswer *self, const char *data, gsize length)
+drop_from_held (AipAnswer *self, gsize length)
+{
+  g_byte_array_remove_range (self->held, 0, (guint) length);
+  if (self->held->len == 0)
+    g_clear_pointer (&self->held, g_byte_array_unref);
+}
+
+/* Looks at what has become whole. Returns whether the client may see it now. */
+static gboolean
+is_worth_it (AipAnswer *self, gsize whole)
+{
+  const char *error;
+  gsize length;
+  AipFirstContent found = aip_first_content_find ((const char *) self->held->data + self->looked,
+                                                  whole - self->looked, &error, &length);
+
+  self->looked = whole;
+  self->in_question = found == AIP_FIRST_CONTENT_ERROR;
+  return found == AIP_FIRST_CONTENT_TEXT;
+}
+
+static void
+pass_events (AipAnswer *self, const char *data, gsize length)
 {
   gsize whole;
 
@@ -100,9 +124,26 @@ add_events (AipAnswer *self, const char *data, gsize length)
   if (whole == 0)
     return;
   pass (self, (const char *) self->held->data, whole);
-  g_byte_array_remove_range (self->held, 0, (guint) whole);
-  if (self->held->len == 0)
-    g_clear_pointer (&self->held, g_byte_array_unref);
+  drop_from_held (self, whole);
+}
+
+static void
+add_events (AipAnswer *self, const char *data, gsize length)
+{
+  gsize whole;
+
+  if (self->begun)
+    {
+      pass_events (self, data, length);
+      return;
+    }
+  hold (self, data, length);
+  if (self->held == NULL || self->in_question)
+    return;
+  whole = aip_event_stream_whole_length ((const char *) self->held->data, self->held->len);
+  if ((whole > self->looked && is_worth_it (self, whole)) ||
+      (self->held->len > MAX_HELD_EVENT && !self->in_question))
+    aip_answer_release (self);
 }
 
 /**
@@ -131,18 +172,60 @@ aip_answer_add (AipAnswer *self, const char *data, gsize length)
     case AIP_ANSWER_BYTES:
       pass (self, data, length);
       break;
+    case AIP_ANSWER_ERROR:
+      if (self->begun)
+        pass (self, data, length);
+      else
+        hold (self, data, length);
+      self->in_question = !self->begun && self->held != NULL && self->held->len > MAX_HELD_ERROR;
+      break;
     }
   return TRUE;
 }
 
-static gboolean
-is_usable (AipAnswer *self, GError **error)
+/**
+ * aip_answer_release:
+ * @self: an answer
+ *
+ * Passes on what is held back, whatever it is, and from now on all that comes; of events, whole ones.
+ */
+void
+aip_answer_release (AipAnswer *self)
+{
+  g_autoptr (GByteArray) held = g_steal_pointer (&self->held);
+
+  self->in_question = FALSE;
+  if (held == NULL)
+    return;
+  if (self->kind != AIP_ANSWER_EVENTS)
+    {
+      pass (self, (const char *) held->data, held->len);
+      return;
+    }
+  pass_events (self, (const char *) held->data, held->len);
+  /* More than one event may have to wait for its end. */
+  if (!self->begun && self->held != NULL && self->held->len > MAX_HELD_EVENT)
+    {
+      pass_held (self);
+      self->inside = TRUE;
+    }
+}
+
+/**
+ * aip_answer_check:
+ * @self: an answer all of whose body was added
+ * @error: return location for an AIP_ERROR_PROTOCOL
+ *
+ * Returns: FALSE when the answer is none, and the client has not seen anything of it
+ */
+gboolean
+aip_answer_check (const AipAnswer *self, GError **error)
 {
   g_autoptr (GError) local = NULL;
 
-  if (self->kind == AIP_ANSWER_EVENTS && !self->begun)
+  if (self->kind == AIP_ANSWER_EVENTS && !self->begun && !self->in_question)
     {
-      g_set_error (error, AIP_ERROR, AIP_ERROR_PROTOCOL, "it answered with a stream that holds no event");
+      g_set_error (error, AIP_ERROR, AIP_ERROR_PROTOCOL, "it answered with a stream that holds no content");
       return FALSE;
     }
   if (self->kind != AIP_ANSWER_JSON || self->begun)
@@ -162,24 +245,18 @@ is_usable (AipAnswer *self, GError **error)
 /**
  * aip_answer_end:
  * @self: an answer all of whose body was added
- * @error: return location for an AIP_ERROR_PROTOCOL
  *
  * Ends the client's answer too.
- *
- * Returns: FALSE when the answer is none, and the client has not seen anything of it
  */
-gboolean
-aip_answer_end (AipAnswer *self, GError **error)
+void
+aip_answer_end (AipAnswer *self)
 {
-  if (!is_usable (self, error))
-    return FALSE;
   if (!self->begun && self->held != NULL)
     self->length = self->held->len;
   if (!self->begun)
     send_head (self, self->length);
   pass_held (self);
   aip_connection_end (self->connection, TRUE);
-  return TRUE;
 }
 
 /**
@@ -212,6 +289,42 @@ gboolean
 aip_answer_has_begun (const AipAnswer *self)
 {
   return self->begun;
+}
+
+/**
+ * aip_answer_is_in_question:
+ * @self: an answer
+ *
+ * Returns: whether it is an error of which enough was seen, so that it has to be let go or released
+ */
+gboolean
+aip_answer_is_in_question (const AipAnswer *self)
+{
+  return self->in_question;
+}
+
+/**
+ * aip_answer_get_error:
+ * @self: an answer that is held back
+ * @length: (out): in bytes
+ *
+ * Returns: (transfer none) (nullable): what there is of the error: the body, or the data of the event that
+ * tells
+ */
+const char *
+aip_answer_get_error (const AipAnswer *self, gsize *length)
+{
+  const char *data = NULL;
+
+  *length = 0;
+  if (self->held == NULL)
+    return NULL;
+  if (self->kind == AIP_ANSWER_EVENTS &&
+      aip_first_content_find ((const char *) self->held->data, self->looked, &data, length) ==
+          AIP_FIRST_CONTENT_ERROR)
+    return data;
+  *length = self->held->len;
+  return (const char *) self->held->data;
 }
 
 /**

@@ -37,15 +37,14 @@ make_event (const AipExchange *self)
 static void
 add_candidate (const AipExchange *self, AipRequestEvent *event)
 {
-  const AipCandidate *candidate;
+  const AipCandidate *candidate = self->attempt.candidate;
 
-  if (self->plan == NULL)
+  if (candidate == NULL)
     return;
-  candidate = aip_exchange_get_candidate (self);
   event->provider = dup_text (candidate->provider->name);
   event->key = candidate->key != NULL ? dup_text (candidate->key->name) : NULL;
   event->upstream_model = dup_text (candidate->model);
-  event->attempts = self->attempt + 1;
+  event->attempts = self->n_attempts;
 }
 
 /* What is answered here comes at once and whole. */

@@ -5,6 +5,7 @@
 #include "record/aip-activity.h"
 #include "routing/aip-router.h"
 #include "server/aip-answer.h"
+#include "server/aip-attempt.h"
 #include "server/aip-call.h"
 #include "server/aip-exchange.h"
 #include "server/aip-routes.h"
@@ -57,6 +58,7 @@ struct _AipExchange
   gint64 sent;
   gint64 time;       /* when it came, in µs since the epoch; 0: nobody was told of it */
   gint64 first_byte; /* monotonic µs, of the answer; 0: not known */
+  guint retry_after; /* to tell a client that is refused, in seconds; 0: not known */
 
   const AipClient *client;
   AipConcurrencySlot *under_way; /* (not owned) (nullable): where it counts */
@@ -68,17 +70,38 @@ struct _AipExchange
   AipCall call;
 
   guint64 timeout; /* the client's own, in milliseconds; 0: none */
-  GArray *plan;    /* (nullable) of AipCandidate */
-  guint attempt;
-  AipTransfer *transfer; /* (nullable) */
-  AipTunnel *tunnel;     /* (nullable) */
+  gboolean asked_limits;
+  gboolean has_limits;         /* of the client's */
+  AipReservation *reservation; /* (nullable): of the client's limits */
+  gint64 queued;               /* monotonic µs: since when it waits for a candidate; 0: it does not */
+  AipTimer queue_timer;
+
+  GArray *plan; /* (nullable) of AipCandidate */
+  guint next;   /* of the plan */
+  gboolean planned_again;
+  guint n_attempts;
+  gint64 first_sent; /* monotonic µs */
+  AipAttempt attempt;
+  AipTimer attempt_timer; /* until the next one, or until its answer is not held back any longer */
+  AipIdle question;       /* what is to become of an error */
+  gboolean held_for_long;
+  AipTransfer *transfer;    /* (nullable) */
+  AipTunnel *tunnel;        /* (nullable) */
+  const char *too_long_for; /* (nullable) (not owned): the model that cannot take so much */
+  char *reason;             /* (nullable): why there is no answer to pass on; the next two belong to it */
+  guint reason_status;
+  const char *reason_code;
 
   guint status;           /* of the answer; 0: none yet */
   AipOutcomeKind outcome; /* what its status does not tell */
   guint64 bytes_out;      /* of the answer's body */
+  guint64 uncounted;      /* of it, held back so far */
+  char *answer_type;      /* (nullable): Content-Type of an error */
   gboolean answered_here;
   gboolean event_stream;
   gboolean unusable; /* the upstream's answer is none */
+  gboolean encoded;  /* nothing can be read in it */
+  gboolean upload_read;
   gboolean waits_for_models;
   gboolean has_waited;
   AipTimer models_timer;
@@ -97,6 +120,7 @@ void aip_exchange_count_out (AipExchange *self, gsize length);
 AipOutcome aip_exchange_refuse (AipExchange *self, const AipFailure *failure);
 AipOutcome aip_exchange_refuse_error (AipExchange *self, const GError *error);
 GString *aip_exchange_start_headers (AipExchange *self);
+void aip_exchange_add_number (GString *headers, const char *name, gint64 number);
 
 AipOutcome aip_exchange_preflight (AipExchange *self);
 gboolean aip_exchange_is_preflight (AipExchange *self);
@@ -106,13 +130,33 @@ AipOutcome aip_exchange_list_models (AipExchange *self);
 gboolean aip_exchange_wait_for_models (AipExchange *self);
 void aip_exchange_route_again (AipExchange *self);
 
+AipOutcome aip_exchange_route (AipExchange *self);
+AipOutcome aip_exchange_refuse_taken (AipExchange *self);
+void aip_exchange_resume_route (AipExchange *self);
+
+AipOutcome aip_exchange_reserve (AipExchange *self);
+void aip_exchange_settle_limits (AipExchange *self);
+void aip_exchange_add_limits (AipExchange *self, GString *headers);
+guint64 aip_exchange_estimate_tokens (const AipExchange *self);
+
+gboolean aip_exchange_wait_in_queue (AipExchange *self, gint64 retry_after_us);
+void aip_exchange_leave_queue (AipExchange *self);
+
 AipOutcome aip_exchange_attempt (AipExchange *self);
-const AipCandidate *aip_exchange_get_candidate (const AipExchange *self);
+gboolean aip_exchange_judge (AipExchange *self, AipFault fault, const char *body, gsize length);
+void aip_exchange_set_reason (AipExchange *self, guint status, const char *code, const char *reason);
+void aip_exchange_fail_over (AipExchange *self);
+void aip_exchange_end_attempt (AipExchange *self);
+
+AipOutcome aip_exchange_send (AipExchange *self);
+void aip_exchange_fail (AipExchange *self, AipFault fault, const char *reason);
+void aip_exchange_pass_answer (AipExchange *self);
+guint64 aip_exchange_get_total_timeout (const AipExchange *self, const AipProviderConfig *provider);
 void aip_exchange_add_proxy_headers (AipExchange *self, GString *headers);
-gboolean aip_exchange_may_try_next (const AipExchange *self, AipFault fault);
-void aip_exchange_refuse_fault (AipExchange *self, AipFault fault, const char *reason);
 
 AipOutcome aip_exchange_tunnel (AipExchange *self);
+void aip_exchange_send_tunnel_answer (AipExchange *self);
+void aip_exchange_forget_tunnel_answer (AipExchange *self);
 
 AipOutcome aip_exchange_control (AipExchange *self);
 

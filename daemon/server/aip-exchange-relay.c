@@ -5,36 +5,17 @@
 
 #include "server/aip-exchange-private.h"
 #include "server/aip-forward-headers.h"
-#include "server/aip-number.h"
 #include "server/aip-query.h"
 #include "server/aip-reply.h"
 
-/* One attempt after the other until an answer begins, and its way back to the client. */
+/* One attempt's request on its way to the upstream, and its answer on the way back to the client. */
 
-/**
- * aip_exchange_get_candidate:
- * @self: an exchange with a plan
- *
- * Returns: (transfer none): whom it tries now
- */
-const AipCandidate *
-aip_exchange_get_candidate (const AipExchange *self)
-{
-  return &g_array_index (self->plan, AipCandidate, self->attempt);
-}
-
-static void
-add_number (GString *headers, const char *name, gint64 number)
-{
-  g_string_append (headers, name);
-  g_string_append_len (headers, ": ", 2);
-  aip_number_append (headers, MAX (number, 0), 10);
-  g_string_append_len (headers, "\r\n", 2);
-}
+/* Without a limit of its own, how long signs of life alone are kept from the client. */
+#define MAX_HOLD_MS (30 * 1000)
 
 /**
  * aip_exchange_add_proxy_headers:
- * @self: an exchange with a plan
+ * @self: an exchange with an attempt
  * @headers: lines of headers, added to
  *
  * Tells the client who has served it.
@@ -42,14 +23,14 @@ add_number (GString *headers, const char *name, gint64 number)
 void
 aip_exchange_add_proxy_headers (AipExchange *self, GString *headers)
 {
-  const AipCandidate *candidate = aip_exchange_get_candidate (self);
+  const AipCandidate *candidate = self->attempt.candidate;
 
   aip_reply_add_header (headers, "X-Proxy-Provider", candidate->provider->name);
   if (candidate->key != NULL)
     aip_reply_add_header (headers, "X-Proxy-Key", candidate->key->name);
   if (candidate->model != NULL)
     aip_reply_add_header (headers, "X-Proxy-Model", candidate->model);
-  add_number (headers, "X-Proxy-Attempts", self->attempt + 1);
+  aip_exchange_add_number (headers, "X-Proxy-Attempts", self->n_attempts);
 }
 
 /* --- the answer --- */
@@ -73,11 +54,39 @@ is_unusable (const AipExchange *self, guint status)
 static AipAnswerKind
 kind_of_answer (const AipExchange *self, guint status, gboolean encoded)
 {
+  /* The client of an upload may wait for the answer before it goes on. */
+  if ((status >= 400 || (status >= 300 && self->route.json)) && !self->streams_up)
+    return AIP_ANSWER_ERROR;
   if (encoded)
     return AIP_ANSWER_BYTES;
   if (self->event_stream)
     return AIP_ANSWER_EVENTS;
   return self->route.answers_json && self->route.json && status == 200 ? AIP_ANSWER_JSON : AIP_ANSWER_BYTES;
+}
+
+/* A client that hears nothing at all for too long leaves, though its answer is under way: the next sign of
+ * life is for it. Where there is none, another candidate may do better. */
+static void
+hold_cb (AipTimer *timer, void *user_data)
+{
+  ((AipExchange *) user_data)->held_for_long = TRUE;
+}
+
+static void
+hold_for_a_while (AipExchange *self)
+{
+  guint64 first_byte = self->attempt.candidate->provider->timeouts.first_byte;
+
+  aip_timer_init (&self->attempt_timer, aip_worker_get_loop (self->worker), hold_cb, self);
+  aip_timer_arm (&self->attempt_timer,
+                 (gint64) MIN (first_byte > 0 ? first_byte : MAX_HOLD_MS, MAX_HOLD_MS) * 1000);
+}
+
+static void
+keep_type (AipExchange *self, const AipHeaderView *type)
+{
+  g_free (self->answer_type);
+  self->answer_type = type != NULL ? g_strndup (type->value, type->value_length) : NULL;
 }
 
 static void
@@ -90,40 +99,99 @@ head_cb (AipTransfer *transfer, guint status, const AipHeaderView *headers, gsiz
 
   /* Asked for or not: nothing can be read in it. */
   gboolean encoded = aip_header_views_find (headers, n_headers, "Content-Encoding") != NULL;
+  AipAnswerKind kind;
 
   self->step = AIP_STEP_RELAY;
   self->status = status;
   self->event_stream = is_event_stream (type) && !encoded;
+  self->encoded = encoded;
   self->unusable = is_unusable (self, status);
+  aip_attempt_take_headers (&self->attempt, headers, n_headers);
+  kind = kind_of_answer (self, status, encoded);
+  if (kind == AIP_ANSWER_ERROR)
+    keep_type (self, type);
+  else if (kind == AIP_ANSWER_EVENTS)
+    hold_for_a_while (self);
+  else if (status < 400)
+    aip_attempt_answered (&self->attempt);
   aip_usage_scan_init (&self->scan, self->route.protocol, self->event_stream);
 
-  aip_forward_headers_back (out, headers, n_headers, self->request_id);
+  aip_forward_headers_back (out, headers, n_headers, self->request_id, self->has_limits);
   aip_exchange_add_proxy_headers (self, out);
-  add_number (out, "X-Proxy-Overhead-Us", self->sent - self->begun + g_get_monotonic_time () - now);
-  aip_answer_begin (&self->answer, self->connection, kind_of_answer (self, status, encoded), status, out,
+  aip_exchange_add_number (out, "X-Proxy-Overhead-Us",
+                           self->sent - self->begun + g_get_monotonic_time () - now);
+  aip_answer_begin (&self->answer, self->connection, kind, status, out,
                     aip_header_view_to_length (aip_header_views_find (headers, n_headers, "Content-Length")));
 }
 
+/* What is held back may never be sent. */
 static void
-note_first_byte (AipExchange *self)
+count_sent (AipExchange *self)
 {
+  aip_exchange_count_out (self, self->uncounted);
+  self->uncounted = 0;
   if (G_UNLIKELY (self->time != 0) && aip_answer_has_begun (&self->answer))
     aip_exchange_stamp_first_byte (self);
+}
+
+/* Whoever tells is judged, before its client sees it. */
+static gboolean
+judge_error (AipExchange *self)
+{
+  gsize length;
+  const char *error = aip_answer_get_error (&self->answer, &length);
+
+  return aip_exchange_judge (self, AIP_FAULT_NONE, self->encoded ? NULL : error, self->encoded ? 0 : length);
+}
+
+static void
+count_in (AipExchange *self, const char *data, gsize length)
+{
+  if (self->status == 200)
+    aip_usage_scan_feed (&self->scan, data, length);
+  self->uncounted += length;
+  if (aip_answer_has_begun (&self->answer))
+    count_sent (self);
+}
+
+/* Not from within a transfer's call, where no other one can begin. */
+static void
+question_cb (AipIdle *idle, void *user_data)
+{
+  AipExchange *self = user_data;
+
+  judge_error (self);
+  aip_exchange_fail_over (self);
 }
 
 static gboolean
 body_cb (AipTransfer *transfer, const char *data, gsize length, void *user_data)
 {
   AipExchange *self = user_data;
+  gboolean began;
 
   if (self->unusable)
     return TRUE;
+  began = aip_answer_has_begun (&self->answer);
   if (!aip_answer_add (&self->answer, data, length))
     return FALSE;
-  if (self->status == 200)
-    aip_usage_scan_feed (&self->scan, data, length);
-  aip_exchange_count_out (self, length);
-  note_first_byte (self);
+  count_in (self, data, length);
+  if (G_LIKELY (began))
+    return TRUE;
+  if (aip_answer_is_in_question (&self->answer))
+    {
+      aip_idle_cancel (&self->question);
+      aip_idle_init (&self->question, aip_worker_get_loop (self->worker), question_cb, self);
+      aip_idle_queue (&self->question);
+      return TRUE;
+    }
+  if (self->held_for_long && self->event_stream)
+    aip_answer_release (&self->answer);
+  if (self->event_stream && aip_answer_has_begun (&self->answer))
+    {
+      aip_timer_disarm (&self->attempt_timer);
+      aip_attempt_answered (&self->attempt);
+    }
   return TRUE;
 }
 
@@ -133,6 +201,7 @@ read_cb (AipTransfer *transfer, char *buffer, gsize size, void *user_data)
   AipExchange *self = user_data;
   gssize n = aip_upload_pull (&self->upload, buffer, size);
 
+  self->upload_read = self->upload_read || n > 0;
   if (n > 0 && aip_upload_has_room (&self->upload))
     aip_connection_resume_body (self->connection);
   return n;
@@ -156,41 +225,27 @@ status_of_fault (AipFault fault)
 }
 
 /**
- * aip_exchange_may_try_next:
- * @self: an exchange with a plan
- * @fault: why the current candidate did not answer
+ * aip_exchange_fail:
+ * @self: an exchange that was not answered
+ * @fault: why the current attempt has failed
+ * @reason: the same for people
  *
- * Returns: whether there is another one, and nothing of the request has been sent, so that it costs nothing
- * to send it there
+ * Goes on to the next candidate, or refuses. The exchange may be gone when it returns.
  */
-gboolean
-aip_exchange_may_try_next (const AipExchange *self, AipFault fault)
+void
+aip_exchange_fail (AipExchange *self, AipFault fault, const char *reason)
 {
-  gboolean unsent = fault == AIP_FAULT_RESOLVE || fault == AIP_FAULT_CONNECT || fault == AIP_FAULT_TLS ||
-                    fault == AIP_FAULT_CONNECT_TIMEOUT;
-
-  return unsent && !self->streams_up && self->attempt + 1 < self->plan->len;
+  aip_exchange_judge (self, fault, NULL, 0);
+  aip_exchange_set_reason (self, status_of_fault (fault), aip_fault_to_string (fault), reason);
+  aip_exchange_fail_over (self);
 }
 
 static void
-refuse (AipExchange *self, guint status, const char *code, const char *reason)
+fail_unusable (AipExchange *self, const char *reason)
 {
-  g_autofree char *message =
-      g_strdup_printf ("Provider `%s` failed: %s", aip_exchange_get_candidate (self)->provider->name, reason);
-
-  aip_exchange_refuse (self, &(AipFailure){ .status = status, .code = code, .message = message });
-}
-
-/**
- * aip_exchange_refuse_fault:
- * @self: an exchange that was not answered
- * @fault: why the current candidate has failed
- * @reason: the same for people
- */
-void
-aip_exchange_refuse_fault (AipExchange *self, AipFault fault, const char *reason)
-{
-  refuse (self, status_of_fault (fault), aip_fault_to_string (fault), reason);
+  aip_exchange_judge (self, AIP_FAULT_PROTOCOL, NULL, 0);
+  aip_exchange_set_reason (self, 502, "unusable_answer", reason);
+  aip_exchange_fail_over (self);
 }
 
 /* A stream that breaks off says so in the client's own protocol; all else breaks the transfer. */
@@ -198,7 +253,7 @@ static void
 break_off (AipExchange *self, AipFault fault, const char *reason)
 {
   g_autofree char *message = g_strdup_printf ("The answer of provider `%s` broke off: %s",
-                                              aip_exchange_get_candidate (self)->provider->name, reason);
+                                              self->attempt.candidate->provider->name, reason);
   AipFailure failure = { .status = status_of_fault (fault),
                          .code = aip_fault_to_string (fault),
                          .message = message };
@@ -209,46 +264,112 @@ break_off (AipExchange *self, AipFault fault, const char *reason)
   aip_answer_break (&self->answer, event);
 }
 
+/**
+ * aip_exchange_pass_answer:
+ * @self: an exchange all of whose answer has come
+ *
+ * Lets the client have the rest of it.
+ */
+void
+aip_exchange_pass_answer (AipExchange *self)
+{
+  aip_answer_end (&self->answer);
+  count_sent (self);
+  if (self->event_stream)
+    aip_worker_count (self->worker, AIP_COUNT_STREAMS, 1);
+}
+
 static void
-end_well (AipExchange *self)
+finish (AipExchange *self)
+{
+  aip_exchange_end_attempt (self);
+  self->step = AIP_STEP_RELAY;
+  aip_exchange_advance (self);
+}
+
+/* The client has seen of it. */
+static void
+end_begun (AipExchange *self, const AipTransferResult *result)
+{
+  gboolean no_mark = result->fault == AIP_FAULT_NONE && self->event_stream && self->status == 200 &&
+                     self->route.has_end_mark && !aip_usage_scan_saw_end (&self->scan);
+  AipFault fault = no_mark ? AIP_FAULT_CUT : result->fault;
+
+  if (fault == AIP_FAULT_NONE)
+    {
+      if (self->status >= 400)
+        aip_exchange_judge (self, AIP_FAULT_NONE, NULL, 0);
+      else
+        aip_attempt_succeed (&self->attempt);
+      aip_exchange_pass_answer (self);
+    }
+  else
+    {
+      aip_worker_count (self->worker, AIP_COUNT_STREAMS, self->event_stream ? 1 : 0);
+      aip_exchange_judge (self, fault, NULL, 0);
+      break_off (self, fault, no_mark ? "the stream ended without its end mark" : result->message);
+    }
+  finish (self);
+}
+
+/* Some come in the form of an answer. That most have no such name in them costs less to see than to read. */
+static gboolean
+is_error (AipExchange *self)
+{
+  static const char name[] = "\"error\"";
+  gsize length;
+  const char *body;
+
+  if (self->answer.kind == AIP_ANSWER_ERROR || aip_answer_is_in_question (&self->answer))
+    return TRUE;
+  if (self->answer.kind != AIP_ANSWER_JSON)
+    return FALSE;
+  body = aip_answer_get_error (&self->answer, &length);
+  return body != NULL && memmem (body, length, name, sizeof name - 1) != NULL;
+}
+
+/* Where no end is prescribed, nothing but signs of life may be all there is. */
+static gboolean
+may_pass_empty (const AipExchange *self)
+{
+  gsize length;
+
+  return self->answer.kind == AIP_ANSWER_EVENTS && !self->route.has_end_mark &&
+         aip_answer_get_error (&self->answer, &length) != NULL;
+}
+
+/* The client has seen nothing of it yet. */
+static void
+end_held (AipExchange *self)
 {
   g_autoptr (GError) error = NULL;
 
   if (self->unusable)
-    refuse (self, 502, "unusable_answer", "it answered with an empty body");
-  else if (self->event_stream && self->status == 200 && self->route.has_end_mark &&
-           aip_answer_has_begun (&self->answer) && !aip_usage_scan_saw_end (&self->scan))
-    break_off (self, AIP_FAULT_CUT, "the stream ended without its end mark");
-  else if (!aip_answer_end (&self->answer, &error))
-    refuse (self, 502, "unusable_answer", error->message);
-  note_first_byte (self);
+    fail_unusable (self, "it answered with an empty body");
+  else if (!aip_answer_check (&self->answer, &error) && !may_pass_empty (self))
+    fail_unusable (self, error->message);
+  else if (is_error (self) && !judge_error (self))
+    aip_exchange_fail_over (self);
+  else
+    {
+      aip_attempt_succeed (&self->attempt);
+      aip_exchange_pass_answer (self);
+      finish (self);
+    }
 }
 
 static void
 done_cb (AipTransfer *transfer, const AipTransferResult *result, void *user_data)
 {
   AipExchange *self = user_data;
-  gboolean begun = aip_answer_has_begun (&self->answer);
 
   self->transfer = NULL;
-  if (!begun && aip_exchange_may_try_next (self, result->fault))
-    {
-      aip_answer_clear (&self->answer);
-      self->step = AIP_STEP_ATTEMPT;
-      self->attempt++;
-      aip_exchange_attempt (self);
-      return;
-    }
-  if (self->event_stream)
-    aip_worker_count (self->worker, AIP_COUNT_STREAMS, 1);
-  if (result->fault == AIP_FAULT_NONE)
-    end_well (self);
-  else if (begun)
-    break_off (self, result->fault, result->message);
+  if (aip_answer_has_begun (&self->answer))
+    end_begun (self, result);
+  else if (result->fault == AIP_FAULT_NONE)
+    end_held (self);
   else
-    aip_exchange_refuse_fault (self, result->fault, result->message);
-  self->step = AIP_STEP_RELAY;
-  aip_exchange_advance (self);
+    aip_exchange_fail (self, result->fault, result->message);
 }
 
 static const AipTransferFuncs transfer_funcs = {
@@ -267,15 +388,33 @@ start_internal (AipExchange *self, GBytes *body)
                                      self->route.endpoint, body, &transfer_funcs, self);
 }
 
-/* A client may wait for less than the operator allows, never for more. */
-static guint64
-get_total_timeout (const AipExchange *self, const AipProviderConfig *provider)
+/**
+ * aip_exchange_get_total_timeout:
+ * @self: an exchange
+ * @provider: whom it tries
+ *
+ * Returns: how long the request may take, all attempts together, in milliseconds; 0: as long as it likes
+ */
+guint64
+aip_exchange_get_total_timeout (const AipExchange *self, const AipProviderConfig *provider)
 {
   guint64 allowed = provider->timeouts.total;
 
+  /* A client may wait for less than the operator allows, never for more. */
   if (self->timeout == 0 || (allowed > 0 && self->timeout > allowed))
     return allowed;
   return self->timeout;
+}
+
+static guint64
+get_time_left (const AipExchange *self, const AipProviderConfig *provider)
+{
+  guint64 allowed = aip_exchange_get_total_timeout (self, provider);
+  guint64 spent = (guint64) (self->sent - self->first_sent) / 1000;
+
+  if (allowed == 0)
+    return 0;
+  return allowed > spent ? allowed - spent : 1;
 }
 
 static AipTransfer *
@@ -300,7 +439,7 @@ start_external (AipExchange *self, const AipCandidate *candidate, GBytes *body)
                                      .connect_timeout = provider->timeouts.connect,
                                      .first_byte_timeout = provider->timeouts.first_byte,
                                      .idle_timeout = provider->timeouts.idle,
-                                     .total_timeout = get_total_timeout (self, provider),
+                                     .total_timeout = get_time_left (self, provider),
                                      .verify_tls = provider->verify_tls,
                                      .ca_file = provider->ca_file,
                                      .proxy = provider->proxy,
@@ -311,24 +450,27 @@ start_external (AipExchange *self, const AipCandidate *candidate, GBytes *body)
 }
 
 /**
- * aip_exchange_attempt:
- * @self: an exchange with a plan
+ * aip_exchange_send:
+ * @self: an exchange with an attempt
  *
- * Sends the request to the plan's current candidate.
+ * Sends the request to the attempt's candidate.
  *
  * Returns: AIP_OUTCOME_WAIT, or AIP_OUTCOME_ANSWER when it was refused here
  */
 AipOutcome
-aip_exchange_attempt (AipExchange *self)
+aip_exchange_send (AipExchange *self)
 {
-  const AipCandidate *candidate = aip_exchange_get_candidate (self);
+  const AipCandidate *candidate = self->attempt.candidate;
   g_autoptr (GBytes) body = NULL;
 
+  self->step = AIP_STEP_ATTEMPT;
+  self->sent = g_get_monotonic_time ();
+  if (self->first_sent == 0)
+    self->first_sent = self->sent;
   if (self->route.kind == AIP_ROUTE_REALTIME)
     return aip_exchange_tunnel (self);
   if (self->call.body != NULL)
     body = aip_call_render (&self->call, &self->route, candidate->model);
-  self->sent = g_get_monotonic_time ();
   self->transfer =
       candidate->dialect->internal ? start_internal (self, body) : start_external (self, candidate, body);
   return AIP_OUTCOME_WAIT;

@@ -38,6 +38,7 @@ client_gone_cb (AipConnection *connection, void *user_data)
 {
   AipExchange *self = user_data;
 
+  aip_attempt_succeed (&self->attempt);
   aip_tunnel_end (g_steal_pointer (&self->tunnel));
   aip_exchange_settle (self);
 }
@@ -50,8 +51,14 @@ static const AipConnectionFuncs client_funcs = {
 
 /* --- from the upstream --- */
 
-static void
-send_short_answer (AipExchange *self)
+/**
+ * aip_exchange_send_tunnel_answer:
+ * @self: an exchange whose upstream did not switch
+ *
+ * Lets the client have its other answer.
+ */
+void
+aip_exchange_send_tunnel_answer (AipExchange *self)
 {
   const GByteArray *body = self->short_answer.body;
 
@@ -61,27 +68,41 @@ send_short_answer (AipExchange *self)
   aip_exchange_count_out (self, body->len);
   if (self->time != 0)
     aip_exchange_stamp_first_byte (self);
-  aip_exchange_settle (self);
 }
 
-static void
-refuse_unusable (AipExchange *self, const char *reason)
+/**
+ * aip_exchange_forget_tunnel_answer:
+ * @self: an exchange
+ *
+ * Drops what the last attempt was answered instead of "101", if anything.
+ */
+void
+aip_exchange_forget_tunnel_answer (AipExchange *self)
 {
-  aip_exchange_refuse_fault (self, AIP_FAULT_PROTOCOL, reason);
-  aip_exchange_settle (self);
+  if (self->answer_head == NULL)
+    return;
+  g_string_free (g_steal_pointer (&self->answer_head), TRUE);
+  aip_short_answer_clear (&self->short_answer);
+  self->short_answer = (AipShortAnswer){ 0 };
 }
 
 static void
 go_on_with_answer (AipExchange *self, AipShortAnswerResult result)
 {
+  const GByteArray *body = self->short_answer.body;
+
   if (result == AIP_SHORT_ANSWER_MORE)
     return;
   if (self->tunnel != NULL)
     drop_tunnel (self);
-  if (result == AIP_SHORT_ANSWER_WHOLE)
-    send_short_answer (self);
-  else
-    refuse_unusable (self, "it refused with an answer that is broken or larger than 64 KiB");
+  if (result != AIP_SHORT_ANSWER_WHOLE)
+    {
+      aip_exchange_fail (self, AIP_FAULT_PROTOCOL,
+                         "it refused with an answer that is broken or larger than 64 KiB");
+      return;
+    }
+  aip_exchange_judge (self, AIP_FAULT_NONE, (const char *) body->data, body->len);
+  aip_exchange_fail_over (self);
 }
 
 static void
@@ -92,18 +113,21 @@ head_cb (AipTunnel *tunnel, guint status, const AipHeaderView *headers, gsize n_
   if (status == 101 && !aip_websocket_check_answer (self->head, headers, n_headers))
     {
       drop_tunnel (self);
-      refuse_unusable (self, "it switched to something that is not the WebSocket that was asked for");
+      aip_exchange_fail (self, AIP_FAULT_PROTOCOL,
+                         "it switched to something that is not the WebSocket that was asked for");
       return;
     }
+  aip_attempt_take_headers (&self->attempt, headers, n_headers);
   self->status = status;
   self->answer_head = aip_exchange_start_headers (self);
-  aip_forward_headers_back (self->answer_head, headers, n_headers, self->request_id);
+  aip_forward_headers_back (self->answer_head, headers, n_headers, self->request_id, self->has_limits);
   aip_exchange_add_proxy_headers (self, self->answer_head);
   if (status != 101)
     {
       go_on_with_answer (self, aip_short_answer_begin (&self->short_answer, status, headers, n_headers));
       return;
     }
+  aip_attempt_answered (&self->attempt);
   aip_connection_set_funcs (self->connection, &client_funcs, self);
   aip_connection_upgrade (self->connection, "websocket", self->answer_head);
   if (self->time != 0)
@@ -143,24 +167,22 @@ done_cb (AipTunnel *tunnel, AipFault fault, const char *message, void *user_data
   self->tunnel = NULL;
   if (self->status == 101)
     {
-      if (fault != AIP_FAULT_NONE)
-        self->outcome = AIP_OUTCOME_KIND_TRUNCATED;
+      if (fault == AIP_FAULT_NONE)
+        aip_attempt_succeed (&self->attempt);
+      else
+        {
+          self->outcome = AIP_OUTCOME_KIND_TRUNCATED;
+          self->status = 0;
+          aip_exchange_judge (self, fault, NULL, 0);
+          self->status = 101;
+        }
       aip_connection_end (self->connection, fault == AIP_FAULT_NONE);
       aip_exchange_settle (self);
     }
   else if (self->status != 0 && fault == AIP_FAULT_NONE)
     go_on_with_answer (self, aip_short_answer_end (&self->short_answer));
-  else if (self->status == 0 && aip_exchange_may_try_next (self, fault))
-    {
-      self->attempt++;
-      if (aip_exchange_attempt (self) == AIP_OUTCOME_ANSWER)
-        aip_exchange_settle (self);
-    }
   else
-    {
-      aip_exchange_refuse_fault (self, fault, message);
-      aip_exchange_settle (self);
-    }
+    aip_exchange_fail (self, fault, message);
 }
 
 static const AipTunnelFuncs tunnel_funcs = {
@@ -172,16 +194,16 @@ static const AipTunnelFuncs tunnel_funcs = {
 
 /**
  * aip_exchange_tunnel:
- * @self: an exchange with a plan, for a route that is tunnelled
+ * @self: an exchange with an attempt, for a route that is tunnelled
  *
- * Sends the request to upgrade to the plan's current candidate.
+ * Sends the request to upgrade to the attempt's candidate.
  *
  * Returns: AIP_OUTCOME_WAIT, or AIP_OUTCOME_ANSWER when it was refused
  */
 AipOutcome
 aip_exchange_tunnel (AipExchange *self)
 {
-  const AipCandidate *candidate = aip_exchange_get_candidate (self);
+  const AipCandidate *candidate = self->attempt.candidate;
   const AipProviderConfig *provider = candidate->provider;
   gboolean mapped = self->call.model != NULL && g_strcmp0 (self->call.model, candidate->model) != 0;
   AipHeaderLines lines;

@@ -7,30 +7,33 @@
 
 #include "base/aip-error.h"
 #include "server/aip-exchange-private.h"
+#include "server/aip-number.h"
 #include "server/aip-reply.h"
 #include "server/aip-token.h"
 #include "server/aip-websocket.h"
 
 /* Nobody is known yet when the control plane's bodies are read. */
 #define MAX_CONTROL_BODY (64 * 1024)
-#define MAX_TIMEOUT_SECONDS 86400
 
 /*
+ *                                           ┌─┐       ┌──────────┐ it fails unseen
+ *                                           v │       v          │
  *   GUARD ──> CLIENT ──> BODY ──> PEEK ──> ROUTE ──> ATTEMPT ──> RELAY ──> SETTLE ──> OVER
- *     │          │        │        │         │          │                     ^
- *     └──────────┴────────┴────────┴─────────┴──────────┴── refused, or ──────┘
- *                                                           answered here
+ *     │          │        │        │         │          │          │          ^
+ *     └──────────┴────────┴────────┴─────────┴──────────┴──────────┴──────────┘
+ *                                                 refused, or answered here
  *
  * A step does its work elsewhere and returns; when it has to wait, whoever it waits for calls
- * aip_exchange_advance (), which goes on behind it. A client that leaves ends it from any step;
- * aip_exchange_cut () settles it from any step.
+ * aip_exchange_advance (), which goes on behind it, or repeats ROUTE, which may wait for models, room in the
+ * client's limits, or somebody to serve it. ATTEMPT and RELAY go back and forth until the client sees an
+ * answer: see aip-exchange-attempt.c. A client that leaves ends it from any step; aip_exchange_cut () settles
+ * it from any step.
  */
 
 static AipOutcome step_guard (AipExchange *self);
 static AipOutcome step_client (AipExchange *self);
 static AipOutcome step_body (AipExchange *self);
 static AipOutcome step_peek (AipExchange *self);
-static AipOutcome step_route (AipExchange *self);
 static AipOutcome step_settle (AipExchange *self);
 
 static const struct
@@ -42,7 +45,7 @@ static const struct
   [AIP_STEP_CLIENT] = { step_client, AIP_STEP_BODY },
   [AIP_STEP_BODY] = { step_body, AIP_STEP_PEEK },
   [AIP_STEP_PEEK] = { step_peek, AIP_STEP_ROUTE },
-  [AIP_STEP_ROUTE] = { step_route, AIP_STEP_ATTEMPT },
+  [AIP_STEP_ROUTE] = { aip_exchange_route, AIP_STEP_ATTEMPT },
   [AIP_STEP_ATTEMPT] = { aip_exchange_attempt, AIP_STEP_RELAY },
   [AIP_STEP_RELAY] = { NULL, AIP_STEP_SETTLE },
   [AIP_STEP_SETTLE] = { step_settle, AIP_STEP_OVER },
@@ -58,6 +61,9 @@ exchange_free (AipExchange *self)
   if (self->waits_for_models)
     aip_worker_forget_wait (self->worker, self);
   aip_timer_disarm (&self->models_timer);
+  aip_exchange_leave_queue (self);
+  aip_exchange_end_attempt (self);
+  aip_exchange_settle_limits (self);
   if (self->link.data != NULL)
     aip_worker_remove_exchange (self->worker, &self->link);
   aip_exchange_report_end (self);
@@ -75,6 +81,8 @@ exchange_free (AipExchange *self)
     g_string_free (self->answer_head, TRUE);
   g_clear_pointer (&self->gathered, g_byte_array_unref);
   g_clear_pointer (&self->plan, g_array_unref);
+  g_free (self->answer_type);
+  g_free (self->reason);
   aip_snapshot_unref (self->snapshot);
   g_free (self->request_id);
   g_free (self);
@@ -135,7 +143,24 @@ aip_exchange_start_headers (AipExchange *self)
   GString *headers = g_string_sized_new (1000);
 
   aip_exchange_add_cors (self, headers);
+  if (self->reservation != NULL)
+    aip_exchange_add_limits (self, headers);
   return headers;
+}
+
+/**
+ * aip_exchange_add_number:
+ * @headers: lines of headers, added to
+ * @name: of the header
+ * @number: its value; negative counts as 0
+ */
+void
+aip_exchange_add_number (GString *headers, const char *name, gint64 number)
+{
+  g_string_append (headers, name);
+  g_string_append_len (headers, ": ", 2);
+  aip_number_append (headers, MAX (number, 0), 10);
+  g_string_append_len (headers, "\r\n", 2);
 }
 
 /**
@@ -155,6 +180,8 @@ aip_exchange_refuse (AipExchange *self, const AipFailure *failure)
   self->status = failure->status;
   self->answered_here = TRUE;
   aip_reply_add_header (headers, "X-Request-Id", self->request_id);
+  if (self->retry_after > 0)
+    aip_exchange_add_number (headers, "Retry-After", self->retry_after);
   if (failure->status == 405)
     aip_reply_add_header (headers, "Allow", self->route.methods);
   if (failure->status == 426)
@@ -323,77 +350,6 @@ step_peek (AipExchange *self)
   return AIP_OUTCOME_NEXT;
 }
 
-static AipOutcome
-refuse_unseen (AipExchange *self)
-{
-  g_autofree char *message = g_strdup_printf (
-      "Client `%s` may use certain models alone, and the model of an upload cannot be seen: see "
-      "`models` in [client %s] of aiproxy.conf",
-      self->client->name, self->client->name);
-
-  return aip_exchange_refuse (
-      self,
-      &(AipFailure){ .status = 403, .code = "model_not_allowed", .param = "model", .message = message });
-}
-
-/* X-Proxy-Timeout: the client's own limit for the whole answer, in seconds. A longer one than `total` counts
- * as that. */
-static gboolean
-take_timeout (AipExchange *self)
-{
-  const char *header = aip_head_get (self->head, "X-Proxy-Timeout");
-  char *end = NULL;
-  double seconds = header != NULL ? g_ascii_strtod (header, &end) : 0;
-
-  if (header == NULL)
-    return TRUE;
-  if (end == header || *end != '\0' || !(seconds >= 0.001 && seconds <= MAX_TIMEOUT_SECONDS))
-    return FALSE;
-  self->timeout = (guint64) (seconds * 1000);
-  return TRUE;
-}
-
-static AipOutcome
-step_route (AipExchange *self)
-{
-  g_autoptr (GError) error = NULL;
-  AipRouteQuery query = {
-    .protocol = self->route.protocol,
-    .model = self->call.model,
-    .provider = aip_head_get (self->head, "X-Proxy-Provider"),
-  };
-
-  if (self->route.kind == AIP_ROUTE_MODELS || self->route.kind == AIP_ROUTE_MODEL)
-    return aip_exchange_list_models (self);
-  if (!take_timeout (self))
-    return aip_exchange_refuse (self,
-                                &(AipFailure){ .status = 400,
-                                               .code = "invalid_timeout",
-                                               .message = "X-Proxy-Timeout takes seconds, such as 30 or 0.5, "
-                                                          "up to a day" });
-  if (self->call.model != NULL && !aip_client_may_use_model (self->client, self->call.model))
-    {
-      g_autofree char *message = g_strdup_printf (
-          "Client `%s` may not use the model `%s`: see `models` in [client %s] of aiproxy.conf",
-          self->client->name, self->call.model, self->client->name);
-      return aip_exchange_refuse (
-          self,
-          &(AipFailure){ .status = 403, .code = "model_not_allowed", .param = "model", .message = message });
-    }
-  if (self->streams_up && aip_client_is_restricted (self->client))
-    return refuse_unseen (self);
-  self->plan = aip_router_plan (self->snapshot->router, &query, NULL, &error);
-  if (self->plan != NULL)
-    {
-      aip_exchange_report_start (self);
-      return AIP_OUTCOME_NEXT;
-    }
-  /* What is missing may be a model that no provider has told of yet, or a key that is still being read. */
-  if (!g_error_matches (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT) && aip_exchange_wait_for_models (self))
-    return AIP_OUTCOME_WAIT;
-  return aip_exchange_refuse_error (self, error);
-}
-
 /**
  * aip_exchange_route_again:
  * @self: an exchange that waited in the step AIP_STEP_ROUTE
@@ -409,7 +365,21 @@ aip_exchange_route_again (AipExchange *self)
   self->snapshot = aip_snapshot_ref (aip_worker_get_snapshot (self->worker));
   outcome = step_client (self);
   aip_snapshot_unref (old);
-  go_on (self, outcome == AIP_OUTCOME_NEXT ? step_route (self) : outcome);
+  go_on (self, outcome == AIP_OUTCOME_NEXT ? aip_exchange_route (self) : outcome);
+  if (self->step == AIP_STEP_OVER)
+    exchange_free (self);
+}
+
+/**
+ * aip_exchange_resume_route:
+ * @self: an exchange that waited in the step AIP_STEP_ROUTE
+ *
+ * Repeats it by what held when it began. The exchange may be gone when it returns.
+ */
+void
+aip_exchange_resume_route (AipExchange *self)
+{
+  go_on (self, aip_exchange_route (self));
   if (self->step == AIP_STEP_OVER)
     exchange_free (self);
 }

@@ -56,6 +56,7 @@ static const char *const dropped[] = {
 };
 
 static const char *const dropped_prefixes[] = { "Access-Control-", "X-Proxy-" };
+static const char *const limit_prefixes[] = { "x-ratelimit-", "anthropic-ratelimit-" };
 
 static gboolean
 is_listed (const char *name, gsize length, const char *const *names, gsize n_names)
@@ -273,9 +274,14 @@ join_connection (const AipHeaderView *headers, gsize n_headers)
  * @headers: (array length=n_headers): what the upstream sent
  * @n_headers: how many
  * @request_id: this request's id, used when the upstream gave none of its own
+ * @own_limits: the client is told of limits of ours, so that the upstream's would confuse it
  */
 void
-aip_forward_headers_back (GString *out, const AipHeaderView *headers, gsize n_headers, const char *request_id)
+aip_forward_headers_back (GString *out,
+                          const AipHeaderView *headers,
+                          gsize n_headers,
+                          const char *request_id,
+                          gboolean own_limits)
 {
   g_autofree char *joined = join_connection (headers, n_headers);
   const char *named = names_in (joined);
@@ -287,7 +293,9 @@ aip_forward_headers_back (GString *out, const AipHeaderView *headers, gsize n_he
       if (header->name_length == 0 || !is_clean (header) ||
           is_listed (header->name, header->name_length, dropped, G_N_ELEMENTS (dropped)) ||
           has_listed_prefix (header->name, header->name_length, dropped_prefixes,
-                             G_N_ELEMENTS (dropped_prefixes)))
+                             G_N_ELEMENTS (dropped_prefixes)) ||
+          (own_limits && has_listed_prefix (header->name, header->name_length, limit_prefixes,
+                                            G_N_ELEMENTS (limit_prefixes))))
         continue;
       if (named != NULL)
         {

@@ -25,7 +25,8 @@ void aip_header_lines_clear (AipHeaderLines *self);
 void aip_forward_headers_back (GString *out,
                                const AipHeaderView *headers,
                                gsize n_headers,
-                               const char *request_id);
+                               const char *request_id,
+                               gboolean own_limits);
 const AipHeaderView *aip_header_views_find (const AipHeaderView *headers, gsize n_headers, const char *name);
 gint64 aip_header_view_to_length (const AipHeaderView *length);
 

@@ -12,6 +12,7 @@
 #include "server/aip-reply.h"
 
 #define SCRATCH_SIZE (2 * AIP_HEAD_MAX_SIZE)
+#define MAX_QUEUED 256
 
 /* When memory goes back: once after the start, and after the last request, when clients may still come back.
  */
@@ -41,6 +42,7 @@ struct _AipWorker
   GQueue exchanges; /* of AipExchange, not owned: those that can be cut */
   GArray *waits;    /* of Wait */
   GRand *random;
+  guint n_queued; /* of its requests, those that wait for somebody to serve them */
   AipTimer rest;
   int unanswered; /* atomic: checks that the thread has not seen yet */
 };
@@ -576,6 +578,55 @@ aip_worker_make_request_id (AipWorker *self)
 {
   return g_strdup_printf ("req_%08x%08x%08x", g_rand_int (self->random), g_rand_int (self->random),
                           g_rand_int (self->random));
+}
+
+/**
+ * aip_worker_random:
+ * @self: a worker
+ *
+ * Returns: any number, another each time; not fit for secrets
+ */
+guint64
+aip_worker_random (AipWorker *self)
+{
+  return (guint64) g_rand_int (self->random) << 32 | g_rand_int (self->random);
+}
+
+/**
+ * aip_worker_is_draining:
+ * @self: a worker
+ *
+ * Returns: whether it is about to end
+ */
+gboolean
+aip_worker_is_draining (AipWorker *self)
+{
+  return self->owner.draining;
+}
+
+/**
+ * aip_worker_enter_queue:
+ * @self: a worker, one of whose requests wants to wait for somebody to serve it
+ *
+ * Returns: whether it may; it has to leave the queue then
+ */
+gboolean
+aip_worker_enter_queue (AipWorker *self)
+{
+  if (self->n_queued >= MAX_QUEUED)
+    return FALSE;
+  self->n_queued++;
+  return TRUE;
+}
+
+/**
+ * aip_worker_leave_queue:
+ * @self: a worker, one of whose requests does not wait any longer
+ */
+void
+aip_worker_leave_queue (AipWorker *self)
+{
+  self->n_queued--;
 }
 
 /**

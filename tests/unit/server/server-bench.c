@@ -49,7 +49,7 @@ make_config (guint upstream_port, guint closed_port)
   g_autofree char *text =
       g_strdup_printf ("[server]\nlisten=127.0.0.1:0\nworkers=2\nrequire-token=false\n"
                        "allowed-origins=https://app.example\n"
-                       "[retry]\nenabled=true\n"
+                       "[retry]\nenabled=true\nretry-on=connect\n"
                        "[provider up]\ndialect=openai\nbase-url=http://127.0.0.1:%u/v1\nmodels=m;later\n"
                        "[key up-key]\nprovider=up\nsecret=env:UP\npriority=1\n"
                        "[provider ant]\ndialect=anthropic\nbase-url=http://127.0.0.1:%u\nmodels=c\n"
@@ -86,7 +86,7 @@ make_snapshot (guint upstream_port, guint closed_port)
   for (guint i = 0; i < config->keys->len; i++)
     secrets[i].secret = secret;
   router = aip_router_new (config, secrets, NULL, NULL);
-  return aip_snapshot_new (config, clients, router, TRUE);
+  return aip_snapshot_new (config, clients, router, ledger, TRUE);
 }
 
 static void

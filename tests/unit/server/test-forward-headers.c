@@ -169,7 +169,8 @@ forward_back (const char *text)
 
       g_array_append_val (views, view);
     }
-  aip_forward_headers_back (out, (const AipHeaderView *) (const void *) views->data, views->len, "id-1");
+  aip_forward_headers_back (out, (const AipHeaderView *) (const void *) views->data, views->len, "id-1",
+                            FALSE);
   return g_string_free (out, FALSE);
 }
 

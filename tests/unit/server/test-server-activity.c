@@ -165,7 +165,7 @@ test_second_attempt (void)
 static void
 test_stream (void)
 {
-  static const char event[] = "data: {\"choices\":[]}\n\n";
+  static const char event[] = "data: {\"choices\":[{\"text\":\"a\"}]}\n\n";
   Fixture fixture;
   AipRequestEvent *start;
   const AipRequestEvent *end;

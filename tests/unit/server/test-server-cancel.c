@@ -81,7 +81,9 @@ test_stream (void)
   g_autoptr (Peer) client = server_bench_connect (&bench);
   peer_post (client, CHAT, ID ("one"), STREAM);
   g_autoptr (Peer) upstream = server_bench_accept (&bench);
-  peer_say (upstream, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: {\"choices\":[]}\n\n");
+  peer_say (
+      upstream,
+      "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: {\"choices\":[{\"text\":\"a\"}]}\n\n");
   peer_hear (client, "\n\n");
   g_assert_true (cancel (&bench, "one"));
   peer_hear (client, "\r\n0\r\n\r\n");

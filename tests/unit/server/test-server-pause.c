@@ -92,8 +92,9 @@ check_stream (const char *path, const char *ask, const char *event, const char *
 static void
 test_streams (void)
 {
-  check_stream (CHAT, STREAM ("m"), "data: {\"choices\":[]}\n\n", "data: {\"error\":");
-  check_stream ("/v1/messages", STREAM ("c"), "event: ping\ndata: {\"type\":\"ping\"}\n\n", "event: error\n");
+  check_stream (CHAT, STREAM ("m"), "data: {\"choices\":[{\"text\":\"a\"}]}\n\n", "data: {\"error\":");
+  check_stream ("/v1/messages", STREAM ("c"), "event: message_delta\ndata: {\"type\":\"message_delta\"}\n\n",
+                "event: error\n");
 }
 
 /* The client has seen a length, and must see that it is not reached. */

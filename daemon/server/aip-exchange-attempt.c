@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-exchange"
+
+#include <string.h>
+
+#include "base/aip-clock.h"
+#include "server/aip-exchange-private.h"
+
+/*
+ * One attempt after the other until one is answered:
+ *
+ *   next candidate ──> pass of its breaker ──> room in its limits ──> sent ──> an answer begins: relay
+ *        ^                  │ no                    │ no                │
+ *        ├──────────────────┴───────────────────────┘                   │ it fails before the client sees any
+ *        └────────────────── may another one do better? <───────────────┘
+ *                                 │ no, or there is none: the only one again after a while, or
+ *                                 v
+ *                              tell: the last answer as it came, or why there is none
+ */
+
+/* --- the next one --- */
+
+/* Who has turned the request down as too long for a model need not be asked twice. */
+static const AipCandidate *
+pick (AipExchange *self)
+{
+  while (self->next < self->plan->len)
+    {
+      const AipCandidate *candidate = &g_array_index (self->plan, AipCandidate, self->next++);
+
+      if (self->too_long_for == NULL || g_strcmp0 (candidate->model, self->too_long_for) != 0)
+        return candidate;
+    }
+  return NULL;
+}
+
+static AipOutcome
+send_now (AipExchange *self)
+{
+  aip_answer_clear (&self->answer);
+  aip_exchange_forget_tunnel_answer (self);
+  g_clear_pointer (&self->reason, g_free);
+  self->status = 0;
+  self->uncounted = 0;
+  self->event_stream = self->unusable = self->held_for_long = FALSE;
+  self->scan = (AipUsageScan){ 0 };
+  self->n_attempts++;
+  aip_attempt_mark_sent (&self->attempt);
+  return aip_exchange_send (self);
+}
+
+static AipOutcome try_next (AipExchange *self);
+static AipOutcome plan_again (AipExchange *self);
+static void tell (AipExchange *self);
+
+static void
+end_attempt (AipExchange *self)
+{
+  AipUsage usage;
+
+  aip_timer_disarm (&self->attempt_timer);
+  aip_idle_cancel (&self->question);
+  if (!aip_attempt_is_under_way (&self->attempt))
+    return;
+  usage = aip_usage_scan_get_usage (&self->scan);
+  aip_attempt_end (&self->attempt, &usage, self->event_stream, aip_worker_random (self->worker));
+}
+
+static void
+go_on_with (AipExchange *self, AipOutcome outcome)
+{
+  if (outcome == AIP_OUTCOME_NEXT)
+    tell (self);
+  else if (outcome == AIP_OUTCOME_ANSWER)
+    aip_exchange_settle (self);
+}
+
+static void
+key_reserved_cb (AipReservation *reservation, AipLedgerAnswer answer, void *user_data)
+{
+  AipExchange *self = user_data;
+  AipOutcome outcome;
+
+  if (answer == AIP_LEDGER_GRANTED)
+    outcome = send_now (self);
+  else
+    {
+      end_attempt (self);
+      outcome = try_next (self);
+    }
+  if (outcome == AIP_OUTCOME_NEXT && self->n_attempts == 0)
+    outcome = plan_again (self);
+  go_on_with (self, outcome);
+}
+
+/* Returns AIP_OUTCOME_NEXT when it may not be tried. */
+static AipOutcome
+try_one (AipExchange *self, const AipCandidate *candidate)
+{
+  AipQuota *quota = aip_snapshot_get_key_quota (self->snapshot, candidate->key);
+
+  if (!aip_attempt_begin (&self->attempt, candidate))
+    return AIP_OUTCOME_NEXT;
+  switch (aip_attempt_reserve (&self->attempt, self->snapshot->ledger, quota,
+                               aip_exchange_estimate_tokens (self), key_reserved_cb, self))
+    {
+    case AIP_LEDGER_GRANTED:
+      return send_now (self);
+    case AIP_LEDGER_PENDING:
+      return AIP_OUTCOME_WAIT;
+    case AIP_LEDGER_REFUSED:
+    default:
+      end_attempt (self);
+      return AIP_OUTCOME_NEXT;
+    }
+}
+
+/* Returns AIP_OUTCOME_NEXT when there is nobody left. */
+static AipOutcome
+try_next (AipExchange *self)
+{
+  const AipCandidate *candidate;
+  AipOutcome outcome = AIP_OUTCOME_NEXT;
+
+  while (outcome == AIP_OUTCOME_NEXT && (candidate = pick (self)) != NULL)
+    outcome = try_one (self, candidate);
+  return outcome;
+}
+
+/* Others were quicker with all of them, so who may serve it is asked once more. */
+static AipOutcome
+plan_again (AipExchange *self)
+{
+  AipOutcome outcome;
+
+  if (self->planned_again)
+    return aip_exchange_refuse_taken (self);
+  self->planned_again = TRUE;
+  self->next = 0;
+  self->attempt.candidate = NULL;
+  g_clear_pointer (&self->plan, g_array_unref);
+  self->step = AIP_STEP_ROUTE;
+  outcome = aip_exchange_route (self);
+  if (outcome != AIP_OUTCOME_NEXT)
+    return outcome;
+  self->step = AIP_STEP_ATTEMPT;
+  return aip_exchange_attempt (self);
+}
+
+/**
+ * aip_exchange_attempt:
+ * @self: an exchange with a plan
+ *
+ * Sends the request to the first of the plan's candidates that takes it.
+ *
+ * Returns: AIP_OUTCOME_WAIT; AIP_OUTCOME_ANSWER when it was refused here
+ */
+AipOutcome
+aip_exchange_attempt (AipExchange *self)
+{
+  AipOutcome outcome = try_next (self);
+
+  return outcome == AIP_OUTCOME_NEXT ? plan_again (self) : outcome;
+}
+
+/* --- whether another one may do better --- */
+
+static const char *
+word_of (const AipAttempt *attempt)
+{
+  switch (attempt->fault)
+    {
+    case AIP_FAULT_RESOLVE:
+    case AIP_FAULT_CONNECT:
+    case AIP_FAULT_TLS:
+    case AIP_FAULT_CONNECT_TIMEOUT:
+      return "connect";
+    case AIP_FAULT_FIRST_BYTE_TIMEOUT:
+    case AIP_FAULT_IDLE_TIMEOUT:
+    case AIP_FAULT_TOTAL_TIMEOUT:
+      return "timeout";
+    case AIP_FAULT_NONE:
+      /* An answer that is none is no better than one that broke off. */
+      return attempt->verdict.status < 400 ? "cut" : NULL;
+    default:
+      return "cut";
+    }
+}
+
+/* Keys that are refused or have no money are never worth a wait; the others are the operator's choice. */
+static gboolean
+is_listed (const AipExchange *self)
+{
+  const AipAttempt *attempt = &self->attempt;
+  const char *const *listed = (const char *const *) self->snapshot->config->retry.retry_on;
+  const char *word = word_of (attempt);
+  char status[16];
+
+  if (attempt->verdict.fault_class != AIP_FAULT_CLASS_TRANSIENT &&
+      attempt->verdict.fault_class != AIP_FAULT_CLASS_RATE_LIMITED)
+    return TRUE;
+  if (word == NULL)
+    {
+      g_snprintf (status, sizeof status, "%u", attempt->verdict.status);
+      word = status;
+    }
+  return g_strv_contains (listed, word);
+}
+
+/* What is no question to a model may have been done although the answer did not come. */
+static gboolean
+is_repeatable (const AipExchange *self)
+{
+  guint status = self->attempt.verdict.status;
+
+  return self->route.json || self->route.kind == AIP_ROUTE_REALTIME ||
+         g_str_equal (self->head->method, "GET") || g_str_equal (self->head->method, "HEAD") ||
+         aip_fault_is_unsent (self->attempt.fault) || status == 503 || (status >= 400 && status < 500);
+}
+
+/* Microseconds that are left for the request as a whole; 0: none. */
+static gint64
+get_time_left (const AipExchange *self)
+{
+  guint64 allowed = aip_exchange_get_total_timeout (self, self->attempt.candidate->provider);
+  gint64 left;
+
+  if (allowed == 0)
+    return G_MAXINT64;
+  left = (gint64) allowed * 1000 - (aip_clock_now () - self->first_sent);
+  return MAX (left, 0);
+}
+
+static gboolean
+may_go_on (const AipExchange *self)
+{
+  const AipRetryConfig *retry = &self->snapshot->config->retry;
+  guint max_attempts = retry->enabled ? retry->max_attempts : 1;
+
+  return self->n_attempts < max_attempts && aip_fault_class_fails_over (self->attempt.verdict.fault_class) &&
+         is_listed (self) && is_repeatable (self) && !(self->streams_up && self->upload_read) &&
+         get_time_left (self) > 0;
+}
+
+/* --- the only one again --- */
+
+static gint64
+get_backoff (const AipExchange *self)
+{
+  const AipRetryConfig *retry = &self->snapshot->config->retry;
+  gint64 base = (gint64) retry->base_delay * 1000;
+  gint64 delay = base;
+
+  if (g_str_equal (retry->backoff, "exponential"))
+    delay = base << MIN (self->n_attempts - 1, 20);
+  else if (g_str_equal (retry->backoff, "linear"))
+    delay = base * self->n_attempts;
+  delay = MIN (delay, (gint64) retry->max_delay * 1000);
+  /* Those who failed together had better not come back together. */
+  return delay - (gint64) (aip_worker_random (self->worker) % (guint64) (delay / 4 + 1));
+}
+
+/* How long to wait before the same candidate is asked again, in microseconds; -1: it is not. */
+static gint64
+get_delay (const AipExchange *self)
+{
+  const AipFaultVerdict *verdict = &self->attempt.verdict;
+  gint64 delay = get_backoff (self);
+
+  if (self->plan->len != 1 || (verdict->fault_class != AIP_FAULT_CLASS_TRANSIENT &&
+                               verdict->fault_class != AIP_FAULT_CLASS_RATE_LIMITED))
+    return -1;
+  if (verdict->retry_after_us > (gint64) self->snapshot->config->retry.max_delay * 1000)
+    return -1;
+  delay = MAX (delay, verdict->retry_after_us + 1000);
+  return delay < get_time_left (self) ? delay : -1;
+}
+
+static void
+again_cb (AipTimer *timer, void *user_data)
+{
+  AipExchange *self = user_data;
+
+  go_on_with (self, try_one (self, &g_array_index (self->plan, AipCandidate, 0)));
+}
+
+static gboolean
+wait_for_the_same (AipExchange *self)
+{
+  gint64 delay = get_delay (self);
+
+  if (delay < 0)
+    return FALSE;
+  aip_timer_init (&self->attempt_timer, aip_worker_get_loop (self->worker), again_cb, self);
+  aip_timer_arm (&self->attempt_timer, delay);
+  return TRUE;
+}
+
+/* --- the end of one --- */
+
+/* What there is of an answer goes to the client as it came; where there is none, why. */
+static void
+tell (AipExchange *self)
+{
+  if (self->reason != NULL)
+    aip_exchange_refuse (
+        self,
+        &(AipFailure){ .status = self->reason_status, .code = self->reason_code, .message = self->reason });
+  else if (self->route.kind == AIP_ROUTE_REALTIME)
+    aip_exchange_send_tunnel_answer (self);
+  else if (self->transfer != NULL)
+    {
+      aip_answer_release (&self->answer);
+      return;
+    }
+  else
+    aip_exchange_pass_answer (self);
+  aip_exchange_settle (self);
+}
+
+static void
+let_go (AipExchange *self)
+{
+  if (self->transfer != NULL)
+    {
+      aip_transfer_cancel (g_steal_pointer (&self->transfer));
+      /* An event that tells is whole; a body that is too long to be judged whole is not. */
+      if (!self->event_stream)
+        aip_exchange_set_reason (self, 502, "upstream_error",
+                                 "it answered with an error of more than 64 KiB");
+    }
+  if (self->tunnel != NULL)
+    aip_tunnel_cancel (g_steal_pointer (&self->tunnel));
+}
+
+static void
+note_what_is_missing (AipExchange *self)
+{
+  if (self->attempt.verdict.fault_class == AIP_FAULT_CLASS_CONTEXT_LENGTH)
+    self->too_long_for = self->attempt.candidate->model;
+}
+
+/**
+ * aip_exchange_fail_over:
+ * @self: an exchange whose attempt was judged, and whose client has seen nothing yet
+ *
+ * Settles the attempt and goes on to the next candidate, or tells the client what has become of it. The
+ * exchange may be gone when it returns.
+ */
+void
+aip_exchange_fail_over (AipExchange *self)
+{
+  gboolean goes_on = may_go_on (self);
+  AipOutcome outcome = AIP_OUTCOME_NEXT;
+
+  end_attempt (self);
+  note_what_is_missing (self);
+  if (goes_on)
+    {
+      g_debug ("%s: provider %s: %s, the next one is tried", self->request_id,
+               self->attempt.candidate->provider->name, self->attempt.verdict.reason);
+      let_go (self);
+      outcome = try_next (self);
+      if (outcome == AIP_OUTCOME_NEXT && wait_for_the_same (self))
+        return;
+    }
+  go_on_with (self, outcome);
+}
+
+/**
+ * aip_exchange_set_reason:
+ * @self: an exchange whose attempt has failed without an answer that could be passed on
+ * @status: to tell the client
+ * @code: static text
+ * @reason: what its provider did
+ */
+void
+aip_exchange_set_reason (AipExchange *self, guint status, const char *code, const char *reason)
+{
+  g_free (self->reason);
+  self->reason =
+      g_strdup_printf ("Provider `%s` failed: %s", self->attempt.candidate->provider->name, reason);
+  self->reason_status = status;
+  self->reason_code = code;
+}
+
+/**
+ * aip_exchange_end_attempt:
+ * @self: an exchange
+ *
+ * Settles the attempt under way, if there is one, by the verdict that it has; without one, it was given up.
+ */
+void
+aip_exchange_end_attempt (AipExchange *self)
+{
+  end_attempt (self);
+}
+
+/**
+ * aip_exchange_judge:
+ * @self: an exchange with an attempt
+ * @fault: what went wrong on the way
+ * @body: (nullable): what there is of an answer that may be an error
+ * @length: of @body, in bytes
+ *
+ * Returns: whether the attempt was served
+ */
+gboolean
+aip_exchange_judge (AipExchange *self, AipFault fault, const char *body, gsize length)
+{
+  const char *type = self->answer_type;
+  gboolean served = aip_attempt_judge (&self->attempt, fault,
+                                       &(AipFaultInput){
+                                           .status = self->status,
+                                           .content_type = type,
+                                           .content_type_length = type != NULL ? strlen (type) : 0,
+                                           .body = body,
+                                           .body_length = length,
+                                           .names_model = self->call.model != NULL,
+                                       });
+
+  /* The client's patience, or what others have left of the time, is no fault of the key's. */
+  if (fault == AIP_FAULT_TOTAL_TIMEOUT && (self->timeout != 0 || self->n_attempts > 1))
+    aip_attempt_give_up (&self->attempt);
+  return served;
+}

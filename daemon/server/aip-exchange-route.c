@@ -1,0 +1,250 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-exchange"
+
+#include <string.h>
+
+#include "base/aip-clock.h"
+#include "base/aip-error.h"
+#include "config/aip-config-schema.h"
+#include "policy/aip-rights.h"
+#include "server/aip-exchange-private.h"
+
+/* Who may serve a request, and in which order. */
+
+#define MAX_TIMEOUT_SECONDS 86400
+
+/* Some of the plan may be taken by others before their turn comes. */
+#define SPARE_CANDIDATES 2
+
+/* How much of a body tells one conversation from another. */
+#define MAX_STICKY_PREFIX 4096
+
+static AipOutcome
+refuse_unseen (AipExchange *self)
+{
+  g_autofree char *message = g_strdup_printf (
+      "Client `%s` may use certain models alone, and the model of an upload cannot be seen: see "
+      "`models` in [client %s] of aiproxy.conf",
+      self->client->name, self->client->name);
+
+  return aip_exchange_refuse (
+      self,
+      &(AipFailure){ .status = 403, .code = "model_not_allowed", .param = "model", .message = message });
+}
+
+/* X-Proxy-Timeout: the client's own limit for the whole answer, in seconds. A longer one than `total` counts
+ * as that. */
+static gboolean
+take_timeout (AipExchange *self)
+{
+  const char *header = aip_head_get (self->head, "X-Proxy-Timeout");
+  char *end = NULL;
+  double seconds = header != NULL ? g_ascii_strtod (header, &end) : 0;
+
+  if (header == NULL)
+    return TRUE;
+  if (end == header || *end != '\0' || !(seconds >= 0.001 && seconds <= MAX_TIMEOUT_SECONDS))
+    return FALSE;
+  self->timeout = (guint64) (seconds * 1000);
+  return TRUE;
+}
+
+/* --- what the client asks for, and may --- */
+
+static AipOutcome
+refuse_right (AipExchange *self, const GError *error, const char *code, const char *param)
+{
+  return aip_exchange_refuse (
+      self, &(AipFailure){ .status = 403, .code = code, .param = param, .message = error->message });
+}
+
+static AipOutcome
+take_strategy (AipExchange *self, AipRouteQuery *query)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *known = NULL;
+  g_autofree char *message = NULL;
+
+  query->strategy = aip_head_get (self->head, "X-Proxy-Strategy");
+  if (query->strategy == NULL)
+    return AIP_OUTCOME_NEXT;
+  if (!g_strv_contains (aip_config_strategies, query->strategy))
+    {
+      known = g_strjoinv (", ", (char **) aip_config_strategies);
+      message = g_strdup_printf ("X-Proxy-Strategy takes one of: %s", known);
+      return aip_exchange_refuse (
+          self, &(AipFailure){ .status = 400, .code = "unknown_strategy", .message = message });
+    }
+  if (!aip_rights_allow_strategy (self->client, query->strategy, &error))
+    return refuse_right (self, error, "strategy_not_allowed", NULL);
+  return AIP_OUTCOME_NEXT;
+}
+
+static AipOutcome
+check_rights (AipExchange *self, AipRouteQuery *query)
+{
+  g_autoptr (GError) error = NULL;
+  const AipClientConfig *config = self->client->config;
+
+  if (self->call.model != NULL && !aip_rights_allow_model (self->client, self->call.model, &error))
+    return refuse_right (self, error, "model_not_allowed", "model");
+  if (self->streams_up && aip_client_is_restricted (self->client))
+    return refuse_unseen (self);
+  if (query->provider != NULL && !aip_rights_allow_provider (self->client, query->provider, &error))
+    return refuse_right (self, error, "provider_not_allowed", NULL);
+  if (config != NULL && config->allowed_providers[0] != NULL)
+    query->providers = (const char *const *) config->allowed_providers;
+  if (config != NULL && config->allowed_keys[0] != NULL)
+    query->keys = (const char *const *) config->allowed_keys;
+  return take_strategy (self, query);
+}
+
+/* --- whom it stays with --- */
+
+static guint64
+add_hash (guint64 hash, const char *text, gsize length)
+{
+  /* FNV-1a */
+  for (gsize i = 0; i < length; i++)
+    hash = (hash ^ (guchar) text[i]) * G_GUINT64_CONSTANT (0x100000001b3);
+  return hash;
+}
+
+/* The name that the client gives the conversation, or else how it begins: up to the end of its first message,
+ * which every later request repeats. */
+static guint64
+hash_conversation (const AipCall *call, guint64 hash)
+{
+  AipJsonMember members[] = { { .name = "prompt_cache_key" }, { .name = "user" } };
+  gsize length;
+  const char *text = g_bytes_get_data (call->body, &length);
+  const char *end;
+
+  if (aip_json_peek (text, length, members, G_N_ELEMENTS (members), NULL))
+    for (gsize i = 0; i < G_N_ELEMENTS (members); i++)
+      if (members[i].type == AIP_JSON_STRING)
+        return add_hash (hash, text + members[i].start, members[i].end - members[i].start);
+  length = MIN (length, MAX_STICKY_PREFIX);
+  end = memchr (text, '}', length);
+  return add_hash (hash, text, end != NULL ? (gsize) (end - text) : length);
+}
+
+static guint64
+make_sticky (const AipExchange *self)
+{
+  guint64 hash = G_GUINT64_CONSTANT (0xcbf29ce484222325);
+
+  if (!self->snapshot->config->routing.sticky)
+    return 0;
+  hash = add_hash (hash, self->client->name, strlen (self->client->name));
+  if (self->call.body != NULL)
+    hash = hash_conversation (&self->call, hash);
+  return hash != 0 ? hash : 1;
+}
+
+/* --- the plan --- */
+
+static gboolean
+may_use_cb (const AipCandidate *candidate, gint64 *wait_us, void *user_data)
+{
+  const AipExchange *self = user_data;
+  AipQuota *quota = aip_snapshot_get_key_quota (self->snapshot, candidate->key);
+  gint64 wait;
+
+  if (quota == NULL)
+    return TRUE;
+  wait = aip_quota_get_wait (quota, aip_exchange_estimate_tokens (self));
+  if (wait > 0)
+    *wait_us = wait;
+  return wait == 0;
+}
+
+static AipOutcome
+refuse_plan (AipExchange *self, const GError *error, gint64 retry_after_us)
+{
+  if (retry_after_us > 0)
+    self->retry_after = (guint) MIN ((retry_after_us + G_USEC_PER_SEC - 1) / G_USEC_PER_SEC, G_MAXINT);
+  return aip_exchange_refuse_error (self, error);
+}
+
+static AipOutcome
+make_plan (AipExchange *self, AipRouteQuery *query)
+{
+  g_autoptr (GError) error = NULL;
+  const AipConfig *config = self->snapshot->config;
+  gint64 retry_after_us = -1;
+
+  query->now_us = aip_clock_now ();
+  query->random = aip_worker_random (self->worker);
+  query->sticky = make_sticky (self);
+  query->limit = (config->retry.enabled ? config->retry.max_attempts : 1) + SPARE_CANDIDATES;
+  if (self->snapshot->key_quotas != NULL)
+    {
+      query->may_use = may_use_cb;
+      query->may_use_data = self;
+    }
+  self->plan = aip_router_plan (self->snapshot->router, query, &retry_after_us, &error);
+  if (self->plan != NULL)
+    {
+      aip_exchange_leave_queue (self);
+      if (self->time == 0)
+        aip_exchange_report_start (self);
+      return AIP_OUTCOME_NEXT;
+    }
+  /* What is missing may be a model that no provider has told of yet, or a key that is still being read. */
+  if (!g_error_matches (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT) && aip_exchange_wait_for_models (self))
+    return AIP_OUTCOME_WAIT;
+  if (g_error_matches (error, AIP_ERROR, AIP_ERROR_UNAVAILABLE) &&
+      aip_exchange_wait_in_queue (self, retry_after_us))
+    return AIP_OUTCOME_WAIT;
+  return refuse_plan (self, error, retry_after_us);
+}
+
+/**
+ * aip_exchange_route:
+ * @self: an exchange that knows what is asked for
+ *
+ * The step AIP_STEP_ROUTE: rights, limits, candidates.
+ *
+ * Returns: AIP_OUTCOME_NEXT with a plan, or what else a step has to return
+ */
+AipOutcome
+aip_exchange_route (AipExchange *self)
+{
+  AipRouteQuery query = {
+    .protocol = self->route.protocol,
+    .model = self->call.model,
+    .provider = aip_head_get (self->head, "X-Proxy-Provider"),
+  };
+  AipOutcome outcome;
+
+  if (self->route.kind == AIP_ROUTE_MODELS || self->route.kind == AIP_ROUTE_MODEL)
+    return aip_exchange_list_models (self);
+  if (!take_timeout (self))
+    return aip_exchange_refuse (self,
+                                &(AipFailure){ .status = 400,
+                                               .code = "invalid_timeout",
+                                               .message = "X-Proxy-Timeout takes seconds, such as 30 or 0.5, "
+                                                          "up to a day" });
+  outcome = check_rights (self, &query);
+  if (outcome == AIP_OUTCOME_NEXT)
+    outcome = aip_exchange_reserve (self);
+  return outcome == AIP_OUTCOME_NEXT ? make_plan (self, &query) : outcome;
+}
+
+/**
+ * aip_exchange_refuse_taken:
+ * @self: an exchange with a plan all of whose candidates were taken by others just now
+ *
+ * Returns: what the step has to return
+ */
+AipOutcome
+aip_exchange_refuse_taken (AipExchange *self)
+{
+  self->retry_after = 1;
+  return aip_exchange_refuse (self,
+                              &(AipFailure){ .status = 503,
+                                             .code = "no_usable_key",
+                                             .message = "Every key that could serve this is being tried "
+                                                        "by another request just now: ask again" });
+}

@@ -1,0 +1,315 @@
+# SPDX-License-Identifier: MIT
+"""A key that fails is left alone for a while, whoever asks, and nobody who could be served is refused."""
+
+import threading
+import time
+
+import pytest
+
+from lib import answers
+from lib.checks import expect_error, wait_until
+from lib.daemon import Daemon
+from lib.several import FAST, several
+from lib.upstream import FakeUpstream
+
+PATH = "/v1/chat/completions"
+LONG = "[circuit-breaker]\nenabled=true\nthreshold=1\nerror-rate=0\ncooldown=1h\nmax-cooldown=1h\n"
+SHORT = "[circuit-breaker]\nenabled=true\nthreshold=1\nerror-rate=0\ncooldown=1s\nmax-cooldown=1s\n"
+
+
+@pytest.fixture
+def upstreams():
+    """Makes fake upstreams: `upstreams (count)`."""
+    made = []
+
+    def make(count):
+        made.extend(FakeUpstream() for _ in range(count))
+        return made[-count:]
+
+    yield make
+    for one in made:
+        one.check()
+        one.close()
+
+
+def ask(daemon, count, threads=8, **members):
+    """Asks `count` times from several threads; returns the answers."""
+    found = []
+
+    def run():
+        with daemon.connect() as connection:
+            for _ in range(count // threads):
+                body = {"model": "fake-model", "messages": []} | members
+                found.append(connection.request("POST", PATH, json=body))
+
+    running = [threading.Thread(target=run) for _ in range(threads)]
+    for thread in running:
+        thread.start()
+    for thread in running:
+        thread.join()
+    assert len(found) == count // threads * threads
+    return found
+
+
+def test_a_key_that_fails_is_asked_once(start, upstreams):
+    dead, well = upstreams(2)
+    daemon = start(several([dead, well], LONG))
+    dead.answer_with(answers.error(500))
+    first = daemon.chat()
+    assert first.status == 200 and first.header("X-Proxy-Attempts") == "2"
+    for _ in range(20):
+        assert daemon.chat().header("X-Proxy-Attempts") == "1"
+    assert len(dead.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        answers.error(401),
+        answers.error(403),
+        answers.error(402),
+        answers.plain(b'{"error":{"code":"insufficient_quota","message":"no money"}}', 429),
+    ],
+    ids=["401", "403", "402", "insufficient quota"],
+)
+def test_a_key_that_is_refused_is_asked_once(start, upstreams, fault):
+    """Whatever the threshold."""
+    dead, well = upstreams(2)
+    daemon = start(several([dead, well], LONG.replace("threshold=1", "threshold=1000")))
+    dead.answer_with(fault)
+    for _ in range(10):
+        assert daemon.chat().status == 200
+    assert len(dead.requests) == 1
+
+
+def test_retry_after_is_heeded(start, upstreams):
+    busy, well = upstreams(2)
+    daemon = start(several([busy, well], LONG.replace("threshold=1", "threshold=1000")))
+    busy.answer_with(answers.error(429, headers=[("Retry-After", "3600")]))
+    for _ in range(10):
+        assert daemon.chat().status == 200
+    assert len(busy.requests) == 1
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_what_the_client_did_wrong_is_no_fault_of_the_key(start, upstreams, status):
+    (one,) = upstreams(1)
+    daemon = start(several([one], LONG))
+    one.answer_with(answers.error(status))
+    for _ in range(5):
+        assert daemon.chat().status == status
+    assert len(one.requests) == 5
+
+
+def test_a_client_that_leaves_is_no_fault_of_the_key(start, upstreams):
+    (one,) = upstreams(1)
+    daemon = start(several([one], LONG))
+    held = one.hold()
+    with daemon.connect() as connection:
+        connection.send_request("POST", PATH, json={"model": "fake-model", "messages": []})
+        exchange = held.take()
+    assert exchange.wait_for_peer_to_leave()
+    exchange.close()
+    exchange.release()
+    one.answer_with(answers.automatic)
+    assert daemon.chat().status == 200
+
+
+def test_a_stream_that_breaks_off_is_a_fault_of_the_key(start, upstreams):
+    dead, well = upstreams(2)
+    daemon = start(several([dead, well], LONG))
+    dead.answer_with(answers.stream(2, after=answers.cut))
+    daemon.chat(stream=True)
+    assert daemon.chat(stream=True).header("X-Proxy-Provider") == "p2"
+    assert len(dead.requests) == 1
+
+
+def test_when_nobody_is_left_it_says_when(start, upstreams):
+    one, two = upstreams(2)
+    daemon = start(several([one, two], LONG))
+    one.answer_with(answers.error(500))
+    two.answer_with(answers.error(503, headers=[("Retry-After", "90")]))
+    assert daemon.chat().status == 503
+    response = daemon.chat()
+    error = expect_error(response, 503, "k1", "k2")
+    assert 1 <= int(response.header("Retry-After")) <= 3960, error
+    assert len(one.requests) == len(two.requests) == 1
+
+
+def test_who_comes_back_is_used_again(start, upstreams):
+    (one,) = upstreams(1)
+    daemon = start(several([one], SHORT, retry="[retry]\nenabled=false\n"))
+    one.answer_with(answers.error(500), answers.automatic)
+    assert daemon.chat().status == 500
+    assert wait_until(lambda: daemon.chat().status == 200)
+    assert len(one.requests) == 2
+    assert daemon.chat().status == 200
+
+
+def test_a_request_may_wait_for_somebody(start, upstreams):
+    (one,) = upstreams(1)
+    text = several([one], SHORT, routing="max-wait=30s", retry="[retry]\nenabled=false\n")
+    daemon = start(text)
+    one.answer_with(answers.error(500), answers.automatic)
+    assert daemon.chat().status == 500
+    assert [answer.status for answer in ask(daemon, 8)] == [200] * 8
+
+
+def test_a_request_does_not_wait_longer_than_it_may(start, upstreams):
+    (one,) = upstreams(1)
+    daemon = start(several([one], LONG, routing="max-wait=300ms", retry="[retry]\nenabled=false\n"))
+    one.answer_with(answers.error(500))
+    assert daemon.chat().status == 500
+    expect_error(daemon.chat(), 503, "k1")
+
+
+def test_waiting_requests_end_with_the_client_and_the_daemon(start, upstreams):
+    (one,) = upstreams(1)
+    daemon = start(several([one], LONG, routing="max-wait=1h", retry="[retry]\nenabled=false\n"))
+    one.answer_with(answers.error(500))
+    daemon.chat()
+    body = {"model": "fake-model", "messages": []}
+    with daemon.connect() as connection, daemon.connect() as other:
+        connection.send_request("POST", PATH, json=body)
+        other.send_request("POST", PATH, json=body)
+        connection.close()
+        daemon.process.terminate()
+        assert other.read_response().status == 503
+    daemon.stop()
+
+
+def test_nobody_sees_an_error_that_another_key_could_have_spared(start, upstreams):
+    """One key always fails, one is slow, one dies for a while."""
+    failing, slow, dying = upstreams(3)
+    daemon = start(several([failing, slow, dying], FAST + SHORT, routing="strategy=round_robin"))
+    failing.answer_with(answers.error(500))
+    began = time.monotonic()
+
+    def slowly(exchange):
+        exchange.pause(0.01)
+        answers.automatic(exchange)
+
+    slow.answer_with(slowly)
+    for stream in (False, True):
+        for fault in (answers.automatic, answers.reset, answers.automatic):
+            dying.answer_with(fault)
+            for answer in ask(daemon, 160, stream=stream):
+                assert answer.status == 200, answer
+    # All clients may have been under way with it when the first one found out; then one in each window.
+    windows = (time.monotonic() - began) / 0.9
+    assert 1 <= len(failing.requests) <= 8 + windows
+    assert wait_until(lambda: daemon.chat().header("X-Proxy-Provider") == "p3")
+
+
+def test_one_request_at_a_time_finds_out_whether_it_is_over(start, upstreams):
+    dead, well = upstreams(2)
+    daemon = start(several([dead, well], SHORT))
+    dead.answer_with(answers.error(500))
+    assert daemon.chat().status == 200
+    held = dead.hold()
+    taken = []
+
+    def is_probed():
+        thread = threading.Thread(target=daemon.chat)
+        thread.start()
+        taken.append(thread)
+        return len(dead.requests) > 1
+
+    assert wait_until(is_probed, step=0.2)
+    for answer in ask(daemon, 40):
+        assert answer.header("X-Proxy-Provider") == "p2"
+    assert len(dead.requests) == 2
+    exchange = held.take()
+    answers.automatic(exchange)
+    exchange.release()
+    for thread in taken:
+        thread.join()
+    dead.answer_with(answers.automatic)
+    assert daemon.chat().header("X-Proxy-Provider") == "p1"
+
+
+def test_limits_of_the_provider_are_not_run_into(start, upstreams):
+    low, well = upstreams(2)
+    daemon = start(several([low, well], LONG))
+    headers = [
+        ("x-ratelimit-limit-requests", "100"),
+        ("x-ratelimit-remaining-requests", "0"),
+        ("x-ratelimit-reset-requests", "1h"),
+    ]
+    low.answer_with(answers.plain(headers=headers), answers.error(429))
+    for _ in range(5):
+        assert daemon.chat().status == 200
+    assert len(low.requests) == 1
+
+
+def test_a_restart_does_not_ask_it_again(upstreams, tmp_path):
+    dead, well = upstreams(2)
+    text = several([dead, well], LONG)
+    dead.answer_with(answers.error(401))
+    for _ in range(2):
+        daemon = Daemon(text, env={"XDG_STATE_HOME": str(tmp_path)})
+        assert daemon.chat().status == 200
+        daemon.stop()
+    file = tmp_path / "aiproxy" / "breakers"
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert len(dead.requests) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"\0" * 100, b"\xff" * 5000, b"k1", b"x" * 2_000_000])
+def test_a_file_that_is_none_does_no_harm(upstreams, tmp_path, content):
+    (one,) = upstreams(1)
+    (tmp_path / "aiproxy").mkdir()
+    (tmp_path / "aiproxy" / "breakers").write_bytes(content)
+    daemon = Daemon(several([one], LONG), env={"XDG_STATE_HOME": str(tmp_path)})
+    assert daemon.chat().status == 200
+    daemon.stop()
+
+
+def test_a_check_brings_it_back(start, upstreams):
+    """Long before its time."""
+    one, other = upstreams(2)
+    daemon = start(several([one, other], LONG + "[health-check]\nenabled=true\ninterval=1s\n"))
+    one.answer_with(answers.error(500))
+    assert daemon.chat().status == 200
+    assert wait_until(lambda: len(one.requests) >= 3), "it was not checked"
+    assert all(request.method == "GET" for request in one.requests[1:])
+    one.answer_with(answers.automatic)
+    assert daemon.wait_for_log("p1/k1 is well again")
+    assert daemon.chat().header("X-Proxy-Provider") == "p1"
+
+
+def test_checks_can_be_switched_off(start, upstreams):
+    one, other = upstreams(2)
+    daemon = start(several([one, other], LONG + "[health-check]\nenabled=false\ninterval=1s\n"))
+    one.answer_with(answers.error(500))
+    assert daemon.chat().status == 200
+    assert not wait_until(lambda: len(one.requests) > 1, 2.5)
+
+
+def test_the_strategy_may_be_chosen(start, upstreams):
+    one, two = upstreams(2)
+    daemon = start(several([one, two], routing="strategy=random"))
+    for _ in range(10):
+        assert daemon.chat(headers=[("X-Proxy-Strategy", "round_robin")]).status == 200
+    assert len(one.requests) == len(two.requests) == 5
+    error = expect_error(daemon.chat(headers=[("X-Proxy-Strategy", "best")]), 400, "round_robin")
+    assert error["code"] == "unknown_strategy"
+
+
+def test_the_strategy_may_be_forbidden(start, upstreams):
+    (one,) = upstreams(1)
+    text = several([one]).replace("[client test]\n", "[client test]\nallowed-strategies=failover\n")
+    daemon = start(text)
+    assert daemon.chat(headers=[("X-Proxy-Strategy", "failover")]).status == 200
+    expect_error(daemon.chat(headers=[("X-Proxy-Strategy", "random")]), 403, "allowed-strategies")
+
+
+def test_a_conversation_stays_with_its_key(start, upstreams):
+    made = upstreams(4)
+    daemon = start(several(made, routing="strategy=random\nsticky=true"))
+    for number in range(6):
+        served = {daemon.chat(content=f"conversation {number}").header("X-Proxy-Key") for _ in range(5)}
+        assert len(served) == 1
+    named = {daemon.chat(content=str(n), prompt_cache_key="one").header("X-Proxy-Key") for n in range(8)}
+    assert len(named) == 1
+    assert len({daemon.chat(content=f"other {n}").header("X-Proxy-Key") for n in range(40)}) > 1

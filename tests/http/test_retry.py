@@ -1,0 +1,347 @@
+# SPDX-License-Identifier: MIT
+"""What another key can serve, no client sees fail; what it cannot, comes as it is."""
+
+import json
+import threading
+
+import pytest
+
+from lib import answers
+from lib.checks import expect_broken_stream, expect_error, read_events, wait_until
+from lib.several import FAST, RETRY, several
+from lib.upstream import FakeUpstream
+
+PATH = "/v1/chat/completions"
+CHAT = {"model": "fake-model", "messages": [{"role": "user", "content": "hi"}]}
+HTML = b"<!DOCTYPE html><html><body>Bad gateway</body></html>"
+ERROR_BODY = b'{"error":{"message":"overloaded","type":"server_error","param":null,"code":null}}'
+ROLE = (
+    b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"fake-model","choices":[{"index":0,'
+    b'"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n'
+)
+
+
+def opening(after):
+    """A stream with signs of life, but no content."""
+
+    def handler(exchange):
+        exchange.send(answers.stream_head())
+        exchange.send(answers.chunk(b": ping\n\n"), answers.chunk(ROLE))
+        after(exchange)
+
+    return handler
+
+
+def events(*data):
+    """A stream of these events, whole in HTTP's sense."""
+    body = b"".join(answers.chunk(event) for event in data)
+    return answers.raw(answers.stream_head() + body + b"0\r\n\r\n", close=False)
+
+
+def slow_head(exchange):
+    """Nothing for longer than the daemon waits."""
+    answers.stall(exchange)
+
+
+# Faults that an attempt shows before its first content, for any request.
+UNSEEN = {
+    "nothing": answers.nothing,
+    "reset": answers.reset,
+    "garbage": answers.garbage,
+    "slow head": slow_head,
+    "HTML": answers.plain(HTML, content_type="text/html"),
+    "empty": answers.plain(b""),
+    "204": answers.bodiless(204),
+    "error in a 200": answers.plain(ERROR_BODY),
+    "wrong type": answers.plain(b"hello there", content_type="text/plain"),
+    "cut body": answers.short_length,
+    "redirect": answers.plain(b"", 302, [("Location", "http://127.0.0.1:1/")]),
+    "401": answers.error(401),
+    "402": answers.error(402),
+    "403": answers.error(403),
+    "404": answers.error(404),
+    "408": answers.error(408),
+    "429": answers.error(429),
+    "429 with Retry-After": answers.error(429, headers=[("Retry-After", "30")]),
+    "500": answers.error(500),
+    "502": answers.plain(HTML, 502, content_type="text/html"),
+    "503": answers.error(503),
+    "529": answers.error(529),
+    "long error": answers.error(500, "x" * 200_000),
+}
+
+# Faults of a stream that has begun, but has no content yet.
+OPENED = {
+    "cut": opening(answers.cut),
+    "reset": opening(answers.reset),
+    "stall": opening(answers.stall),
+    "end": opening(lambda exchange: exchange.send(b"0\r\n\r\n")),
+    "bad chunk": opening(lambda exchange: exchange.send(b"zz\r\nnot a chunk\r\n")),
+    "error event": events(ROLE, b"data: " + ERROR_BODY + b"\n\n"),
+    "no event": events(),
+    "comments": events(b": ping\n\n"),
+}
+
+
+@pytest.fixture(scope="module")
+def other():
+    """Who is asked second."""
+    upstream = FakeUpstream()
+    yield upstream
+    upstream.close()
+
+
+@pytest.fixture
+def pair(upstream, other, shared_pair):
+    """A daemon with two providers; `upstream` is the preferred one."""
+    other.reset()
+    yield shared_pair.daemon
+    shared_pair.check()
+    other.check()
+
+
+@pytest.fixture(scope="module")
+def shared_pair(module_upstream, other):
+    """The daemon of all tests with two providers."""
+    from conftest import SharedDaemon  # pylint: disable=import-outside-toplevel
+
+    shared = SharedDaemon(None, module_upstream)
+    shared.text = several([module_upstream, other], FAST)
+    shared.get()
+    yield shared
+    module_upstream.close_connections()
+    other.close_connections()
+    shared.stop()
+
+
+def expect_second(response, upstream, other):
+    """Fails unless the second provider has served it, and the first one was asked once."""
+    assert response.status == 200, response
+    assert response.header("X-Proxy-Provider") == "p2"
+    assert response.header("X-Proxy-Attempts") == "2"
+    assert len(upstream.requests) == len(other.requests) == 1
+
+
+@pytest.mark.parametrize("fault", UNSEEN.values(), ids=UNSEEN)
+def test_a_plain_request_goes_to_the_next(pair, upstream, other, fault):
+    upstream.answer_with(fault)
+    response = pair.chat()
+    expect_second(response, upstream, other)
+    assert response.body == answers.CHAT
+
+
+@pytest.mark.parametrize("fault", (UNSEEN | OPENED).values(), ids=UNSEEN | OPENED)
+def test_a_stream_without_content_goes_to_the_next(pair, upstream, other, fault):
+    upstream.answer_with(fault)
+    response = pair.chat(stream=True)
+    expect_second(response, upstream, other)
+    assert response.body == b"".join(answers.delta(f"t{index} ") for index in range(3)) + answers.finish()
+
+
+@pytest.mark.parametrize("fault", [answers.cut, answers.reset, answers.stall], ids=["cut", "reset", "stall"])
+def test_a_stream_with_content_does_not(pair, upstream, other, fault):
+    upstream.answer_with(answers.stream(2, after=fault))
+    with pair.connect() as connection:
+        connection.send_request("POST", PATH, json=CHAT | {"stream": True})
+        seen, error = expect_broken_stream(connection, connection.read_head())
+    assert [event + b"\n\n" for event in seen] == [answers.delta("t0 "), answers.delta("t1 ")]
+    assert error["message"]
+    assert not other.requests
+
+
+def test_a_refused_connection_goes_to_the_next(start, upstream):
+    gone = FakeUpstream()
+    daemon = start(several([gone, upstream]))
+    gone.close()
+    assert daemon.chat().header("X-Proxy-Provider") == "p2"
+    assert daemon.chat(stream=True).header("X-Proxy-Provider") == "p2"
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+def test_what_the_client_did_wrong_comes_as_it_is(pair, upstream, other, status):
+    upstream.answer_with(answers.error(status, headers=[("X-Fake", "yes")]))
+    response = pair.chat()
+    assert response.status == status and response.header("X-Fake") == "yes"
+    assert response.json()["error"]["code"] == "upstream_code"
+    assert response.header("X-Proxy-Attempts") == "1"
+    assert not other.requests
+
+
+def test_the_last_error_comes_as_it_is(pair, upstream, other):
+    upstream.answer_with(answers.error(500, "the first one"))
+    other.answer_with(answers.error(503, "the second one", [("Retry-After", "7")]))
+    response = pair.chat()
+    assert response.status == 503 and response.json()["error"]["message"] == "the second one"
+    assert response.header("Retry-After") == "7"
+    assert (response.header("X-Proxy-Provider"), response.header("X-Proxy-Attempts")) == ("p2", "2")
+
+
+def test_a_last_error_event_comes_as_it_is(pair, upstream, other):
+    event = b"data: " + ERROR_BODY + b"\n\n"
+    upstream.answer_with(answers.error(500))
+    other.answer_with(events(ROLE, event))
+    with pair.connect() as connection:
+        connection.send_request("POST", PATH, json=CHAT | {"stream": True})
+        seen, _ = read_events(connection, connection.read_head())
+    assert [one + b"\n\n" for one in seen[:2]] == [ROLE, event]
+
+
+def test_without_an_answer_the_last_fault_is_told(pair, upstream, other):
+    upstream.answer_with(answers.error(500))
+    other.answer_with(answers.stall)
+    assert expect_error(pair.chat(), 504, "p2")["code"] == "first-byte-timeout"
+    other.answer_with(answers.nothing)
+    expect_error(pair.chat(), 502, "p2")
+
+
+def test_the_request_is_the_same_each_time(pair, upstream, other):
+    upstream.answer_with(answers.error(500))
+    body = json.dumps(CHAT | {"user": "é" * 30000}, ensure_ascii=False).encode()
+    headers = [("Content-Type", "application/json"), ("Idempotency-Key", "once-7")]
+    assert pair.request("POST", PATH, headers, body).status == 200
+    for request in (upstream.request, other.request):
+        assert request.body == body
+        assert request.header("Idempotency-Key") == "once-7"
+
+
+def test_signs_of_life_are_kept_back_only_for_a_while(pair, upstream, other):
+    held = upstream.hold()
+    with pair.connect() as connection:
+        connection.send_request("POST", PATH, json=CHAT | {"stream": True})
+        exchange = held.take()
+        exchange.send(answers.stream_head())
+        response = None
+
+        def ping():
+            while response is None:
+                exchange.send(answers.chunk(b": ping\n\n"))
+                exchange.pause(0.1)
+
+        thread = threading.Thread(target=ping)
+        thread.start()
+        response = connection.read_head()
+        thread.join()
+        exchange.send(answers.chunk(answers.finish()) + b"0\r\n\r\n")
+        seen, whole = read_events(connection, response)
+        exchange.release()
+    assert response.status == 200 and whole and seen[0] == b": ping"
+    assert not other.requests
+
+
+def test_too_many_signs_of_life_are_passed_on(pair, upstream):
+    pings = b": ping\n\n" * 10_000
+    upstream.answer_with(events(pings, answers.finish()))
+    assert pair.chat(stream=True).body == pings + answers.finish()
+
+
+def test_what_is_no_question_is_not_repeated(start, upstream):
+    daemon = start(several([upstream]) + "[key k2]\nprovider=p1\nsecret=env:FAKE_KEY_2\n")
+    headers = [("Content-Type", "application/json")]
+    upstream.answer_with(answers.error(500), answers.automatic)
+    assert daemon.request("POST", "/v1/batches", headers, b"{}").status == 500
+    upstream.answer_with(answers.error(429), answers.automatic)
+    assert daemon.request("POST", "/v1/batches", headers, b"{}").status == 200
+
+
+def test_an_upload_is_not_repeated(pair, upstream, other):
+    upstream.answer_with(answers.error(500))
+    headers = [("Content-Type", "application/octet-stream")]
+    assert pair.request("POST", "/v1/files", headers, b"x" * 1000).status == 500
+    assert not other.requests
+
+
+def test_the_only_key_is_asked_again(start, upstream):
+    daemon = start(several([upstream]))
+    upstream.answer_with(answers.error(500), answers.error(503), answers.automatic)
+    response = daemon.chat()
+    assert response.status == 200 and response.header("X-Proxy-Attempts") == "3"
+    upstream.answer_with(answers.error(500), answers.error(500), answers.error(502), answers.automatic)
+    assert daemon.chat().status == 502
+
+
+def test_the_only_key_is_not_asked_again_in_vain(start, upstream):
+    daemon = start(several([upstream]))
+    for fault in (answers.error(401), answers.error(429, headers=[("Retry-After", "30")])):
+        upstream.reset()
+        upstream.answer_with(fault)
+        assert daemon.chat().status in (401, 429)
+        assert len(upstream.requests) == 1
+
+
+def test_attempts_are_limited(start):
+    upstreams = [FakeUpstream() for _ in range(4)]
+    daemon = start(several(upstreams, retry=RETRY + "max-attempts=3\n"))
+    for upstream in upstreams:
+        upstream.answer_with(answers.error(500))
+    assert daemon.chat().header("X-Proxy-Attempts") == "3"
+    assert [len(upstream.requests) for upstream in upstreams] == [1, 1, 1, 0]
+    daemon.stop()
+    for upstream in upstreams:
+        upstream.close()
+
+
+def test_faults_that_are_not_listed_are_told(start, upstream, other):
+    daemon = start(several([upstream, other], FAST, retry=RETRY + "retry-on=503;timeout\n"))
+    for fault, status in ((answers.error(500), 500), (answers.nothing, 502), (answers.plain(b""), 502)):
+        other.reset()
+        upstream.answer_with(fault)
+        assert daemon.chat().status == status
+        assert not other.requests
+    for fault in (answers.error(503), answers.stall, answers.error(401)):
+        upstream.answer_with(fault)
+        assert daemon.chat().header("X-Proxy-Provider") == "p2"
+
+
+def test_without_retries_nobody_else_is_asked(start, upstream, other):
+    other.reset()
+    daemon = start(several([upstream, other], retry="[retry]\nenabled=false\n"))
+    upstream.answer_with(answers.error(500))
+    assert daemon.chat().status == 500
+    assert not other.requests
+
+
+def test_one_limit_holds_for_all_attempts(start, upstream, other):
+    other.reset()
+    daemon = start(several([upstream, other], "[timeouts]\nfirst-byte=1s\nidle=1s\ntotal=1500ms\n"))
+    for stalled in (upstream, other):
+        stalled.answer_with(answers.stall)
+    assert expect_error(daemon.chat(), 504, "p2")["code"] == "total-timeout"
+    headers = [("X-Proxy-Timeout", "0.3")]
+    other.reset()
+    assert expect_error(daemon.chat(headers=headers), 504, "p1")["code"] == "total-timeout"
+    assert not other.requests
+
+
+def test_a_client_that_leaves_between_attempts_is_let_go(start, upstream):
+    daemon = start(several([upstream], retry="[retry]\nbase-delay=1h\nmax-delay=1h\n"))
+    upstream.answer_with(answers.error(500))
+    with daemon.connect() as connection:
+        connection.send_request("POST", PATH, json=CHAT)
+        upstream.wait_for_requests(1)
+    daemon.stop()
+
+
+def test_too_long_for_one_model_goes_to_another(start, upstream, other):
+    other.reset()
+    mapping = "[mapping long]\ntarget=fake-model;big-model\n"
+    text = several([upstream, upstream, other], mapping)
+    text = text.replace("models=fake-model\npriority=3", "models=big-model\npriority=3")
+    body = b'{"error":{"message":"too long","type":"invalid_request_error","code":"context_length_exceeded"}}'
+    upstream.answer_with(answers.plain(body, 400))
+    response = start(text).chat(model="long")
+    assert response.status == 200 and response.header("X-Proxy-Provider") == "p3"
+    assert len(upstream.requests) == 1
+
+
+def test_limits_of_the_provider_are_passed_on(pair, upstream):
+    upstream.answer_with(answers.plain(headers=[("x-ratelimit-remaining-requests", "59")]))
+    assert pair.chat().header("x-ratelimit-remaining-requests") == "59"
+
+
+def test_no_descriptor_stays_open(pair, upstream, other):
+    ports = {upstream.port, other.port}
+    before = len(pair.fds(ports))
+    upstream.answer_with(answers.error(500))
+    for _ in range(20):
+        assert pair.chat(stream=True).status == 200
+    assert wait_until(lambda: len(pair.fds(ports)) <= before)

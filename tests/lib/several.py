@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: MIT
+"""Configs with several providers, one for each fake upstream, tried in their order."""
+
+from .daemon import config
+
+# Nothing waits, nothing opens, nothing acts by itself, unless a test says so.
+FAST = "[timeouts]\nconnect=2s\nfirst-byte=1s\nidle=1s\n"
+RETRY = "[retry]\nenabled=true\nbase-delay=1ms\nmax-delay=20ms\n"
+
+
+def several(upstreams, extra="", routing="strategy=failover", provider="", key="", retry=RETRY):
+    """One provider `pN` with one key `kN` for each upstream; the first one is preferred."""
+    text = f"{retry}[routing]\nallow-unknown-models=false\n{routing}\n" + extra
+    for number, upstream in enumerate(upstreams, 1):
+        text += (
+            f"[provider p{number}]\ndialect=openai\nbase-url={upstream.base_url}\nmodels=fake-model\n"
+            f"priority={number if 'failover' in routing else 0}\n{provider}\n"
+            f"[key k{number}]\nprovider=p{number}\nsecret=env:FAKE_KEY_1\n{key}\n"
+        )
+    return config(None, text)
