@@ -302,7 +302,7 @@ def test_without_retries_nobody_else_is_asked(start, upstream, other):
 
 def test_one_limit_holds_for_all_attempts(start, upstream, other):
     other.reset()
-    daemon = start(several([upstream, other], "[timeouts]\nfirst-byte=1s\nidle=1s\ntotal=1500ms\n"))
+    daemon = start(several([upstream, other], "[timeouts]\nfirst-byte=2s\nidle=2s\ntotal=3s\n"))
     for stalled in (upstream, other):
         stalled.answer_with(answers.stall)
     assert expect_error(daemon.chat(), 504, "p2")["code"] == "total-timeout"
