@@ -68,7 +68,7 @@ void
 aip_bus_show (AipBus *self)
 {
   AipConfig *config = self->context.host->get_config (self->context.host_data);
-  g_autoptr (AipConfig) old = g_steal_pointer (&self->shown);
+  G_GNUC_UNUSED g_autoptr (AipConfig) old = g_steal_pointer (&self->shown);
 
   self->shown = aip_config_ref (config);
   /* The place on the bus may go from the one to the other. */

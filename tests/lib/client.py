@@ -4,6 +4,7 @@
 Works over TCP, TLS (`tls=` an ssl.SSLContext) and Unix sockets (an address that is a path).
 """
 
+import contextlib
 import json as json_module
 import socket
 import time
@@ -185,8 +186,9 @@ class Connection:
         raise ProtocolError(f"expected silence, got {came[:200]!r}")
 
     def finish_sending(self):
-        """Half-close: no more bytes will be sent."""
-        self.sock.shutdown(socket.SHUT_WR)
+        """Half-close: no more bytes will be sent. The other side may have gone already."""
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
 
     def hang_up(self):
         """Leaves while another thread may be sending or reading."""

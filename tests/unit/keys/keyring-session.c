@@ -206,7 +206,7 @@ void
 keyring_lock (void)
 {
   static const char *const paths[] = { LOGIN, NULL };
-  g_autoptr (GVariant) reply =
+  G_GNUC_UNUSED g_autoptr (GVariant) reply =
       keyring_call (ROOT, "org.freedesktop.Secret.Service", "Lock", g_variant_new ("(^ao)", paths));
 }
 
@@ -234,7 +234,7 @@ void
 keyring_unlock (void)
 {
   g_autofree char *session = keyring_open_plain_session ();
-  g_autoptr (GVariant) reply = keyring_call (
+  G_GNUC_UNUSED g_autoptr (GVariant) reply = keyring_call (
       ROOT, "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface", "UnlockWithMasterPassword",
       g_variant_new ("(o@(oayays))", LOGIN, plain_secret (session, "test")));
 }
@@ -281,7 +281,7 @@ mock_stop (KeyringSession *self)
 void
 mock_set (const char *name, const char *value)
 {
-  g_autoptr (GVariant) reply =
+  G_GNUC_UNUSED g_autoptr (GVariant) reply =
       keyring_call ("/mock", "org.example.Mock", "Set", g_variant_new ("(ss)", name, value));
 }
 
