@@ -21,6 +21,12 @@ get_router (void *data)
   return aip_assembly_get_snapshot (((AipDaemon *) data)->assembly)->router;
 }
 
+static AipLiveKeys *
+get_live_keys (void *data)
+{
+  return aip_assembly_get_live_keys (((AipDaemon *) data)->assembly);
+}
+
 static AipKeyStore *
 get_key_store (void *data)
 {
@@ -155,6 +161,7 @@ get_activity (void *data)
 const AipBusHost aip_daemon_host = {
   .get_config = get_config,
   .get_router = get_router,
+  .get_live_keys = get_live_keys,
   .get_key_store = get_key_store,
   .find_secret = find_secret,
   .dup_endpoints = dup_endpoints,

@@ -47,6 +47,7 @@ typedef void (*AipCancelFunc) (gboolean found, void *user_data);
  *
  * @get_config: (transfer none): what is in force
  * @get_router: (transfer none): what serves by it
+ * @get_live_keys: (transfer none): what is going on with each key
  * @get_key_store: (transfer none): where secret=keyring is looked up
  * @find_secret: (transfer full) (nullable): the secret of a key, wherever it lies
  * @dup_endpoints: (transfer full): URLs, and "unix:PATH"
@@ -64,6 +65,7 @@ typedef struct
 {
   AipConfig *(*get_config) (void *data);
   AipRouter *(*get_router) (void *data);
+  AipLiveKeys *(*get_live_keys) (void *data);
   AipKeyStore *(*get_key_store) (void *data);
   AipSecret *(*find_secret) (const AipKeyConfig *key, void *data);
   char **(*dup_endpoints) (void *data);

@@ -3,6 +3,7 @@
 
 #include "bus/aip-key-service.h"
 
+#include "base/aip-clock.h"
 #include "base/aip-error.h"
 #include "bus/aip-bus-secret.h"
 #include "bus/aip-bus-settings.h"
@@ -42,6 +43,13 @@ find_config (AipBusKey *key)
         return candidate;
     }
   return NULL;
+}
+
+static gboolean
+refuse_dead (GDBusMethodInvocation *invocation)
+{
+  return aip_bus_fail (invocation, g_error_new (AIP_ERROR, AIP_ERROR_NOT_FOUND,
+                                                "the key was removed meanwhile; add it again"));
 }
 
 static void
@@ -96,8 +104,7 @@ put_secret (AipBusKey *key, GDBusMethodInvocation *invocation, AipSecret *secret
   g_autofree char *group = dup_group (key);
 
   if (config == NULL)
-    return aip_bus_fail (invocation, g_error_new (AIP_ERROR, AIP_ERROR_NOT_FOUND,
-                                                  "the key was removed meanwhile; add it again"));
+    return refuse_dead (invocation);
   aip_change_put_secret (change, config->name, secret);
   if (config->ref_kind != AIP_KEY_REF_KEYRING)
     aip_config_edit_set (aip_change_get_edit (change), group, "secret", "keyring");
@@ -176,6 +183,73 @@ handle_import_secret (AipBusKey *key, GDBusMethodInvocation *invocation, GVarian
   return put_secret (key, invocation, secret, secret_imported);
 }
 
+/* --- its breaker --- */
+
+static AipLiveKey *
+find_live (AipBusKey *key)
+{
+  const AipBusContext *context = AIP_KEY_SERVICE (key)->context;
+
+  return aip_live_keys_find (context->host->get_live_keys (context->host_data),
+                             aip_bus_key_get_provider (key), aip_bus_key_get_name (key));
+}
+
+static GVariant *
+make_live (AipLiveKey *live)
+{
+  static const char *const states[] = {
+    [AIP_BREAKER_CLOSED] = "closed",
+    [AIP_BREAKER_OPEN] = "open",
+    [AIP_BREAKER_HALF_OPEN] = "half-open",
+  };
+  g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (NULL);
+  gint64 now = aip_clock_now ();
+  g_autofree char *reason = aip_live_key_dup_reason (live, now);
+  AipLiveKeyFigures figures;
+  AipLiveKeyTotals totals;
+
+  aip_live_key_get_figures (live, now, &figures);
+  aip_live_key_get_totals (live, &totals);
+  g_variant_dict_insert (&dict, "state", "s", states[aip_live_key_get_state (live, now)]);
+  g_variant_dict_insert (&dict, "reason", "s", reason != NULL ? reason : "");
+  g_variant_dict_insert (&dict, "in-flight", "u", figures.in_flight);
+  g_variant_dict_insert (&dict, "success", "d", figures.success);
+  g_variant_dict_insert (&dict, "first-byte-us", "d", figures.first_byte_us);
+  g_variant_dict_insert (&dict, "tokens-per-s", "d", figures.tokens_per_s);
+  g_variant_dict_insert (&dict, "attempts", "t", totals.attempts);
+  g_variant_dict_insert (&dict, "succeeded", "t", totals.succeeded);
+  return g_variant_dict_end (&dict);
+}
+
+static gboolean
+handle_get_live (AipBusKey *key, GDBusMethodInvocation *invocation, GVariant *options)
+{
+  g_autoptr (AipLiveKey) live = NULL;
+
+  if (aip_bus_refuse_options (invocation, options, NULL))
+    return TRUE;
+  live = find_live (key);
+  if (live == NULL)
+    return refuse_dead (invocation);
+  aip_bus_key_complete_get_live (key, invocation, make_live (live));
+  return TRUE;
+}
+
+static gboolean
+handle_reset_breaker (AipBusKey *key, GDBusMethodInvocation *invocation, GVariant *options)
+{
+  g_autoptr (AipLiveKey) live = NULL;
+
+  if (aip_bus_refuse_options (invocation, options, NULL))
+    return TRUE;
+  live = find_live (key);
+  if (live == NULL)
+    return refuse_dead (invocation);
+  aip_live_key_reset (live);
+  aip_bus_key_complete_reset_breaker (key, invocation);
+  return TRUE;
+}
+
 /* --- testing --- */
 
 static void
@@ -202,6 +276,8 @@ aip_key_service_iface_init (AipBusKeyIface *iface)
   iface->handle_remove = handle_remove;
   iface->handle_set_secret = handle_set_secret;
   iface->handle_import_secret = handle_import_secret;
+  iface->handle_get_live = handle_get_live;
+  iface->handle_reset_breaker = handle_reset_breaker;
   iface->handle_test = handle_test;
 }
 

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/aip-clock.h"
 #include "base/aip-error.h"
 #include "bus/aip-bus-settings.h"
 #include "config/aip-config-format.h"
@@ -47,6 +48,8 @@ make_explanation (const AipRouteExplanation *explanation)
   g_variant_dict_insert (&dict, "model", "s", explanation->model != NULL ? explanation->model : "");
   g_variant_dict_insert (&dict, "usable", "b", explanation->reason == NULL);
   g_variant_dict_insert (&dict, "reason", "s", explanation->reason != NULL ? explanation->reason : "");
+  g_variant_dict_insert (&dict, "score", "d", explanation->score);
+  g_variant_dict_insert (&dict, "note", "s", explanation->note != NULL ? explanation->note : "");
   return g_variant_dict_end (&dict);
 }
 
@@ -76,6 +79,7 @@ aip_manager_explain_route (const AipBusContext *context,
   if (aip_bus_refuse_options (invocation, options, known))
     return TRUE;
   query.provider = aip_bus_options_get_string (options, "provider");
+  query.now_us = aip_clock_now ();
   if (find_protocol (aip_bus_options_get_string (options, "protocol"), &query.protocol, &error))
     list = aip_router_explain (context->host->get_router (context->host_data), &query, &error);
   if (list == NULL)

@@ -376,6 +376,28 @@ aip_remote_import_key_sync (AipRemote *self, const char *name, GCancellable *can
 }
 
 /**
+ * aip_remote_reset_breaker_sync:
+ * @self: the daemon
+ * @key: the name of a key
+ * @cancellable: (nullable): ends the wait
+ * @error: return location for an error
+ *
+ * Returns: whether the key is used again at once, whatever has spoken against it
+ */
+gboolean
+aip_remote_reset_breaker_sync (AipRemote *self, const char *key, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GVariant) reply = NULL;
+
+  g_return_val_if_fail (AIP_IS_REMOTE (self), FALSE);
+  g_return_val_if_fail (key != NULL, FALSE);
+
+  reply = call_object (self, AIP_REMOTE_KEY, key, kinds[AIP_REMOTE_KEY].interface, "ResetBreaker",
+                       g_variant_new ("(@a{sv})", no_options ()), NULL, NULL, cancellable, error);
+  return reply != NULL;
+}
+
+/**
  * aip_remote_set_secret_sync:
  * @self: the daemon
  * @key: the name of a key

@@ -67,6 +67,10 @@ append_roff (GString *out, const char *text)
       case '\'':
         g_string_append (out, "\\(aq");
         break;
+      case ';':
+        /* A long list may be broken behind each item. */
+        g_string_append (out, ";\\:");
+        break;
       case '`':
         g_string_append (out, "\\(ga");
         break;

@@ -173,6 +173,8 @@ static const AipCtlCommand commands[] = {
     aip_ctl_key_secret },
   { "key enable", "NAME", "Use a key again", NULL, NULL, NULL, aip_ctl_key_enable },
   { "key disable", "NAME", "Leave a key out", NULL, NULL, NULL, aip_ctl_key_disable },
+  { "key reset", "NAME", "Close a key's breaker, so that it is used again at once", NULL, NULL, NULL,
+    aip_ctl_key_reset },
   { "key test", "NAME", "Make one cheap real call with a key",
     "Exits with 1 unless it works, and tells a refused key, a broken network and a used-up quota apart.",
     NULL, NULL, aip_ctl_key_test },

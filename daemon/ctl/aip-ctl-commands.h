@@ -31,6 +31,7 @@ AipCtlExit aip_ctl_key_secret (AipCtl *ctl, const AipCtlArgs *args, GError **err
 AipCtlExit aip_ctl_key_enable (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 AipCtlExit aip_ctl_key_disable (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 AipCtlExit aip_ctl_key_remove (AipCtl *ctl, const AipCtlArgs *args, GError **error);
+AipCtlExit aip_ctl_key_reset (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 AipCtlExit aip_ctl_key_test (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 
 AipCtlExit aip_ctl_mapping_list (AipCtl *ctl, const AipCtlArgs *args, GError **error);

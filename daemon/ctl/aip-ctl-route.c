@@ -40,7 +40,7 @@ aip_ctl_model_list (AipCtl *ctl, const AipCtlArgs *args, GError **error)
 static gboolean
 print_candidates (AipCtl *ctl, GVariant *candidates)
 {
-  static const char *const titles[] = { "", "PROVIDER", "KEY", "MODEL", "WHY", NULL };
+  static const char *const titles[] = { "", "PROVIDER", "KEY", "MODEL", "SCORE", "WHY", NULL };
   g_autoptr (AipCtlTable) table = aip_ctl_table_new (titles);
   GVariantIter iter;
   GVariant *candidate;
@@ -50,16 +50,21 @@ print_candidates (AipCtl *ctl, GVariant *candidates)
   while (g_variant_iter_loop (&iter, "@a{sv}", &candidate))
     {
       gboolean usable = FALSE;
+      double score = 0;
       g_autofree char *place = NULL;
+      g_autofree char *points = NULL;
 
       (void) g_variant_lookup (candidate, "usable", "b", &usable);
       n_usable += usable;
+      (void) g_variant_lookup (candidate, "score", "d", &score);
       place = usable ? g_strdup_printf ("%u.", n_usable) : g_strdup ("out");
+      points = usable ? g_strdup_printf ("%.3g", score) : g_strdup ("");
       aip_ctl_table_add_styled (table, place, usable ? AIP_CTL_STYLE_GOOD : AIP_CTL_STYLE_WARNING);
       aip_ctl_table_add (table, aip_ctl_print_lookup (candidate, "provider"));
       aip_ctl_table_add (table, aip_ctl_print_lookup (candidate, "key"));
       aip_ctl_table_add (table, aip_ctl_print_lookup (candidate, "model"));
-      aip_ctl_table_add (table, aip_ctl_print_lookup (candidate, "reason"));
+      aip_ctl_table_add (table, points);
+      aip_ctl_table_add (table, aip_ctl_print_lookup (candidate, usable ? "note" : "reason"));
     }
   if (aip_ctl_table_count (table) > 0)
     aip_ctl_print_table (ctl, table);

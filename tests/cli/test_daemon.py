@@ -152,7 +152,7 @@ def test_models(ctl):
 def test_route_explains(ctl):
     out = ctl.ok("route", "fast")
     lines = [line.split() for line in out.splitlines()]
-    assert lines[0] == ["PROVIDER", "KEY", "MODEL", "WHY"]
+    assert lines[0] == ["PROVIDER", "KEY", "MODEL", "SCORE", "WHY"]
     assert lines[1][:4] == ["1.", "fake", "k1", "fake-model"]
     assert any(line[0] == "out" and "spare" in line for line in lines[1:]), out
     document = ctl.json("route", "fast")

@@ -211,3 +211,9 @@ def test_the_form_of_settings_is_not_our_business_but_their_look_is(ctl):
     for word in ("secret=my-own-words", "secret=" + "x" * 20):
         result = ctl.expect(USAGE, "key", "set", "k1", word)
         assert "stdin" in result.err and word.partition("=")[2] not in result.err
+
+
+def test_resetting_a_key(ctl):
+    assert "reset" in ctl.expect(DONE, "key", "reset", "k1").out
+    assert ctl.json("key", "reset", "k1") is not None
+    ctl.expect(NOT_FOUND, "key", "reset", "none-such")

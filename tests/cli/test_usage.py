@@ -11,7 +11,7 @@ from lib.ctl import DONE, FAILED, NOT_FOUND, UNREACHABLE, USAGE, Ctl, binary
 
 COMMANDS = """status doctor pause resume reload env strategy unlock token cancel route stats
 provider-list provider-show provider-add provider-set provider-remove provider-test
-key-list key-show key-add key-set key-secret key-enable key-disable key-test key-remove
+key-list key-show key-add key-set key-secret key-enable key-disable key-reset key-test key-remove
 model-list mapping-list mapping-show mapping-add mapping-set mapping-remove
 client-list client-show client-add client-set client-rotate client-remove client-token
 log-tail config-show config-check config-path config-set""".split()
@@ -111,7 +111,7 @@ def words_of(command):
         "key-add": ["n", "--provider", "p"],
         "config-set": ["timeouts", "idle=1s"],
     }
-    named = not command.startswith("config-") and command.partition("-")[2] in ("show", "add", "remove", "test", "secret", "enable", "disable", "rotate")
+    named = not command.startswith("config-") and command.partition("-")[2] in ("show", "add", "remove", "test", "secret", "enable", "disable", "reset", "rotate")
     return command.split("-") + arguments.get(command, ["n"] if named else [])
 
 
