@@ -218,3 +218,10 @@ def test_demo_wants_its_token(demo):
 def test_demo_needs_no_config(start):
     daemon = start("", demo=True)
     assert chat(daemon).status == 200
+
+
+def test_rehearsed_faults_leave_the_model_there(start):
+    daemon = start("", demo=True)
+    for model in ("fail-503", "fail-401", "cut-5", "fail-500") * 5:
+        chat(daemon, model, stream=model.startswith("cut"))
+    assert chat(daemon).status == 200
