@@ -172,7 +172,10 @@ def test_waiting_requests_end_with_the_client_and_the_daemon(start, upstreams):
     with daemon.connect() as connection, daemon.connect() as other:
         connection.send_request("POST", PATH, json=body)
         other.send_request("POST", PATH, json=body)
+        # The question is one of them.
+        assert wait_until(lambda: daemon.request("GET", "/stats").json()["active_requests"] == 3)
         connection.close()
+        assert wait_until(lambda: daemon.request("GET", "/stats").json()["active_requests"] == 2)
         daemon.process.terminate()
         assert other.read_response().status == 503
     daemon.stop()
