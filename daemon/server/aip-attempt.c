@@ -273,7 +273,8 @@ aip_attempt_end (AipAttempt *self, const AipUsage *usage, gboolean streamed, gui
     .output_tokens = usage->output_tokens,
     .streamed = streamed,
   };
-  /* The model inside the daemon fails on request alone, to rehearse faults: that is nothing to be spared from. */
+  /* The model inside the daemon fails on request alone, to rehearse faults: that is nothing to be spared
+   * from. */
   if (self->candidate->dialect->internal && self->verdict.fault_class != AIP_FAULT_CLASS_NONE)
     outcome.verdict.fault_class = AIP_FAULT_CLASS_CANCELLED;
   aip_live_key_end (self->candidate->live, &self->live, &outcome, aip_clock_now (), random);
