@@ -5,6 +5,7 @@ Works over TCP, TLS (`tls=` an ssl.SSLContext) and Unix sockets (an address that
 """
 
 import contextlib
+import errno
 import json as json_module
 import socket
 import time
@@ -187,8 +188,11 @@ class Connection:
 
     def finish_sending(self):
         """Half-close: no more bytes will be sent. The other side may have gone already."""
-        with contextlib.suppress(OSError):
+        try:
             self.sock.shutdown(socket.SHUT_WR)
+        except OSError as error:
+            if error.errno != errno.ENOTCONN:
+                raise
 
     def hang_up(self):
         """Leaves while another thread may be sending or reading."""
