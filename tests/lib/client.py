@@ -4,7 +4,6 @@
 Works over TCP, TLS (`tls=` an ssl.SSLContext) and Unix sockets (an address that is a path).
 """
 
-import contextlib
 import errno
 import json as json_module
 import socket
