@@ -3,9 +3,12 @@
 
 #include "redis-server.h"
 
+#include <errno.h>
 #include <gio/gunixsocketaddress.h>
 #include <glib/gstdio.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/wait.h>
 
 static GSocketConnection *
 try_connect (RedisServer *self)
@@ -42,10 +45,22 @@ redis_server_kill (RedisServer *self)
   g_unlink (self->socket);
 }
 
+/* Returns when it has stopped: g_subprocess_send_signal () only asks GLib's own thread to send. */
 void
-redis_server_signal (RedisServer *self, int signal)
+redis_server_freeze (RedisServer *self)
 {
-  g_subprocess_send_signal (self->process, signal);
+  pid_t pid = (pid_t) g_ascii_strtoll (g_subprocess_get_identifier (self->process), NULL, 10);
+  siginfo_t info;
+
+  g_subprocess_send_signal (self->process, SIGSTOP);
+  while (waitid (P_PID, (id_t) pid, &info, WSTOPPED) != 0)
+    g_assert_cmpint (errno, ==, EINTR);
+}
+
+void
+redis_server_thaw (RedisServer *self)
+{
+  g_subprocess_send_signal (self->process, SIGCONT);
 }
 
 /* Runs a command, after AUTH if there is a password, and gives all that Redis says to it. */

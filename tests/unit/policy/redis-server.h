@@ -15,6 +15,7 @@ typedef struct
 RedisServer *redis_server_new (const char *password);
 void redis_server_start (RedisServer *self);
 void redis_server_kill (RedisServer *self);
-void redis_server_signal (RedisServer *self, int signal);
+void redis_server_freeze (RedisServer *self);
+void redis_server_thaw (RedisServer *self);
 char *redis_server_command (RedisServer *self, const char *command);
 void redis_server_free (RedisServer *self);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #define G_LOG_DOMAIN "aip-test"
 
-#include <signal.h>
 #include <string.h>
 
 #include "base/aip-error.h"
@@ -307,10 +306,10 @@ test_slow (void)
 
   open_ledgers (&fixture, "timeout=100ms", CLIENT "daily-requests=30\n", NULL);
   wait_until_connected (&fixture);
-  redis_server_signal (fixture.redis, SIGSTOP);
+  redis_server_freeze (fixture.redis);
   g_assert_cmpuint (ask_many (&fixture, 100, 0, AIP_TOKENS_UNKNOWN, NULL), ==, 60);
   wait_for (&fixture, 0, "it did not answer within 100 ms");
-  redis_server_signal (fixture.redis, SIGCONT);
+  redis_server_thaw (fixture.redis);
   wait_until_connected (&fixture);
   fixture_free (&fixture);
 }
