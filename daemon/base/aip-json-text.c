@@ -5,81 +5,7 @@
 
 #include <string.h>
 
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "base/aip-json-peek.h"
-
-static inline gboolean
-is_plain (guchar c)
-{
-  return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
-
-#ifdef __SSE2__
-
-#define BLOCK 16
-
-/* Which bytes of a block are not plain, one bit each; bytes from 0x80 have their top bit set already. */
-static inline guint
-find_special (const guchar *pos)
-{
-  __m128i block = _mm_loadu_si128 ((const __m128i *) pos);
-  __m128i quote = _mm_cmpeq_epi8 (block, _mm_set1_epi8 ('"'));
-  __m128i backslash = _mm_cmpeq_epi8 (block, _mm_set1_epi8 ('\\'));
-  __m128i control = _mm_cmpeq_epi8 (_mm_min_epu8 (block, _mm_set1_epi8 (0x1f)), block);
-
-  return (guint) _mm_movemask_epi8 (
-      _mm_or_si128 (_mm_or_si128 (block, quote), _mm_or_si128 (backslash, control)));
-}
-
-#else
-
-#define BLOCK 8
-#define EACH_BYTE(value) (G_GUINT64_CONSTANT (0x0101010101010101) * (value))
-
-/* Not zero if a byte of a block is not plain. The borrows of the subtractions can only flag a byte too
- * many, and the byte-wise loop of the caller looks again. */
-static inline guint64
-find_special (const guchar *pos)
-{
-  guint64 block;
-
-  memcpy (&block, pos, sizeof block);
-
-  guint64 quote = (block ^ EACH_BYTE ('"')) - EACH_BYTE (1);
-  guint64 backslash = (block ^ EACH_BYTE ('\\')) - EACH_BYTE (1);
-  guint64 control = block - EACH_BYTE (0x20);
-
-  return (block | quote | backslash | control) & EACH_BYTE (0x80);
-}
-
-#endif
-
-static inline const guchar *
-skip_plain (const guchar *pos, const guchar *end)
-{
-  while (end - pos >= BLOCK)
-    {
-      guint64 special = find_special (pos);
-
-#ifdef __SSE2__
-      if (special != 0)
-        return pos + __builtin_ctzll (special);
-#else
-      if (special != 0)
-        break;
-#endif
-
-      pos += BLOCK;
-    }
-
-  while (pos < end && is_plain (*pos))
-    pos++;
-
-  return pos;
-}
 
 static inline gboolean
 is_continuation (guchar c)
@@ -193,11 +119,10 @@ read_unicode_escape (const guchar *pos, const guchar *end, guint *length, const 
 static char
 simple_escape (guchar letter)
 {
-  static const char letters[] = "\"\\/bfnrt";
-  static const char values[] = "\"\\/\b\f\n\r\t";
-  const char *found = letter != '\0' ? strchr (letters, letter) : NULL;
+  static const char values[256] = { ['"'] = '"',  ['\\'] = '\\', ['/'] = '/',  ['b'] = '\b',
+                                    ['f'] = '\f', ['n'] = '\n',  ['r'] = '\r', ['t'] = '\t' };
 
-  return found != NULL ? values[found - letters] : '\0';
+  return values[letter];
 }
 
 static const guchar *
@@ -234,7 +159,7 @@ aip_json_text_scan (const guchar *pos, const guchar *end, gboolean *escaped, con
 
   while (*fault == NULL)
     {
-      pos = skip_plain (pos, end);
+      pos = aip_json_text_skip_plain (pos, end);
 
       if (pos == end)
         *fault = "the text ends inside a string";
@@ -347,12 +272,12 @@ aip_json_append_string (GString *out, const char *value, gssize length)
   while (pos < end)
     {
       const char *fault = NULL;
-      const guchar *plain = scan_sequences (skip_plain (pos, end), end, &fault);
+      const guchar *plain = scan_sequences (aip_json_text_skip_plain (pos, end), end, &fault);
 
       g_string_append_len (out, (const char *) pos, plain - pos);
       pos = plain;
 
-      if (pos == end || is_plain (*pos))
+      if (pos == end || aip_json_text_is_plain (*pos))
         continue;
 
       if (fault != NULL)
