@@ -20,6 +20,7 @@ struct _AipBusCollection
   const AipBusContext *context;
   GDBusObjectManagerServer *manager;
   GHashTable *entries; /* name -> Entry */
+  GPtrArray *shown;    /* of Entry: in the order of the sections shown last */
   guint round;
 };
 
@@ -50,6 +51,7 @@ aip_bus_collection_new (const AipBusKind *kind,
   self->context = context;
   self->manager = manager;
   self->entries = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) entry_free);
+  self->shown = g_ptr_array_new ();
   return self;
 }
 
@@ -60,6 +62,7 @@ aip_bus_collection_new (const AipBusKind *kind,
 void
 aip_bus_collection_free (AipBusCollection *self)
 {
+  g_ptr_array_unref (self->shown);
   g_hash_table_unref (self->entries);
   g_free (self);
 }
@@ -72,28 +75,56 @@ static void export(AipBusCollection *self, const Entry *entry)
   g_dbus_object_manager_server_export (self->manager, object);
 }
 
-static void
-show_one (AipBusCollection *self, gconstpointer section)
+static Entry *
+add_entry (AipBusCollection *self, char *name)
+{
+  Entry *entry = g_new0 (Entry, 1);
+
+  entry->service = self->kind->create (self->context);
+  entry->path = aip_bus_path_make (self->kind->path, name);
+  g_hash_table_insert (self->entries, name, entry);
+  return entry;
+}
+
+/* As a rule a section is where it was, and the very same. */
+static Entry *
+find_shown (const AipBusCollection *self, guint place, gconstpointer section)
+{
+  Entry *entry = place < self->shown->len ? g_ptr_array_index (self->shown, place) : NULL;
+
+  return entry != NULL && entry->section == section ? entry : NULL;
+}
+
+static Entry *
+show_section (AipBusCollection *self, gconstpointer section)
 {
   g_autofree char *name = self->kind->dup_name (section);
   Entry *entry = g_hash_table_lookup (self->entries, name);
   gboolean is_new = entry == NULL;
 
   if (is_new)
-    {
-      entry = g_new0 (Entry, 1);
-      entry->service = self->kind->create (self->context);
-      entry->path = aip_bus_path_make (self->kind->path, name);
-      g_hash_table_insert (self->entries, g_steal_pointer (&name), entry);
-    }
+    entry = add_entry (self, g_steal_pointer (&name));
   if (is_new || !self->kind->equal (entry->section, section))
     self->kind->show (entry->service, section);
+  entry->section = section;
+  return entry;
+}
+
+static Entry *
+show_one (AipBusCollection *self, guint place, gconstpointer section)
+{
+  Entry *entry = find_shown (self, place, section);
+  gboolean is_new;
+
+  if (entry == NULL)
+    entry = show_section (self, section);
+  is_new = entry->round == 0;
   if (self->kind->show_secret != NULL)
     self->kind->show_secret (entry->service, section);
-  entry->section = section;
   entry->round = self->round;
   if (is_new)
     export(self, entry);
+  return entry;
 }
 
 /**
@@ -107,12 +138,15 @@ show_one (AipBusCollection *self, gconstpointer section)
 void
 aip_bus_collection_show (AipBusCollection *self, const GPtrArray *sections)
 {
+  GPtrArray *shown = g_ptr_array_sized_new (sections->len);
   GHashTableIter iter;
   gpointer value;
 
   self->round++;
   for (guint i = 0; i < sections->len; i++)
-    show_one (self, g_ptr_array_index (sections, i));
+    g_ptr_array_add (shown, show_one (self, i, g_ptr_array_index (sections, i)));
+  g_ptr_array_unref (self->shown);
+  self->shown = shown;
   g_hash_table_iter_init (&iter, self->entries);
   while (g_hash_table_iter_next (&iter, NULL, &value))
     {

@@ -11,8 +11,8 @@
 /*
  * Reading a file of thousands of groups takes far longer than what an edit changes. So what was saved last is
  * kept: of a text that is still the same, an edit of settings reads anew only the groups that it names, and
- * all others are shared with the configuration before. All checks are made again, and whatever is not as
- * simple as that, or turns out to be wrong, is left to a full reading.
+ * all others are shared with the configuration before. What does not depend on these groups is not checked
+ * again, and whatever is not as simple as that, or turns out to be wrong, is left to a full reading.
  */
 struct _AipConfigBase
 {
@@ -121,7 +121,7 @@ rebuild (AipConfigBase *self, const AipConfigEdit *edit)
     return NULL;
   self->draft->problems = problems;
   config = aip_config_rebuild (self->draft, self->config, touched);
-  aip_config_check (self->draft, config);
+  aip_config_check (self->draft, config, self->config);
   self->draft->problems = NULL;
   return self->draft->failed || problems->len > 0 ? NULL : g_steal_pointer (&config);
 }

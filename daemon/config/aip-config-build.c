@@ -162,53 +162,40 @@ aip_config_build (AipConfigDraft *draft)
   return config;
 }
 
-/* What inherits may change with what it inherits from; and the checks write to providers alone. */
 static gboolean
-inherits (const AipSettingGroup *kind)
+has_setting_at (const AipSettingGroup *plain, gsize offset)
+{
+  for (const AipSetting *setting = plain->settings; setting->key != NULL; setting++)
+    if (plain->offset + setting->offset == offset)
+      return TRUE;
+  return FALSE;
+}
+
+/* Whether a group of @kind takes its defaults from the settings of @plain, a group without a name. */
+static gboolean
+inherits (const AipSettingGroup *kind, const AipSettingGroup *plain)
 {
   for (const AipSetting *setting = kind->settings; setting->key != NULL; setting++)
-    if (setting->inherit != 0)
+    if (setting->inherit != 0 && has_setting_at (plain, setting->inherit))
       return TRUE;
   return FALSE;
 }
 
 static gboolean
-is_touched (const AipSettingGroup *kind, GHashTable *touched)
+inherits_touched (const AipSettingGroup *kind, GHashTable *touched)
 {
   GHashTableIter iter;
-  void *group;
+  void *group = NULL;
 
   g_hash_table_iter_init (&iter, touched);
   while (g_hash_table_iter_next (&iter, &group, NULL))
-    if (aip_setting_group_find (group, NULL) == kind)
-      return TRUE;
-  return FALSE;
-}
-
-/* The groups are those of @base, in the same order. Where a name may have been cut in two, as a mapping's is
- * that is for one provider, the draft has to be asked for it. */
-static void
-reread_named_sections (AipConfigDraft *draft,
-                       AipConfig *config,
-                       const AipSettingGroup *kind,
-                       const GPtrArray *base,
-                       GHashTable *touched)
-{
-  g_autoptr (GPtrArray) names = kind->loose_names ? aip_config_draft_list_groups (draft, kind->name) : NULL;
-  GPtrArray *elements = G_STRUCT_MEMBER (GPtrArray *, config, kind->offset);
-  gboolean all = inherits (kind);
-
-  g_assert (names == NULL || names->len == base->len + 1);
-  for (guint i = 0; i < base->len; i++)
     {
-      void *section = g_ptr_array_index (base, i);
-      const char *name = names != NULL ? g_ptr_array_index (names, i) : *(char **) section;
-      g_autofree char *group = g_strconcat (kind->name, " ", name, NULL);
+      const AipSettingGroup *plain = aip_setting_group_find (group, NULL);
 
-      g_ptr_array_add (elements, all || g_hash_table_contains (touched, group)
-                                     ? read_named_section (draft, config, kind, name, group)
-                                     : aip_config_section_ref (section));
+      if (plain->size == 0 && inherits (kind, plain))
+        return TRUE;
     }
+  return FALSE;
 }
 
 static void
@@ -218,6 +205,47 @@ share_named_sections (AipConfig *config, const AipSettingGroup *kind, const GPtr
 
   for (guint i = 0; i < base->len; i++)
     g_ptr_array_add (elements, aip_config_section_ref (g_ptr_array_index (base, i)));
+}
+
+/* The place of a named group. Where the name may have been cut in two, as a mapping's is that is for one
+ * provider, the draft has to be asked for it: its groups are in the same order. */
+static guint
+find_section (const AipConfigDraft *draft,
+              const AipSettingGroup *kind,
+              const GPtrArray *elements,
+              const char *name)
+{
+  g_autoptr (GPtrArray) names = kind->loose_names ? aip_config_draft_list_groups (draft, kind->name) : NULL;
+  guint i = 0;
+
+  g_assert (names == NULL || names->len == elements->len + 1);
+  while (!g_str_equal (names != NULL ? names->pdata[i] : *(char **) elements->pdata[i], name))
+    g_assert (++i < elements->len);
+  return i;
+}
+
+static void
+reread_touched (AipConfigDraft *draft, AipConfig *config, GHashTable *touched)
+{
+  GHashTableIter iter;
+  void *group = NULL;
+
+  g_hash_table_iter_init (&iter, touched);
+  while (g_hash_table_iter_next (&iter, &group, NULL))
+    {
+      const char *name = NULL;
+      const AipSettingGroup *kind = aip_setting_group_find (group, &name);
+
+      if (kind->size == 0)
+        continue;
+
+      GPtrArray *elements = G_STRUCT_MEMBER (GPtrArray *, config, kind->offset);
+      void **place = &elements->pdata[find_section (draft, kind, elements, name)];
+      void *old = *place;
+
+      *place = read_named_section (draft, config, kind, name, group);
+      aip_config_section_unref (kind, old);
+    }
 }
 
 /**
@@ -236,16 +264,14 @@ aip_config_rebuild (AipConfigDraft *draft, const AipConfig *base, GHashTable *to
   AipConfig *config = aip_config_new_unset ();
 
   for (const AipSettingGroup *kind = aip_setting_groups; kind->name != NULL; kind++)
-    {
-      const GPtrArray *sections = kind->size == 0 ? NULL : G_STRUCT_MEMBER (GPtrArray *, base, kind->offset);
+    if (kind->size == 0)
+      read_section (draft, config, kind, kind->name, G_STRUCT_MEMBER_P (config, kind->offset));
+    else if (inherits_touched (kind, touched))
+      read_named_sections (draft, config, kind);
+    else
+      share_named_sections (config, kind, G_STRUCT_MEMBER (GPtrArray *, base, kind->offset));
+  reread_touched (draft, config, touched);
 
-      if (sections == NULL)
-        read_section (draft, config, kind, kind->name, G_STRUCT_MEMBER_P (config, kind->offset));
-      else if (inherits (kind) || is_touched (kind, touched))
-        reread_named_sections (draft, config, kind, sections, touched);
-      else
-        share_named_sections (config, kind, sections);
-    }
   config->server.listen_is_default = aip_config_draft_find (draft, "server", "listen") == NULL;
   return config;
 }

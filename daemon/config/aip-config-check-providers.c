@@ -88,12 +88,14 @@ check_provider (AipConfigDraft *draft, AipProviderConfig *provider)
  * aip_config_check_providers:
  * @draft: what was read
  * @config: what became of it
+ * @base: (nullable): as for aip_config_check ()
  *
  * Checks the providers and fills in the base URLs that their dialects imply.
  */
 void
-aip_config_check_providers (AipConfigDraft *draft, AipConfig *config)
+aip_config_check_providers (AipConfigDraft *draft, AipConfig *config, const AipConfig *base)
 {
   for (guint i = 0; i < config->providers->len; i++)
-    check_provider (draft, g_ptr_array_index (config->providers, i));
+    if (base == NULL || config->providers->pdata[i] != base->providers->pdata[i])
+      check_provider (draft, g_ptr_array_index (config->providers, i));
 }

@@ -99,11 +99,15 @@ check_order (AipConfigDraft *draft,
 }
 
 static void
-check_keys (AipConfigDraft *draft, const AipConfig *config)
+check_keys (AipConfigDraft *draft, const AipConfig *config, const AipConfig *base)
 {
   for (guint i = 0; i < config->keys->len; i++)
     {
       const AipKeyConfig *key = g_ptr_array_index (config->keys, i);
+
+      if (base != NULL && key == g_ptr_array_index (base->keys, i))
+        continue;
+
       g_autofree char *group = g_strconcat ("key ", key->name, NULL);
 
       if (aip_config_draft_find (draft, group, "provider") != NULL)
@@ -213,15 +217,24 @@ check_clients (AipConfigDraft *draft, const AipConfig *config)
     }
 }
 
+static gboolean
+is_shared (const GPtrArray *elements, const GPtrArray *base)
+{
+  return elements->len == base->len &&
+         memcmp (elements->pdata, base->pdata, elements->len * sizeof (void *)) == 0;
+}
+
 /**
  * aip_config_check:
  * @draft: what was read
  * @config: what became of it; mappings and base URLs are brought into their final form
+ * @base: (nullable): a snapshot of groups of the same names that was checked; what @config shares with it is
+ *   in its final form and is not checked again
  *
  * Checks what no setting shows alone: references, contradictions, files, and what would be dangerous.
  */
 void
-aip_config_check (AipConfigDraft *draft, AipConfig *config)
+aip_config_check (AipConfigDraft *draft, AipConfig *config, const AipConfig *base)
 {
   check_server (draft, &config->server);
   check_reference (draft, "routing", "default-provider", "provider", config->providers,
@@ -229,9 +242,11 @@ aip_config_check (AipConfigDraft *draft, AipConfig *config)
   check_order (draft, "retry", "base-delay", config->retry.base_delay, "max-delay", config->retry.max_delay);
   check_order (draft, "circuit-breaker", "cooldown", config->breaker.cooldown, "max-cooldown",
                config->breaker.max_cooldown);
-  aip_config_check_providers (draft, config);
-  check_keys (draft, config);
-  check_mappings (draft, config);
-  check_clients (draft, config);
+  aip_config_check_providers (draft, config, base);
+  check_keys (draft, config, base);
+  if (base == NULL || !is_shared (config->mappings, base->mappings))
+    check_mappings (draft, config);
+  if (base == NULL || !is_shared (config->clients, base->clients))
+    check_clients (draft, config);
   aip_config_check_policy (draft, config);
 }

@@ -75,8 +75,8 @@ void aip_config_read_plain_names (AipConfigDraft *draft, const char *const *envi
 char *aip_config_make_variable (const char *kind, const char *name, const char *key);
 AipConfig *aip_config_build (AipConfigDraft *draft);
 AipConfig *aip_config_rebuild (AipConfigDraft *draft, const AipConfig *base, GHashTable *touched);
-void aip_config_check (AipConfigDraft *draft, AipConfig *config);
-void aip_config_check_providers (AipConfigDraft *draft, AipConfig *config);
+void aip_config_check (AipConfigDraft *draft, AipConfig *config, const AipConfig *base);
+void aip_config_check_providers (AipConfigDraft *draft, AipConfig *config, const AipConfig *base);
 void aip_config_check_policy (AipConfigDraft *draft, const AipConfig *config);
 const char *aip_config_find_default_url (const char *dialect);
 

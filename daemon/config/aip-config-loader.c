@@ -54,7 +54,7 @@ finish (AipConfigDraft *draft)
 {
   g_autoptr (AipConfig) config = aip_config_build (draft);
 
-  aip_config_check (draft, config);
+  aip_config_check (draft, config, NULL);
   if (draft->problems != NULL)
     g_ptr_array_sort (draft->problems, compare_problems);
   return draft->failed ? NULL : g_steal_pointer (&config);

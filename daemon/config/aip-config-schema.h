@@ -81,5 +81,6 @@ void aip_setting_group_clear (const AipSettingGroup *self, void *section);
 AipConfig *aip_config_new_unset (void);
 void *aip_config_section_new (const AipSettingGroup *kind, const char *name);
 void *aip_config_section_ref (void *section);
+void aip_config_section_unref (const AipSettingGroup *kind, void *section);
 
 G_END_DECLS

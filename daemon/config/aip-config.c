@@ -70,8 +70,13 @@ aip_config_section_ref (void *section)
   return section;
 }
 
-static void
-section_unref (const AipSettingGroup *kind, void *section)
+/**
+ * aip_config_section_unref:
+ * @kind: its kind of group
+ * @section: (transfer full): the struct of a named group
+ */
+void
+aip_config_section_unref (const AipSettingGroup *kind, void *section)
 {
   SectionHead *head = get_head (section);
 
@@ -98,7 +103,7 @@ aip_config_clear (void *data)
         }
       elements = G_STRUCT_MEMBER (GPtrArray *, self, group->offset);
       for (guint i = 0; i < elements->len; i++)
-        section_unref (group, g_ptr_array_index (elements, i));
+        aip_config_section_unref (group, g_ptr_array_index (elements, i));
       g_ptr_array_unref (elements);
     }
 }

@@ -63,10 +63,10 @@ aip_live_keys_unref (AipLiveKeys *self)
   g_free (self);
 }
 
-static char *
-make_id (const char *provider, const char *key)
+static void
+unref_key (void *key)
 {
-  return g_strconcat (provider, "/", key, NULL);
+  aip_live_key_unref (key);
 }
 
 static AipLiveKey *
@@ -78,22 +78,37 @@ add (AipLiveKeys *self, const char *id)
   return key;
 }
 
-/* Moves one key from the old table to the new one, or makes it. */
-static void
-keep (AipLiveKeys *self, GHashTable *old, const char *provider, const char *name)
+/* @id: to be written over */
+static AipLiveKey *
+keep (AipLiveKeys *self, GString *id, const char *provider, const char *name)
 {
-  g_autofree char *id = make_id (provider, name);
-  AipLiveKey *key = g_hash_table_lookup (old, id);
+  g_string_assign (id, provider);
+  g_string_append_c (id, '/');
+  g_string_append (id, name);
 
-  if (g_hash_table_contains (self->keys, id))
-    return;
+  AipLiveKey *key = g_hash_table_lookup (self->keys, id->str);
+
   if (key == NULL)
-    {
-      add (self, id);
-      return;
-    }
-  aip_breaker_set_policy (aip_live_key_get_breaker (key), &self->policy);
-  g_hash_table_insert (self->keys, (void *) aip_live_key_get_id (key), aip_live_key_ref (key));
+    key = add (self, id->str);
+  else
+    aip_breaker_set_policy (aip_live_key_get_breaker (key), &self->policy);
+  return aip_live_key_ref (key);
+}
+
+static gboolean
+is_dropped (void *id, void *key, void *kept)
+{
+  return !g_hash_table_contains (kept, key);
+}
+
+static void
+drop_others (AipLiveKeys *self, const GPtrArray *known)
+{
+  g_autoptr (GHashTable) kept = g_hash_table_new (NULL, NULL);
+
+  for (guint i = 0; i < known->len; i++)
+    g_hash_table_add (kept, g_ptr_array_index (known, i));
+  g_hash_table_foreach_remove (self->keys, is_dropped, kept);
 }
 
 /**
@@ -103,25 +118,35 @@ keep (AipLiveKeys *self, GHashTable *old, const char *provider, const char *name
  *
  * Makes what is new in @config, lets the rest go on as it was, and drops what is no longer in it. Who still
  * has a reference to that can go on using it.
+ *
+ * Returns: (transfer full) (element-type AipLiveKey): those of the keys of @config in its order, then those
+ *   of its providers, as such that need no key
  */
-void
+GPtrArray *
 aip_live_keys_set_config (AipLiveKeys *self, const AipConfig *config)
 {
-  g_return_if_fail (self != NULL && config != NULL);
+  g_return_val_if_fail (self != NULL && config != NULL, NULL);
 
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
-  g_autoptr (GHashTable) old = g_steal_pointer (&self->keys);
+  g_autoptr (GString) id = g_string_new (NULL);
+  GPtrArray *known = g_ptr_array_new_full (config->keys->len + config->providers->len, unref_key);
 
-  self->keys = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) aip_live_key_unref);
   aip_breaker_policy_init (&self->policy, &config->breaker);
-  for (guint i = 0; i < config->providers->len; i++)
-    keep (self, old, ((const AipProviderConfig *) g_ptr_array_index (config->providers, i))->name, NULL);
   for (guint i = 0; i < config->keys->len; i++)
     {
       const AipKeyConfig *key = g_ptr_array_index (config->keys, i);
 
-      keep (self, old, key->provider, key->name);
+      g_ptr_array_add (known, keep (self, id, key->provider, key->name));
     }
+  for (guint i = 0; i < config->providers->len; i++)
+    {
+      const AipProviderConfig *provider = g_ptr_array_index (config->providers, i);
+
+      g_ptr_array_add (known, keep (self, id, provider->name, ""));
+    }
+  if (g_hash_table_size (self->keys) > known->len)
+    drop_others (self, known);
+  return known;
 }
 
 /**
@@ -137,17 +162,11 @@ aip_live_keys_find (AipLiveKeys *self, const char *provider, const char *key)
 {
   g_return_val_if_fail (self != NULL && provider != NULL, NULL);
 
-  g_autofree char *id = make_id (provider, key);
+  g_autofree char *id = g_strconcat (provider, "/", key, NULL);
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
   AipLiveKey *found = g_hash_table_lookup (self->keys, id);
 
   return found != NULL ? aip_live_key_ref (found) : NULL;
-}
-
-static void
-unref_key (void *key)
-{
-  aip_live_key_unref (key);
 }
 
 /**

@@ -52,16 +52,15 @@ aip_model_catalog_new (const AipRouteTable *table)
 {
   GHashTableIter iter;
   void *name = NULL;
-  void *route = NULL;
 
   g_return_val_if_fail (table != NULL, NULL);
 
   GPtrArray *models = g_ptr_array_new_with_free_func ((GDestroyNotify) model_free);
 
-  g_hash_table_iter_init (&iter, table->routes);
-  while (g_hash_table_iter_next (&iter, &name, &route))
+  g_hash_table_iter_init (&iter, table->slots);
+  while (g_hash_table_iter_next (&iter, &name, NULL))
     {
-      const char *owner = find_owner (route);
+      const char *owner = find_owner (aip_route_table_find (table, name));
 
       if (owner == NULL)
         continue;

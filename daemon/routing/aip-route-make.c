@@ -8,7 +8,7 @@
 static const AipMappingConfig *
 find_special (const AipRouteAlias *alias, const AipRouteProvider *provider)
 {
-  if (alias == NULL)
+  if (alias == NULL || alias->special == NULL)
     return NULL;
 
   for (guint i = 0; i < alias->special->len; i++)
@@ -185,9 +185,11 @@ choose_strategy (const Build *build)
     return NULL;
   if (build->only == NULL)
     strategy = find_strategy (build->alias->general);
-  for (guint i = 0; i < build->alias->special->len && strategy == NULL; i++)
+
+  const GPtrArray *special = build->alias->special;
+  for (guint i = 0; special != NULL && i < special->len && strategy == NULL; i++)
     {
-      const AipMappingConfig *mapping = g_ptr_array_index (build->alias->special, i);
+      const AipMappingConfig *mapping = g_ptr_array_index (special, i);
 
       if (build->only == NULL || g_str_equal (mapping->provider, build->only->config->name))
         strategy = find_strategy (mapping);

@@ -10,7 +10,7 @@ typedef struct
 {
   const AipKeyConfig *config;
   AipKeySecret found;
-  AipLiveKey *live;
+  AipLiveKey *live; /* not owned */
   guint index;
 } Key;
 
@@ -18,7 +18,6 @@ static void
 key_clear (Key *key)
 {
   g_clear_pointer (&key->found.secret, aip_secret_unref);
-  g_clear_pointer (&key->live, aip_live_key_unref);
 }
 
 static gboolean
@@ -59,7 +58,7 @@ compare_keys (const void *a, const void *b)
 }
 
 static GArray *
-collect_keys (const AipConfig *config, const GArray *own, const AipKeySecret *secrets, AipLiveKeys *live)
+collect_keys (const AipConfig *config, const GArray *own, const AipKeySecret *secrets, const GPtrArray *live)
 {
   guint n = own != NULL ? own->len : 0;
   GArray *keys = g_array_sized_new (FALSE, FALSE, sizeof (Key), n);
@@ -71,11 +70,11 @@ collect_keys (const AipConfig *config, const GArray *own, const AipKeySecret *se
       guint index = g_array_index (own, guint, i);
       Key key = { .config = g_ptr_array_index (config->keys, index),
                   .found = secrets[index],
+                  .live = live->pdata[index],
                   .index = index };
 
       if (key.found.secret != NULL)
         aip_secret_ref (key.found.secret);
-      key.live = aip_live_keys_find (live, key.config->provider, key.config->name);
       g_array_append_val (keys, key);
     }
 
@@ -189,7 +188,7 @@ learn_names (AipRouteProvider *self, const char *const *discovered)
  * @keys: (nullable) (element-type guint): the places in @config of the keys that are @provider's
  * @secrets: (array): for each key of @config
  * @discovered: (nullable) (array zero-terminated=1): what the provider said it has
- * @live: the live keys of @config
+ * @live: (element-type AipLiveKey): by AipCandidate.index; it must outlive the result
  *
  * Returns: (transfer full) (nullable): what is known of @provider, or %NULL if it is disabled or of an
  * unknown dialect
@@ -200,7 +199,7 @@ aip_route_provider_new (const AipConfig *config,
                         const GArray *keys,
                         const AipKeySecret *secrets,
                         const char *const *discovered,
-                        AipLiveKeys *live)
+                        const GPtrArray *live)
 {
   guint index = 0;
 
@@ -219,10 +218,11 @@ aip_route_provider_new (const AipConfig *config,
   self->closed = dialect->internal;
   learn_names (self, discovered);
   self->index = config->keys->len + index;
-  self->live = aip_live_keys_find (live, provider->name, NULL);
+  self->live = live->pdata[self->index];
   self->keys = collect_keys (config, keys, secrets, live);
   self->candidates = make_candidates (self, NULL);
   self->restricted = has_restricted_key (self->keys);
+  g_mutex_init (&self->lock);
   self->lists = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_array_unref);
 
   return self;
@@ -238,9 +238,9 @@ aip_route_provider_free (AipRouteProvider *self)
   g_return_if_fail (self != NULL);
 
   g_hash_table_unref (self->lists);
+  g_mutex_clear (&self->lock);
   g_array_unref (self->candidates);
   g_array_unref (self->keys);
-  aip_live_key_unref (self->live);
   g_ptr_array_unref (self->patterns);
   g_hash_table_unref (self->names);
   g_free (self);
@@ -292,6 +292,7 @@ aip_route_provider_ref_candidates (const AipRouteProvider *self, const char *mod
   if (!self->restricted)
     return g_array_ref (self->candidates);
 
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new ((GMutex *) &self->lock);
   GArray *candidates = g_hash_table_lookup (self->lists, model);
 
   return candidates != NULL ? g_array_ref (candidates) : make_candidates (self, model);
@@ -299,7 +300,7 @@ aip_route_provider_ref_candidates (const AipRouteProvider *self, const char *mod
 
 /**
  * aip_route_provider_keep_candidates:
- * @self: a provider that no other thread knows yet
+ * @self: a provider
  * @model: the provider's name for a model
  * @candidates: what aip_route_provider_ref_candidates () gave for it
  *
@@ -310,7 +311,12 @@ aip_route_provider_keep_candidates (const AipRouteProvider *self, const char *mo
 {
   g_return_if_fail (self != NULL && model != NULL && candidates != NULL);
 
-  if (self->restricted && !g_hash_table_contains (self->lists, model))
+  if (!self->restricted)
+    return;
+
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new ((GMutex *) &self->lock);
+
+  if (!g_hash_table_contains (self->lists, model))
     g_hash_table_insert (self->lists, g_strdup (model), g_array_ref (candidates));
 }
 

@@ -18,6 +18,7 @@ G_BEGIN_DECLS
  * @keys: all its keys, usable or not
  * @candidates: (element-type AipCandidate): one for each usable key, without a model, lower priority first
  * @restricted: some of the usable keys are for some models alone
+ * @lock: of @lists
  * @lists: (element-type utf8 GArray): where @restricted, the candidates for models seen so far
  * @unknown_protocols: mask of (1 << AipProtocol): models that nobody knows go here; set by AipRouteRules
  */
@@ -35,6 +36,7 @@ typedef struct
   GArray *keys;
   GArray *candidates;
   gboolean restricted;
+  GMutex lock;
   GHashTable *lists;
   guint unknown_protocols;
 } AipRouteProvider;
@@ -44,7 +46,7 @@ AipRouteProvider *aip_route_provider_new (const AipConfig *config,
                                           const GArray *keys,
                                           const AipKeySecret *secrets,
                                           const char *const *discovered,
-                                          AipLiveKeys *live);
+                                          const GPtrArray *live);
 void aip_route_provider_free (AipRouteProvider *self);
 
 gboolean aip_route_provider_speaks (const AipRouteProvider *self, AipProtocol protocol);

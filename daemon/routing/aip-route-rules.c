@@ -6,7 +6,7 @@
 static void
 alias_free (AipRouteAlias *alias)
 {
-  g_ptr_array_unref (alias->special);
+  g_clear_pointer (&alias->special, g_ptr_array_unref);
   g_free (alias);
 }
 
@@ -60,7 +60,7 @@ add_providers (AipRouteRules *self,
                const AipConfig *config,
                const AipKeySecret *secrets,
                const GPtrArray *discovered,
-               AipLiveKeys *live)
+               const GPtrArray *live)
 {
   g_autoptr (GHashTable) keys = index_keys (config);
 
@@ -97,14 +97,17 @@ add_aliases (AipRouteRules *self, const AipConfig *config)
       if (alias == NULL)
         {
           alias = g_new0 (AipRouteAlias, 1);
-          alias->special = g_ptr_array_new ();
           g_hash_table_insert (self->aliases, mapping->alias, alias);
         }
 
       if (mapping->provider == NULL)
-        alias->general = mapping;
-      else
-        g_ptr_array_add (alias->special, (void *) mapping);
+        {
+          alias->general = mapping;
+          continue;
+        }
+      if (alias->special == NULL)
+        alias->special = g_ptr_array_new ();
+      g_ptr_array_add (alias->special, (void *) mapping);
     }
 }
 
@@ -144,7 +147,7 @@ choose_for_unknown (AipRouteRules *self, AipProtocol protocol)
  * @config: the config; it must outlive the result
  * @secrets: (array) (nullable): for each key of @config
  * @discovered: (nullable) (element-type AipDiscovered): the providers' own lists; copied
- * @live: the live keys of @config
+ * @live: (transfer full): what aip_live_keys_set_config () gave for @config
  *
  * Returns: (transfer full): the rules
  */
@@ -152,7 +155,7 @@ AipRouteRules *
 aip_route_rules_new (const AipConfig *config,
                      const AipKeySecret *secrets,
                      const GPtrArray *discovered,
-                     AipLiveKeys *live)
+                     GPtrArray *live)
 {
   g_return_val_if_fail (config != NULL, NULL);
   g_return_val_if_fail (secrets != NULL || config->keys->len == 0, NULL);
@@ -160,6 +163,7 @@ aip_route_rules_new (const AipConfig *config,
   AipRouteRules *self = g_new0 (AipRouteRules, 1);
 
   self->unknown_allowed = config->routing.allow_unknown_models || !config->routing.validate_models;
+  self->live = live;
   add_providers (self, config, secrets, discovered, live);
   for (AipProtocol protocol = 0; protocol < AIP_N_PROTOCOLS; protocol++)
     choose_for_unknown (self, protocol);
@@ -179,6 +183,7 @@ aip_route_rules_free (AipRouteRules *self)
 
   g_hash_table_unref (self->aliases);
   g_ptr_array_unref (self->providers);
+  g_ptr_array_unref (self->live);
   g_free (self);
 }
 

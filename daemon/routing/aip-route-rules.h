@@ -8,7 +8,7 @@ G_BEGIN_DECLS
 /**
  * AipRouteAlias: what the config says about one alias.
  * @general: (nullable): the mapping for all providers
- * @special: (element-type AipMappingConfig): those for one provider each
+ * @special: (nullable) (element-type AipMappingConfig): those for one provider each; %NULL: there is none
  */
 typedef struct
 {
@@ -22,6 +22,7 @@ typedef struct
  * @providers: (element-type AipRouteProvider): those in use, lower priority first
  * @default_provider: (nullable): one of @providers
  * @aliases: (element-type utf8 AipRouteAlias): by the alias
+ * @live: (element-type AipLiveKey): the state of all keys, by AipCandidate.index
  */
 typedef struct
 {
@@ -29,12 +30,13 @@ typedef struct
   GPtrArray *providers;
   const AipRouteProvider *default_provider;
   GHashTable *aliases;
+  GPtrArray *live;
 } AipRouteRules;
 
 AipRouteRules *aip_route_rules_new (const AipConfig *config,
                                     const AipKeySecret *secrets,
                                     const GPtrArray *discovered,
-                                    AipLiveKeys *live);
+                                    GPtrArray *live);
 void aip_route_rules_free (AipRouteRules *self);
 
 const AipRouteProvider *aip_route_rules_get_provider (const AipRouteRules *self, guint index);

@@ -4,45 +4,25 @@
 #include "routing/aip-route-table.h"
 
 static void
-add_route (AipRouteTable *self, const AipRouteRules *rules, guint n_keys, const char *name)
-{
-  if (g_hash_table_contains (self->routes, name))
-    return;
-
-  const char *owned = g_string_chunk_insert (self->names, name);
-  AipRoute *route = aip_route_make (rules, owned, NULL);
-
-  route->balance = aip_balance_new (n_keys);
-
-  for (guint i = 0; i < route->steps->len; i++)
-    {
-      const AipRouteStep *step = &g_array_index (route->steps, AipRouteStep, i);
-
-      aip_route_provider_keep_candidates (step->provider, step->model, step->candidates);
-    }
-
-  g_hash_table_insert (self->routes, (void *) owned, route);
-}
-
-static void
-add_routes (AipRouteTable *self, const AipRouteRules *rules, guint n_keys)
+add_names (AipRouteTable *self, GHashTable *names)
 {
   GHashTableIter iter;
   void *name = NULL;
 
-  self->names = g_string_chunk_new (4096);
-  self->routes = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) aip_route_free);
-
-  g_hash_table_iter_init (&iter, rules->aliases);
+  g_hash_table_iter_init (&iter, names);
   while (g_hash_table_iter_next (&iter, &name, NULL))
-    add_route (self, rules, n_keys, name);
+    if (!g_hash_table_contains (self->slots, name))
+      g_hash_table_insert (self->slots, name, &self->routes[g_hash_table_size (self->slots)]);
+}
+
+static guint
+count_names (const AipRouteRules *rules)
+{
+  guint n = g_hash_table_size (rules->aliases);
 
   for (guint i = 0; i < rules->providers->len; i++)
-    {
-      g_hash_table_iter_init (&iter, aip_route_rules_get_provider (rules, i)->names);
-      while (g_hash_table_iter_next (&iter, &name, NULL))
-        add_route (self, rules, n_keys, name);
-    }
+    n += g_hash_table_size (aip_route_rules_get_provider (rules, i)->names);
+  return n;
 }
 
 /**
@@ -50,7 +30,7 @@ add_routes (AipRouteTable *self, const AipRouteRules *rules, guint n_keys)
  * @rules: who serves what; they must outlive the result
  * @n_keys: the highest AipCandidate.index, plus one
  *
- * Makes the routes of all aliases and of all names that a provider is known to have.
+ * Makes room for the routes of all aliases and of all names that a provider is known to have.
  *
  * Returns: (transfer full): the table
  */
@@ -61,7 +41,13 @@ aip_route_table_new (const AipRouteRules *rules, guint n_keys)
 
   AipRouteTable *self = g_new0 (AipRouteTable, 1);
 
-  add_routes (self, rules, n_keys);
+  self->rules = rules;
+  self->n_keys = n_keys;
+  self->slots = g_hash_table_new (g_str_hash, g_str_equal);
+  self->routes = g_new0 (AipRoute *, count_names (rules));
+  add_names (self, rules->aliases);
+  for (guint i = 0; i < rules->providers->len; i++)
+    add_names (self, aip_route_rules_get_provider (rules, i)->names);
 
   return self;
 }
@@ -75,9 +61,28 @@ aip_route_table_free (AipRouteTable *self)
 {
   g_return_if_fail (self != NULL);
 
-  g_hash_table_unref (self->routes);
-  g_string_chunk_free (self->names);
+  for (guint i = 0; i < g_hash_table_size (self->slots); i++)
+    g_clear_pointer (&self->routes[i], aip_route_free);
+  g_hash_table_unref (self->slots);
+  g_free (self->routes);
   g_free (self);
+}
+
+static AipRoute *
+make_route (const AipRouteTable *self, const char *name)
+{
+  AipRoute *route = aip_route_make (self->rules, name, NULL);
+
+  route->balance = aip_balance_new (self->n_keys);
+
+  for (guint i = 0; i < route->steps->len; i++)
+    {
+      const AipRouteStep *step = &g_array_index (route->steps, AipRouteStep, i);
+
+      aip_route_provider_keep_candidates (step->provider, step->model, step->candidates);
+    }
+
+  return route;
 }
 
 /**
@@ -90,7 +95,26 @@ aip_route_table_free (AipRouteTable *self)
 AipRoute *
 aip_route_table_find (const AipRouteTable *self, const char *name)
 {
+  void *known = NULL;
+  void *slot = NULL;
+
   g_return_val_if_fail (self != NULL && name != NULL, NULL);
 
-  return g_hash_table_lookup (self->routes, name);
+  if (!g_hash_table_lookup_extended (self->slots, name, &known, &slot))
+    return NULL;
+
+  AipRoute **place = slot;
+  AipRoute *route = g_atomic_pointer_get (place);
+
+  if (route != NULL)
+    return route;
+
+  /* @name is the caller's, @known lives as long as the rules do. */
+  route = make_route (self, known);
+  if (g_atomic_pointer_compare_and_exchange (place, NULL, route))
+    return route;
+
+  /* Another thread was first, and may have taken turns already. */
+  aip_route_free (route);
+  return g_atomic_pointer_get (place);
 }

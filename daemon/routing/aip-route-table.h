@@ -6,14 +6,20 @@
 G_BEGIN_DECLS
 
 /**
- * AipRouteTable: a route for each name that is known exactly. Immutable but for the routes' turns.
- * @routes: (element-type utf8 AipRoute): by the client's name for the model
- * @names: the keys of @routes
+ * AipRouteTable: a route for each name that is known exactly, made when it is asked for first: a change of
+ * the configuration costs nothing for what nobody uses. Any thread may use it.
+ * @rules: who serves what
+ * @n_keys: the highest AipCandidate.index, plus one
+ * @slots: (element-type utf8 AipRoute): by the client's name for the model, the place of its route in
+ * @routes; the names are those of @rules
+ * @routes: (array) (element-type AipRoute): atomic pointers; %NULL: not asked for yet
  */
 typedef struct
 {
-  GHashTable *routes;
-  GStringChunk *names;
+  const AipRouteRules *rules;
+  guint n_keys;
+  GHashTable *slots;
+  AipRoute **routes;
 } AipRouteTable;
 
 AipRouteTable *aip_route_table_new (const AipRouteRules *rules, guint n_keys);

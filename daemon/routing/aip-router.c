@@ -21,7 +21,7 @@ struct _AipRouter
   AipConfig *config;
   AipRouteRules *rules;
   AipRouteTable *table;
-  GPtrArray *catalog;  /* of AipModelInfo */
+  GPtrArray *catalog;  /* of AipModelInfo; atomic; NULL: not asked for yet */
   AipBalance *balance; /* for names that have no route of their own */
   const AipStrategy *strategy;
   gint64 patience_us; /* how long a half-open key waits for a health check */
@@ -48,15 +48,13 @@ aip_router_new (AipConfig *config,
 
   AipRouter *self = g_new0 (AipRouter, 1);
   g_autoptr (AipLiveKeys) keys = live != NULL ? aip_live_keys_ref (live) : aip_live_keys_new ();
-  guint n_keys = config->keys->len + config->providers->len;
+  GPtrArray *known = aip_live_keys_set_config (keys, config);
 
   g_atomic_ref_count_init (&self->ref_count);
   self->config = aip_config_ref (config);
-  aip_live_keys_set_config (keys, config);
-  self->rules = aip_route_rules_new (config, secrets, discovered, keys);
-  self->table = aip_route_table_new (self->rules, n_keys);
-  self->catalog = aip_model_catalog_new (self->table);
-  self->balance = aip_balance_new (n_keys);
+  self->rules = aip_route_rules_new (config, secrets, discovered, known);
+  self->table = aip_route_table_new (self->rules, known->len);
+  self->balance = aip_balance_new (known->len);
   self->strategy = aip_strategy_find (config->routing.strategy);
   /* Two checks in a row that do not come are none. */
   self->patience_us = config->health_check.enabled ? 2 * 1000 * (gint64) config->health_check.interval : 0;
@@ -93,11 +91,27 @@ aip_router_unref (AipRouter *self)
     return;
 
   aip_balance_free (self->balance);
-  g_ptr_array_unref (self->catalog);
+  g_clear_pointer (&self->catalog, g_ptr_array_unref);
   aip_route_table_free (self->table);
   aip_route_rules_free (self->rules);
   aip_config_unref (self->config);
   g_free (self);
+}
+
+static GPtrArray *
+get_catalog (AipRouter *self)
+{
+  GPtrArray *catalog = g_atomic_pointer_get (&self->catalog);
+
+  if (catalog != NULL)
+    return catalog;
+
+  catalog = aip_model_catalog_new (self->table);
+  if (g_atomic_pointer_compare_and_exchange (&self->catalog, NULL, catalog))
+    return catalog;
+
+  g_ptr_array_unref (catalog);
+  return g_atomic_pointer_get (&self->catalog);
 }
 
 /* Keys of one provider may be of different accounts, so their order does not change either. */
@@ -182,7 +196,7 @@ plan_model (AipRouter *self, AipRoutePlan *plan, const AipRouteProvider *only, G
   if (candidates->len > 0)
     return g_steal_pointer (&candidates);
 
-  aip_route_error_no_candidate (self->rules, self->catalog, plan, route, error);
+  aip_route_error_no_candidate (self->rules, get_catalog (self), plan, route, error);
 
   return NULL;
 }
@@ -319,5 +333,5 @@ aip_router_list_models (AipRouter *self)
 {
   g_return_val_if_fail (self != NULL, NULL);
 
-  return g_ptr_array_ref (self->catalog);
+  return g_ptr_array_ref (get_catalog (self));
 }

@@ -227,7 +227,7 @@ test_keys_outlive_configurations (void)
   g_autoptr (AipLiveKey) again = NULL;
   guint64 serial;
 
-  aip_live_keys_set_config (keys, both);
+  g_ptr_array_unref (aip_live_keys_set_config (keys, both));
   a = aip_live_keys_find (keys, "p", "a");
   b = aip_live_keys_find (keys, "p", "b");
   g_assert_nonnull (a);
@@ -236,7 +236,7 @@ test_keys_outlive_configurations (void)
   attempt (b, AIP_FAULT_CLASS_AUTH, START);
   g_assert_cmpuint (aip_live_keys_get_serial (keys), !=, serial);
 
-  aip_live_keys_set_config (keys, one);
+  g_ptr_array_unref (aip_live_keys_set_config (keys, one));
   g_assert_null (aip_live_keys_find (keys, "p", "a"));
   again = aip_live_keys_find (keys, "p", "b");
   g_assert_true (again == b);
@@ -244,7 +244,7 @@ test_keys_outlive_configurations (void)
   /* Who still has it may go on. */
   attempt (a, AIP_FAULT_CLASS_NONE, START);
 
-  aip_live_keys_set_config (keys, both);
+  g_ptr_array_unref (aip_live_keys_set_config (keys, both));
   g_clear_pointer (&again, aip_live_key_unref);
   again = aip_live_keys_find (keys, "p", "a");
   g_assert_true (again != a);
@@ -262,7 +262,7 @@ test_restart (void)
   g_autoptr (GVariant) nonsense = g_variant_ref_sink (g_variant_new_string ("x"));
   g_autofree char *text = NULL;
 
-  aip_live_keys_set_config (before, both);
+  g_ptr_array_unref (aip_live_keys_set_config (before, both));
   list = aip_live_keys_list (before);
   g_assert_cmpuint (list->len, ==, 3);
   for (guint i = 0; i < list->len; i++)
@@ -275,7 +275,7 @@ test_restart (void)
 
   g_assert_false (aip_live_keys_restore (after, nonsense, SECOND, WALL));
   g_assert_true (aip_live_keys_restore (after, saved, SECOND, WALL + 60 * SECOND));
-  aip_live_keys_set_config (after, one);
+  g_ptr_array_unref (aip_live_keys_set_config (after, one));
   g_autoptr (AipLiveKey) key = aip_live_keys_find (after, "p", "a");
   g_autofree char *reason = aip_live_key_dup_reason (key, SECOND);
   g_assert_cmpstr (reason, ==,
