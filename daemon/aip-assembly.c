@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "aip-discovery.h"
-#include "aip-key-stores.h"
+#include "aip-key-secrets.h"
 #include "base/aip-error.h"
 #include "base/aip-log.h"
 #include "config/aip-config-values.h"
@@ -22,6 +22,7 @@ struct _AipAssembly
   void *user_data;
 
   AipKeyStores *stores;
+  AipKeySecrets *secrets;
   AipDiscovery *discovery;
   AipConcurrency *concurrency;
   AipLiveKeys *live;
@@ -319,22 +320,8 @@ make_clients (AipAssembly *self, AipConfig *config, GError **error)
 static AipRouter *
 make_router (AipAssembly *self, AipConfig *config)
 {
-  guint n = config->keys->len;
-  g_autofree AipKeySecret *secrets = g_new0 (AipKeySecret, n + 1);
-  AipRouter *router;
-
-  for (guint i = 0; i < n; i++)
-    {
-      const AipKeyConfig *key = g_ptr_array_index (config->keys, i);
-
-      secrets[i].secret = get_secret (key, self);
-      if (secrets[i].secret == NULL)
-        secrets[i].missing = aip_key_stores_explain (self->stores, key, &secrets[i].locked);
-    }
-  router = aip_router_new (config, secrets, aip_discovery_get_lists (self->discovery), self->live);
-  for (guint i = 0; i < n; i++)
-    g_clear_pointer (&secrets[i].secret, aip_secret_unref);
-  return router;
+  return aip_router_new (config, aip_key_secrets_find (self->secrets, config),
+                         aip_discovery_get_lists (self->discovery), self->live);
 }
 
 static void
@@ -589,6 +576,18 @@ aip_assembly_find_secret (AipAssembly *self, const AipKeyConfig *key)
 }
 
 /**
+ * aip_assembly_get_secrets_serial:
+ * @self: an assembly
+ *
+ * Returns: a number that is another one as soon as a secret, or why there is none, may have changed
+ */
+guint
+aip_assembly_get_secrets_serial (AipAssembly *self)
+{
+  return aip_key_stores_get_serial (self->stores);
+}
+
+/**
  * aip_assembly_reload_secrets:
  * @self: an assembly
  *
@@ -630,6 +629,7 @@ aip_assembly_new (const AipAssemblySources *sources, AipAssemblyFunc changed, vo
   self->user_data = user_data;
   self->stores = aip_key_stores_new (sources->key_store != NULL ? sources->key_store : "auto",
                                      sources->on_session_bus, secrets_changed_cb, self);
+  self->secrets = aip_key_secrets_new (self->stores);
   self->discovery = aip_discovery_new (get_secret, discovered_cb, self);
   self->concurrency = aip_concurrency_new ();
   self->live = aip_live_keys_new ();
@@ -653,6 +653,7 @@ aip_assembly_free (AipAssembly *self)
   aip_live_keys_unref (self->live);
   aip_ledger_close (self->ledger);
   aip_ledger_unref (self->ledger);
+  aip_key_secrets_free (self->secrets);
   aip_key_stores_free (self->stores);
   g_clear_pointer (&self->first_token, aip_secret_unref);
   g_strfreev (self->problems);

@@ -56,6 +56,7 @@ gboolean aip_assembly_apply (AipAssembly *self, AipConfigEdit *edit, GError **er
 const char *const *aip_assembly_get_problems (AipAssembly *self, gboolean *valid);
 gboolean aip_assembly_is_loading (AipAssembly *self);
 AipKeyStore *aip_assembly_get_key_store (AipAssembly *self);
+guint aip_assembly_get_secrets_serial (AipAssembly *self);
 AipSecret *aip_assembly_find_secret (AipAssembly *self, const AipKeyConfig *key);
 void aip_assembly_reload_secrets (AipAssembly *self);
 AipSecret *aip_assembly_get_first_token (AipAssembly *self);

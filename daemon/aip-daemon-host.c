@@ -39,6 +39,12 @@ find_secret (const AipKeyConfig *key, void *data)
   return aip_assembly_find_secret (((AipDaemon *) data)->assembly, key);
 }
 
+static guint
+get_secrets_serial (void *data)
+{
+  return aip_assembly_get_secrets_serial (((AipDaemon *) data)->assembly);
+}
+
 static char **
 dup_endpoints (void *data)
 {
@@ -164,6 +170,7 @@ const AipBusHost aip_daemon_host = {
   .get_live_keys = get_live_keys,
   .get_key_store = get_key_store,
   .find_secret = find_secret,
+  .get_secrets_serial = get_secrets_serial,
   .dup_endpoints = dup_endpoints,
   .get_paths = get_paths,
   .get_state = get_state,

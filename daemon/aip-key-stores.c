@@ -7,7 +7,7 @@
 
 /* How long a start waits for the keyring, so that as a rule it is there from the first request on. A large or
  * slow one is waited for by those requests that need it. */
-#define PATIENCE_MS 100
+#define PATIENCE_MS 50
 
 /* As long as D-Bus itself waits for an answer. */
 #define KEYRING_TIME_LIMIT_MS 25000
@@ -20,6 +20,7 @@ struct _AipKeyStores
   gboolean automatic;
   AipKeyStoresFunc changed;
   void *user_data;
+  guint serial;
 };
 
 /* --- choosing --- */
@@ -123,6 +124,7 @@ changed_cb (AipKeyStore *store, gpointer user_data)
 {
   AipKeyStores *self = user_data;
 
+  self->serial++;
   self->changed (self->user_data);
 }
 
@@ -133,7 +135,7 @@ changed_cb (AipKeyStore *store, gpointer user_data)
  * @changed: called when secrets or a state changed, but not before this call returns
  * @user_data: for @changed
  *
- * Chooses the store for secret=keyring and loads all of them, which takes at most a tenth of a second:
+ * Chooses the store for secret=keyring and loads all of them, which takes at most a twentieth of a second:
  * what has not come by then comes later.
  *
  * Returns: (transfer full): the stores
@@ -183,6 +185,18 @@ void
 aip_key_stores_reload (AipKeyStores *self)
 {
   load (self);
+}
+
+/**
+ * aip_key_stores_get_serial:
+ * @self: the stores
+ *
+ * Returns: a number that is another one as soon as a secret or a state may have changed
+ */
+guint
+aip_key_stores_get_serial (AipKeyStores *self)
+{
+  return self->serial;
 }
 
 /**

@@ -16,6 +16,7 @@ AipKeyStores *
 aip_key_stores_new (const char *choice, gboolean on_session_bus, AipKeyStoresFunc changed, void *user_data);
 void aip_key_stores_free (AipKeyStores *self);
 void aip_key_stores_reload (AipKeyStores *self);
+guint aip_key_stores_get_serial (AipKeyStores *self);
 gboolean aip_key_stores_is_loading (AipKeyStores *self);
 AipKeyStore *aip_key_stores_get_main (AipKeyStores *self);
 AipSecret *aip_key_stores_find (AipKeyStores *self, const AipKeyConfig *key);

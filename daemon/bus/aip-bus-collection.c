@@ -111,15 +111,16 @@ show_section (AipBusCollection *self, gconstpointer section)
 }
 
 static Entry *
-show_one (AipBusCollection *self, guint place, gconstpointer section)
+show_one (AipBusCollection *self, guint place, gconstpointer section, gboolean secrets_changed)
 {
   Entry *entry = find_shown (self, place, section);
+  gboolean is_same = entry != NULL;
   gboolean is_new;
 
-  if (entry == NULL)
+  if (!is_same)
     entry = show_section (self, section);
   is_new = entry->round == 0;
-  if (self->kind->show_secret != NULL)
+  if (self->kind->show_secret != NULL && (secrets_changed || !is_same))
     self->kind->show_secret (entry->service, section);
   entry->round = self->round;
   if (is_new)
@@ -131,12 +132,13 @@ show_one (AipBusCollection *self, guint place, gconstpointer section)
  * aip_bus_collection_show:
  * @self: a collection
  * @sections: what the configuration has of this kind; it lives until the next call
+ * @secrets_changed: whether secrets, or why there are none, may have changed since that call
  *
  * Makes the objects on the bus those of @sections. Only what differs is touched: of thousands, as a rule,
  * one.
  */
 void
-aip_bus_collection_show (AipBusCollection *self, const GPtrArray *sections)
+aip_bus_collection_show (AipBusCollection *self, const GPtrArray *sections, gboolean secrets_changed)
 {
   GPtrArray *shown = g_ptr_array_sized_new (sections->len);
   GHashTableIter iter;
@@ -144,7 +146,7 @@ aip_bus_collection_show (AipBusCollection *self, const GPtrArray *sections)
 
   self->round++;
   for (guint i = 0; i < sections->len; i++)
-    g_ptr_array_add (shown, show_one (self, i, g_ptr_array_index (sections, i)));
+    g_ptr_array_add (shown, show_one (self, i, g_ptr_array_index (sections, i), secrets_changed));
   g_ptr_array_unref (self->shown);
   self->shown = shown;
   g_hash_table_iter_init (&iter, self->entries);

@@ -13,7 +13,7 @@ G_BEGIN_DECLS
  * @equal: whether two sections show the same
  * @create: (transfer full): a new interface that shows nothing
  * @show: shows a section
- * @show_secret: (nullable): shows what may change while the section does not
+ * @show_secret: (nullable): shows what may change with the secrets while the section does not
  */
 typedef struct
 {
@@ -34,7 +34,7 @@ AipBusCollection *aip_bus_collection_new (const AipBusKind *kind,
                                           const AipBusContext *context,
                                           GDBusObjectManagerServer *manager);
 void aip_bus_collection_free (AipBusCollection *self);
-void aip_bus_collection_show (AipBusCollection *self, const GPtrArray *sections);
+void aip_bus_collection_show (AipBusCollection *self, const GPtrArray *sections, gboolean secrets_changed);
 
 extern const AipBusKind aip_bus_kind_provider;
 extern const AipBusKind aip_bus_kind_key;

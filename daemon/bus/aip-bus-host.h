@@ -50,6 +50,7 @@ typedef void (*AipCancelFunc) (gboolean found, void *user_data);
  * @get_live_keys: (transfer none): what is going on with each key
  * @get_key_store: (transfer none): where secret=keyring is looked up
  * @find_secret: (transfer full) (nullable): the secret of a key, wherever it lies
+ * @get_secrets_serial: another number as soon as a secret, or why there is none, may have changed
  * @dup_endpoints: (transfer full): URLs, and "unix:PATH"
  * @get_paths: (transfer none): config files, the last of which is written
  * @get_state: "running", "paused" or "draining"
@@ -68,6 +69,7 @@ typedef struct
   AipLiveKeys *(*get_live_keys) (void *data);
   AipKeyStore *(*get_key_store) (void *data);
   AipSecret *(*find_secret) (const AipKeyConfig *key, void *data);
+  guint (*get_secrets_serial) (void *data);
   char **(*dup_endpoints) (void *data);
   const char *const *(*get_paths) (void *data);
   const char *(*get_state) (void *data);

@@ -22,6 +22,7 @@ struct _AipBus
 {
   AipBusContext context;
   AipConfig *shown; /* (nullable): what the objects' sections lie in */
+  guint secrets_serial;
   GDBusObjectManagerServer *objects;
   AipManagerService *manager;
   GDBusInterfaceSkeleton *root[N_ROOT_INTERFACES]; /* at the root: the manager, statistics, activity */
@@ -69,15 +70,19 @@ aip_bus_show (AipBus *self)
 {
   AipConfig *config = self->context.host->get_config (self->context.host_data);
   G_GNUC_UNUSED g_autoptr (AipConfig) old = g_steal_pointer (&self->shown);
+  guint serial = self->context.host->get_secrets_serial (self->context.host_data);
+  gboolean changed = serial != self->secrets_serial;
 
+  self->secrets_serial = serial;
   self->shown = aip_config_ref (config);
   /* The place on the bus may go from the one to the other. */
   if (config->clients->len > 0)
     show_first_client (self);
-  aip_bus_collection_show (self->providers, config->providers);
-  aip_bus_collection_show (self->keys, config->keys);
-  aip_bus_collection_show (self->mappings, config->mappings);
-  aip_bus_collection_show (self->clients, config->clients);
+  aip_bus_collection_show (self->providers, config->providers, changed);
+  aip_bus_collection_show (self->keys, config->keys, changed);
+  aip_bus_collection_show (self->mappings, config->mappings, changed);
+  /* The first client's token may also come from its file. */
+  aip_bus_collection_show (self->clients, config->clients, TRUE);
   show_first_client (self);
   aip_manager_service_show (self->manager);
   aip_client_token_move_first (&self->context);

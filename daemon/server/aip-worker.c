@@ -317,12 +317,20 @@ end_waits (AipWorker *self)
 }
 
 static gboolean
+free_snapshot_cb (gpointer data)
+{
+  aip_snapshot_unref (data);
+  return G_SOURCE_REMOVE;
+}
+
+/* To free what thousands of keys take is for the main thread: here it would hold up requests. */
+static gboolean
 snapshot_cb (gpointer data)
 {
   Post *message = data;
   AipWorker *self = message->worker;
 
-  aip_snapshot_unref (self->snapshot);
+  g_main_context_invoke_full (NULL, G_PRIORITY_DEFAULT_IDLE, free_snapshot_cb, self->snapshot, NULL);
   self->snapshot = message->snapshot;
   if (self->snapshot->models_complete)
     end_waits (self);
