@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/aip-ascii.h"
 #include "base/aip-secret.h"
 
 #define MAX_LENGTH 128
@@ -178,10 +179,10 @@ is_sample (const char *text, gsize length)
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (samples); i++)
-    if (strlen (samples[i]) == length && g_ascii_strncasecmp (samples[i], text, length) == 0)
+    if (aip_ascii_equal (text, length, samples[i]))
       return TRUE;
   for (gsize i = 0; i < G_N_ELEMENTS (more); i++)
-    if (strlen (more[i]) == length && g_ascii_strncasecmp (more[i], text, length) == 0)
+    if (aip_ascii_equal (text, length, more[i]))
       return TRUE;
   /* "your", as Chinese examples say it. */
   return g_strstr_len (text, (gssize) length, "\344\275\240\347\232\204") != NULL;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "server/aip-exchange-private.h"
+#include "base/aip-ascii.h"
 #include "server/aip-forward-headers.h"
 #include "server/aip-query.h"
 #include "server/aip-reply.h"
@@ -38,10 +39,7 @@ aip_exchange_add_proxy_headers (AipExchange *self, GString *headers)
 static gboolean
 is_event_stream (const AipHeaderView *type)
 {
-  static const char name[] = "text/event-stream";
-
-  return type != NULL && type->value_length >= sizeof name - 1 &&
-         g_ascii_strncasecmp (type->value, name, sizeof name - 1) == 0;
+  return type != NULL && aip_ascii_has_prefix (type->value, type->value_length, "text/event-stream");
 }
 
 /* Nothing at all is no answer of a model, whatever its status says. */

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/aip-ascii.h"
 #include "base/aip-error.h"
 #include "server/aip-exchange-private.h"
 #include "server/aip-number.h"
@@ -292,7 +293,7 @@ is_json (const AipHead *head)
   const char *type = aip_head_get (head, "Content-Type");
   gsize length = type != NULL ? strcspn (type, "; \t") : 0;
 
-  return length == strlen ("application/json") && g_ascii_strncasecmp (type, "application/json", length) == 0;
+  return type != NULL && aip_ascii_equal (type, length, "application/json");
 }
 
 static AipOutcome

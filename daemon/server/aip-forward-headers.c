@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/aip-ascii.h"
 #include "server/aip-guard.h"
 #include "server/aip-reply.h"
 
@@ -62,8 +63,7 @@ static gboolean
 is_listed (const char *name, gsize length, const char *const *names, gsize n_names)
 {
   for (gsize i = 0; i < n_names; i++)
-    if ((names[i][0] | 0x20) == (name[0] | 0x20) && strlen (names[i]) == length &&
-        g_ascii_strncasecmp (names[i], name, length) == 0)
+    if (aip_ascii_equal (name, length, names[i]))
       return TRUE;
   return FALSE;
 }
@@ -72,7 +72,7 @@ static gboolean
 has_listed_prefix (const char *name, gsize length, const char *const *prefixes, gsize n_prefixes)
 {
   for (gsize i = 0; i < n_prefixes; i++)
-    if (length > strlen (prefixes[i]) && g_ascii_strncasecmp (prefixes[i], name, strlen (prefixes[i])) == 0)
+    if (aip_ascii_has_prefix (name, length, prefixes[i]))
       return TRUE;
   return FALSE;
 }
@@ -210,10 +210,8 @@ aip_header_lines_clear (AipHeaderLines *self)
 const AipHeaderView *
 aip_header_views_find (const AipHeaderView *headers, gsize n_headers, const char *name)
 {
-  gsize length = strlen (name);
-
   for (gsize i = 0; i < n_headers; i++)
-    if (headers[i].name_length == length && g_ascii_strncasecmp (headers[i].name, name, length) == 0)
+    if (aip_ascii_equal (headers[i].name, headers[i].name_length, name))
       return &headers[i];
   return NULL;
 }

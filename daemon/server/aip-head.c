@@ -2,6 +2,7 @@
 #define G_LOG_DOMAIN "aip-head"
 
 #include "server/aip-head.h"
+#include "base/aip-ascii.h"
 
 #include <string.h>
 
@@ -38,12 +39,6 @@ is_token_char (guchar c)
   return g_ascii_isalnum (c) || (c > ' ' && c < 0x7f && strchr ("\"(),/:;<=>?@[\\]{}", c) == NULL);
 }
 
-static gboolean
-name_is (const char *name, gsize length, const char *wanted)
-{
-  return strlen (wanted) == length && g_ascii_strncasecmp (name, wanted, length) == 0;
-}
-
 static void
 trim (const char **value, gsize *length)
 {
@@ -71,7 +66,7 @@ check_transfer_encoding (Check *check, const char *value, gsize length)
 {
   if (check->n_encodings++ > 0)
     return refuse (check, 400, "more than one Transfer-Encoding");
-  if (!name_is (value, length, "chunked"))
+  if (!aip_ascii_equal (value, length, "chunked"))
     return refuse (check, 501, "the only Transfer-Encoding served is chunked");
   return TRUE;
 }
@@ -96,17 +91,17 @@ check_field (Check *check, const char *line, gsize length)
       return refuse (check, 400, "a header's value holds a control character");
 
   trim (&value, &value_length);
-  if (name_is (line, name_length, "content-length"))
+  if (aip_ascii_equal (line, name_length, "content-length"))
     return check_content_length (check, value, value_length);
-  if (name_is (line, name_length, "transfer-encoding"))
+  if (aip_ascii_equal (line, name_length, "transfer-encoding"))
     return check_transfer_encoding (check, value, value_length);
-  if (name_is (line, name_length, "host") && check->n_hosts++ > 0)
+  if (aip_ascii_equal (line, name_length, "host") && check->n_hosts++ > 0)
     return refuse (check, 400, "more than one Host");
-  if (name_is (line, name_length, "origin") && check->n_origins++ > 0)
+  if (aip_ascii_equal (line, name_length, "origin") && check->n_origins++ > 0)
     return refuse (check, 400, "more than one Origin");
-  if (name_is (line, name_length, "authorization") && check->n_authorizations++ > 0)
+  if (aip_ascii_equal (line, name_length, "authorization") && check->n_authorizations++ > 0)
     return refuse (check, 400, "more than one Authorization");
-  if (name_is (line, name_length, "content-type") && check->n_types++ > 0)
+  if (aip_ascii_equal (line, name_length, "content-type") && check->n_types++ > 0)
     return refuse (check, 400, "more than one Content-Type");
   return TRUE;
 }
@@ -171,15 +166,13 @@ check_bytes (Check *check, const char *data, gsize length)
 static GString *
 dup_without_telemetry (const char *data, gsize length)
 {
-  static const char telemetry[] = "X-Stainless-";
   GString *kept = g_string_sized_new (length);
   const char *end = data + length;
 
   for (const char *line = data, *next; line < end; line = next)
     {
       next = (const char *) memchr (line, '\n', end - line) + 1;
-      if ((line[0] | 0x20) != 'x' || next - line <= (gssize) sizeof telemetry ||
-          g_ascii_strncasecmp (line, telemetry, sizeof telemetry - 1) != 0)
+      if (!aip_ascii_has_prefix (line, next - line, "X-Stainless-"))
         g_string_append_len (kept, line, next - line);
     }
   return kept;
@@ -227,7 +220,8 @@ set_target (AipHead *self, Check *check, const char *target)
   const char *question;
 
   /* absolute-form (RFC 9112, 3.2.2): its authority counts instead of Host, and is checked like it. */
-  if (g_ascii_strncasecmp (target, "http://", 7) == 0 || g_ascii_strncasecmp (target, "https://", 8) == 0)
+  if (aip_ascii_has_prefix (target, G_MAXSIZE, "http://") ||
+      aip_ascii_has_prefix (target, G_MAXSIZE, "https://"))
     {
       const char *authority = strstr (target, "//") + 2;
       gsize length = strcspn (authority, "/?");

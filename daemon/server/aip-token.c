@@ -2,6 +2,7 @@
 #define G_LOG_DOMAIN "aip-token"
 
 #include "server/aip-token.h"
+#include "base/aip-ascii.h"
 
 #include <string.h>
 
@@ -19,7 +20,7 @@ aip_token_find (SoupMessageHeaders *headers)
   const char *authorization = soup_message_headers_get_one (headers, "Authorization");
   const char *token = NULL;
 
-  if (authorization != NULL && g_ascii_strncasecmp (authorization, "Bearer ", 7) == 0)
+  if (authorization != NULL && aip_ascii_has_prefix (authorization, G_MAXSIZE, "Bearer "))
     token = authorization + 7 + strspn (authorization + 7, " ");
   if (token == NULL)
     token = soup_message_headers_get_one (headers, "x-api-key");

@@ -2,6 +2,7 @@
 #define G_LOG_DOMAIN "aip-websocket"
 
 #include "server/aip-websocket.h"
+#include "base/aip-ascii.h"
 
 #include <string.h>
 
@@ -71,8 +72,7 @@ next_name (const char *list, gsize *length)
 static gboolean
 is_token_name (const char *name, gsize length)
 {
-  return length >= strlen (TOKEN_PREFIX) &&
-         g_ascii_strncasecmp (name, TOKEN_PREFIX, strlen (TOKEN_PREFIX)) == 0;
+  return aip_ascii_has_prefix (name, length, TOKEN_PREFIX);
 }
 
 /**
@@ -159,8 +159,7 @@ aip_websocket_check_answer (const AipHead *head, const AipHeaderView *headers, g
   g_checksum_update (checksum, (const guchar *) MAGIC, -1);
   g_checksum_get_digest (checksum, digest, &length);
   expected = g_base64_encode (digest, length);
-  return upgrade != NULL && upgrade->value_length == strlen ("websocket") &&
-         g_ascii_strncasecmp (upgrade->value, "websocket", upgrade->value_length) == 0 && accept != NULL &&
-         accept->value_length == strlen (expected) &&
+  return upgrade != NULL && aip_ascii_equal (upgrade->value, upgrade->value_length, "websocket") &&
+         accept != NULL && accept->value_length == strlen (expected) &&
          memcmp (accept->value, expected, accept->value_length) == 0;
 }

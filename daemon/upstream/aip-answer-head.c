@@ -2,6 +2,7 @@
 #define G_LOG_DOMAIN "aip-answer-head"
 
 #include "upstream/aip-answer-head.h"
+#include "base/aip-ascii.h"
 
 #include <string.h>
 
@@ -45,12 +46,6 @@ aip_answer_head_clear (AipAnswerHead *self)
   g_array_unref (self->views);
 }
 
-static gboolean
-equals (const char *text, gsize length, const char *other)
-{
-  return length == strlen (other) && g_ascii_strncasecmp (text, other, length) == 0;
-}
-
 /* RFC 9110 5.6.2: a token. */
 static gboolean
 is_token (const char *text, gsize length)
@@ -68,13 +63,13 @@ is_token (const char *text, gsize length)
 static const char *
 check_framing (AipAnswerHead *self, const AipHeaderView *length, const AipHeaderView *view)
 {
-  if (equals (view->name, view->name_length, "transfer-encoding"))
+  if (aip_ascii_equal (view->name, view->name_length, "transfer-encoding"))
     {
-      if (!equals (view->value, view->value_length, "chunked"))
+      if (!aip_ascii_equal (view->value, view->value_length, "chunked"))
         return "its transfer encoding is not one that was asked for";
       self->framed = TRUE;
     }
-  else if (equals (view->name, view->name_length, "content-length"))
+  else if (aip_ascii_equal (view->name, view->name_length, "content-length"))
     {
       if (length != NULL && (length->value_length != view->value_length ||
                              memcmp (length->value, view->value, view->value_length) != 0))
@@ -125,7 +120,7 @@ parse_headers (AipAnswerHead *self)
             self, length_index < 0 ? NULL : &g_array_index (self->views, AipHeaderView, length_index), &view);
       if (bad != NULL)
         return bad;
-      if (equals (view.name, view.name_length, "content-length"))
+      if (aip_ascii_equal (view.name, view.name_length, "content-length"))
         length_index = self->views->len;
       g_array_append_val (self->views, view);
       line = next + 1;

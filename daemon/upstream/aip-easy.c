@@ -2,6 +2,7 @@
 #define G_LOG_DOMAIN "aip-easy"
 
 #include "upstream/aip-easy.h"
+#include "base/aip-ascii.h"
 
 #include "aip-build.h"
 
@@ -164,9 +165,7 @@ aip_easy_from_handle (CURL *handle)
 static gboolean
 is_named (const char *line, const char *name)
 {
-  gsize length = strlen (name);
-
-  return g_ascii_strncasecmp (line, name, length) == 0 && line[length] == ':';
+  return aip_ascii_has_prefix (line, G_MAXSIZE, name) && line[strlen (name)] == ':';
 }
 
 static void
@@ -275,7 +274,7 @@ set_method (AipEasy *self, const AipTransferRequest *request)
 static CURLcode
 set_connection (AipEasy *self, const AipTransferRequest *request)
 {
-  gboolean https = g_ascii_strncasecmp (request->url, "https:", 6) == 0;
+  gboolean https = aip_ascii_has_prefix (request->url, G_MAXSIZE, "https:");
   CURLcode code = CURLE_OK;
 
   if (self->https != https)

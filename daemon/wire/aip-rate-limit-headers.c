@@ -2,6 +2,7 @@
 #define G_LOG_DOMAIN "aip-wire"
 
 #include "wire/aip-rate-limit-headers.h"
+#include "base/aip-ascii.h"
 
 #include <math.h>
 #include <string.h>
@@ -289,8 +290,7 @@ aip_rate_limits_take_header (AipRateLimits *self,
     return FALSE;
   for (gsize i = 0; i < G_N_ELEMENTS (headers); i++)
     {
-      if (strlen (headers[i].name) != name_length ||
-          g_ascii_strncasecmp (headers[i].name, name, name_length) != 0)
+      if (!aip_ascii_equal (name, name_length, headers[i].name))
         continue;
       memcpy (text, value, value_length);
       text[value_length] = '\0';
