@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "server/aip-exchange-private.h"
 #include "base/aip-ascii.h"
+#include "server/aip-exchange-private.h"
 #include "server/aip-forward-headers.h"
 #include "server/aip-query.h"
 #include "server/aip-reply.h"

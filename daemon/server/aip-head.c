@@ -2,9 +2,10 @@
 #define G_LOG_DOMAIN "aip-head"
 
 #include "server/aip-head.h"
-#include "base/aip-ascii.h"
 
 #include <string.h>
+
+#include "base/aip-ascii.h"
 
 /*
  * libsoup's parser is lenient: it takes folded lines, blanks before colons, lone line feeds, "+2" as a

@@ -2,9 +2,10 @@
 #define G_LOG_DOMAIN "aip-token"
 
 #include "server/aip-token.h"
-#include "base/aip-ascii.h"
 
 #include <string.h>
+
+#include "base/aip-ascii.h"
 
 /**
  * aip_token_find:

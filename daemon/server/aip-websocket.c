@@ -2,9 +2,10 @@
 #define G_LOG_DOMAIN "aip-websocket"
 
 #include "server/aip-websocket.h"
-#include "base/aip-ascii.h"
 
 #include <string.h>
+
+#include "base/aip-ascii.h"
 
 /* RFC 6455, 1.3 */
 #define MAGIC "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"

@@ -2,9 +2,10 @@
 #define G_LOG_DOMAIN "aip-answer-head"
 
 #include "upstream/aip-answer-head.h"
-#include "base/aip-ascii.h"
 
 #include <string.h>
+
+#include "base/aip-ascii.h"
 
 #define MAX_HEAD (256 * 1024)
 

@@ -2,11 +2,12 @@
 #define G_LOG_DOMAIN "aip-easy"
 
 #include "upstream/aip-easy.h"
-#include "base/aip-ascii.h"
 
 #include "aip-build.h"
 
 #include <string.h>
+
+#include "base/aip-ascii.h"
 
 #define AGE_LIMIT_S 55L /* many servers close what was idle for 60 s */
 #define NO_LIMIT_MS ((long) G_MAXINT32)

@@ -2,10 +2,11 @@
 #define G_LOG_DOMAIN "aip-wire"
 
 #include "wire/aip-rate-limit-headers.h"
-#include "base/aip-ascii.h"
 
 #include <math.h>
 #include <string.h>
+
+#include "base/aip-ascii.h"
 
 /*
  * OpenAI, Azure, DeepSeek, Groq: x-ratelimit-{limit,remaining,reset}-{requests,tokens}, the reset as a
