@@ -49,10 +49,11 @@ aip_ascii_has_prefix (const char *text, gsize length, const char *prefix)
 static inline gboolean
 aip_ascii_equal (const char *text, gsize length, const char *other)
 {
-  for (gsize i = 0; i < length; i++)
-    if (other[i] == '\0' || !aip_ascii_same (text[i], other[i]))
-      return FALSE;
-  return other[length] == '\0';
+  gsize i = 0;
+
+  while (i < length && other[i] != '\0' && aip_ascii_same (text[i], other[i]))
+    i++;
+  return i == length && other[i] == '\0';
 }
 
 G_END_DECLS
