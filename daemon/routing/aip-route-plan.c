@@ -337,7 +337,7 @@ static char *
 dup_full_reason (gint64 wait_us)
 {
   if (wait_us < 0)
-    return g_strdup ("its own limit leaves no room now");
+    return g_strdup ("its own limit is too small for this request");
   return g_strdup_printf ("its own limit leaves no room for %" G_GINT64_FORMAT " s more",
                           (wait_us + G_USEC_PER_SEC - 1) / G_USEC_PER_SEC);
 }

@@ -154,7 +154,8 @@ may_use_cb (const AipCandidate *candidate, gint64 *wait_us, void *user_data)
   if (quota == NULL)
     return TRUE;
   wait = aip_quota_get_wait (quota, aip_exchange_estimate_tokens (self));
-  if (wait > 0)
+  /* A limit that is too small for the request never has room for it: that is no time to come back at. */
+  if (wait > 0 && wait != G_MAXINT64)
     *wait_us = wait;
   return wait == 0;
 }

@@ -13,6 +13,7 @@ from lib.upstream import FakeUpstream
 
 PATH = "/v1/chat/completions"
 CHAT = {"model": "fake-model", "messages": [{"role": "user", "content": "hi"}]}
+LONG = [{"role": "user", "content": "hi " * 300}]
 
 
 def limited(upstreams, client="", key="", extra=""):
@@ -115,6 +116,15 @@ def test_when_all_keys_are_at_their_limits_it_says_when(start, upstream):
     expect_error(response, (429, 503), "k1")
     assert int(response.header("Retry-After")) >= 1
     assert len(upstream.requests) == 1
+
+
+@pytest.mark.parametrize("routing", ["strategy=failover", "strategy=failover\nmax-wait=1h"])
+def test_a_request_that_a_key_never_has_room_for_is_refused_at_once(start, upstream, routing):
+    daemon = start(several([upstream], routing=routing, key="tpm=50"))
+    response = daemon.chat(messages=LONG)
+    expect_error(response, 503, "k1", "too small")
+    assert response.header("Retry-After") == "5"
+    assert daemon.chat().status == 200
 
 
 def test_a_day_is_counted_over_a_restart(upstream, tmp_path):

@@ -201,7 +201,7 @@ test_our_limits (void)
   g_assert_error (error, AIP_ERROR, AIP_ERROR_UNAVAILABLE);
   g_assert_nonnull (
       strstr (error->message, "key `a` of provider `one`: its own limit leaves no room for 7 s more"));
-  g_assert_nonnull (strstr (error->message, "provider `two`: its own limit leaves no room now"));
+  g_assert_nonnull (strstr (error->message, "provider `two`: its own limit is too small for this request"));
   g_assert_cmpint (retry_after_us, ==, 7 * SECOND);
   world_clear (&world);
 }
