@@ -225,6 +225,7 @@ settle_reservation (AipAttempt *self, const AipUsage *usage)
   AipReservation *reservation = g_steal_pointer (&self->reservation);
   gboolean unsent = !self->sent || aip_fault_is_unsent (self->fault);
   gboolean served = self->verdict.fault_class == AIP_FAULT_CLASS_NONE;
+  guint status = self->verdict.status;
 
   if (reservation == NULL)
     return;
@@ -232,8 +233,10 @@ settle_reservation (AipAttempt *self, const AipUsage *usage)
     aip_reservation_settle (reservation, usage->input_tokens + usage->output_tokens);
   else if (unsent)
     aip_reservation_refund (reservation);
+  else if (served || status == 0 || (self->fault != AIP_FAULT_NONE && status < 400))
+    aip_reservation_settle (reservation, AIP_TOKENS_UNKNOWN);
   else
-    aip_reservation_settle (reservation, served || self->verdict.status == 0 ? AIP_TOKENS_UNKNOWN : 0);
+    aip_reservation_settle (reservation, 0);
 }
 
 /**

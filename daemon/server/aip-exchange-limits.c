@@ -72,6 +72,13 @@ aip_exchange_reserve (AipExchange *self)
     }
 }
 
+/* Of an answer that broke off, or was cut, the client has had its part, whatever the status is since. */
+static gboolean
+was_served (const AipExchange *self)
+{
+  return self->status < 400 || (aip_answer_has_begun (&self->answer) && self->answer.status < 400);
+}
+
 /**
  * aip_exchange_settle_limits:
  * @self: an exchange that is over
@@ -92,7 +99,7 @@ aip_exchange_settle_limits (AipExchange *self)
   else if (self->n_attempts == 0)
     aip_reservation_refund (reservation);
   else
-    aip_reservation_settle (reservation, self->status >= 400 ? 0 : AIP_TOKENS_UNKNOWN);
+    aip_reservation_settle (reservation, was_served (self) ? AIP_TOKENS_UNKNOWN : 0);
 }
 
 static void

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from lib import answers
-from lib.checks import expect_error
+from lib.checks import expect_broken_stream, expect_error
 from lib.daemon import Daemon
 from lib.several import several
 from lib.upstream import FakeUpstream
@@ -125,6 +125,20 @@ def test_a_request_that_a_key_never_has_room_for_is_refused_at_once(start, upstr
     expect_error(response, 503, "k1", "too small")
     assert response.header("Retry-After") == "5"
     assert daemon.chat().status == 200
+
+
+@pytest.mark.parametrize("limits", [{"client": "tpm=400"}, {"key": "tpm=400"}], ids=["client", "key"])
+def test_an_answer_that_breaks_off_is_paid_for(start, upstream, limits):
+    """It does not say what it has cost, so that is what was thought."""
+    daemon = start(limited([upstream], **limits))
+    upstream.answer_with(answers.stream(3, after=answers.cut))
+    with daemon.connect() as connection:
+        connection.send_request("POST", PATH, json=CHAT | {"stream": True, "messages": LONG})
+        expect_broken_stream(connection, connection.read_head())
+    response = daemon.chat(stream=True, messages=LONG)
+    expect_error(response, (429, 503))
+    assert int(response.header("Retry-After")) >= 1
+    assert len(upstream.requests) == 1
 
 
 def test_a_day_is_counted_over_a_restart(upstream, tmp_path):
