@@ -14,6 +14,8 @@
 #define FIRST_DELAY 100 /* ms */
 #define LAST_DELAY 5000
 #define MAX_FAULT 200
+/* So much of a password gives it away; a server may repeat no more of it. */
+#define GIVEAWAY 8
 
 /*
  *            .--- delay <--------------------------.
@@ -167,6 +169,18 @@ alarm_cb (gpointer user_data)
 
 /* --- greeting --- */
 
+/* Redis repeats the words of a command that it does not know. */
+static char *
+describe_refusal (const AipRedisLink *self, const char *command, const char *said)
+{
+  gsize length = 0;
+  const char *password = self->password != NULL ? aip_secret_peek (self->password, &length) : NULL;
+
+  if (length > 0 && memmem (said, strlen (said), password, MIN (length, GIVEAWAY)) != NULL)
+    return g_strdup_printf ("it refuses %s", command);
+  return g_strdup_printf ("it refuses %s: %s", command, said);
+}
+
 static void
 greeted_cb (redisAsyncContext *redis, void *data, void *privdata)
 {
@@ -177,7 +191,7 @@ greeted_cb (redisAsyncContext *redis, void *data, void *privdata)
     return;
   if (reply->type == REDIS_REPLY_ERROR)
     {
-      g_autofree char *fault = g_strdup_printf ("it refuses %s: %s", (const char *) privdata, reply->str);
+      g_autofree char *fault = describe_refusal (self, privdata, reply->str);
 
       lose (self, fault);
       return;

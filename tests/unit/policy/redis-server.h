@@ -9,10 +9,12 @@ typedef struct
   char *directory;
   char *socket;
   const char *password; /* (nullable) */
+  gboolean knows_auth;
   GSubprocess *process; /* (nullable) */
 } RedisServer;
 
 RedisServer *redis_server_new (const char *password);
+RedisServer *redis_server_new_without_auth (void);
 void redis_server_start (RedisServer *self);
 void redis_server_kill (RedisServer *self);
 void redis_server_freeze (RedisServer *self);

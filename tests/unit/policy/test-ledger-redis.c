@@ -341,6 +341,27 @@ test_password (void)
   fixture_free (&fixture);
 }
 
+/* It says "unknown command `AUTH`, with args beginning with: ..." then. */
+static void
+test_password_repeated (void)
+{
+  Fixture fixture = { redis_server_new_without_auth () };
+  const char *told;
+
+  open_ledgers (&fixture, "", CLIENT "daily-requests=30\n", "a-password-of-redis");
+  wait_for (&fixture, 0, "it refuses AUTH");
+  told = take_warning ();
+  g_assert_nonnull (strstr (told, "it refuses AUTH"));
+  g_assert_null (strstr (told, "a-password"));
+  for (guint i = 0; i < 2; i++)
+    {
+      g_autofree char *text = aip_ledger_describe (fixture.ledgers[i], NULL);
+
+      g_assert_null (strstr (text, "a-password"));
+    }
+  fixture_free (&fixture);
+}
+
 static void
 test_script_flush (void)
 {
@@ -457,6 +478,7 @@ main (int argc, char **argv)
   g_test_add_func ("/ledger-redis/closed", test_closed);
   g_test_add_func ("/ledger-redis/slow", test_slow);
   g_test_add_func ("/ledger-redis/password", test_password);
+  g_test_add_func ("/ledger-redis/password-repeated", test_password_repeated);
   g_test_add_func ("/ledger-redis/script-flush", test_script_flush);
   g_test_add_func ("/ledger-redis/wrong-type", test_wrong_type);
   g_test_add_func ("/ledger-redis/workers", test_workers);
