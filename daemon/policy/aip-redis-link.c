@@ -14,6 +14,8 @@
 #define FIRST_DELAY 100 /* ms */
 #define LAST_DELAY 5000
 #define MAX_FAULT 200
+/* As late as that, this thread was busy with something else, and may not have sent or read anything since. */
+#define BUSY (50 * G_TIME_SPAN_MILLISECOND)
 /* So much of a password gives it away; a server may repeat no more of it. */
 #define GIVEAWAY 8
 
@@ -151,13 +153,16 @@ alarm_cb (gpointer user_data)
 {
   AipRedisLink *self = user_data;
   const AipRedisCall *oldest = g_queue_peek_head (&self->calls);
-  gint64 left = oldest != NULL ? oldest->deadline - g_get_monotonic_time () : 0;
+  gint64 now = g_get_monotonic_time ();
+  gint64 left = oldest != NULL ? oldest->deadline - now : 0;
   g_autofree char *fault = NULL;
 
+  if (now - g_source_get_ready_time (self->alarm) > BUSY)
+    left = (gint64) self->timeout * 1000;
   clear_source (&self->alarm);
   if (self->up && oldest == NULL)
     return G_SOURCE_REMOVE;
-  if (self->up && left > 0)
+  if (left > 0)
     {
       set_alarm (self, &self->alarm, (guint) ((left + 999) / 1000), alarm_cb);
       return G_SOURCE_REMOVE;

@@ -362,6 +362,30 @@ test_password_repeated (void)
   fixture_free (&fixture);
 }
 
+/* What holds the main thread up is no fault of Redis'. */
+static void
+test_busy (void)
+{
+  Fixture fixture = { redis_server_new (NULL) };
+  guint left = 1;
+  Ask ask = { .left = &left };
+
+  open_ledgers (&fixture, "timeout=100ms", CLIENT "daily-requests=30\n", NULL);
+  wait_until_connected (&fixture);
+  take_warning ();
+  ask.answer =
+      aip_ledger_reserve (fixture.ledgers[0], fixture.quotas[0], 0, answered_cb, &ask, &ask.reservation);
+  g_assert_cmpint (ask.answer, ==, AIP_LEDGER_PENDING);
+  g_main_context_iteration (NULL, FALSE);
+  g_usleep (300 * 1000);
+  while (left > 0)
+    g_main_context_iteration (NULL, TRUE);
+  g_assert_cmpint (ask.answer, ==, AIP_LEDGER_GRANTED);
+  g_assert_cmpstr (take_warning (), ==, "");
+  aip_reservation_free (ask.reservation);
+  fixture_free (&fixture);
+}
+
 static void
 test_script_flush (void)
 {
@@ -479,6 +503,7 @@ main (int argc, char **argv)
   g_test_add_func ("/ledger-redis/slow", test_slow);
   g_test_add_func ("/ledger-redis/password", test_password);
   g_test_add_func ("/ledger-redis/password-repeated", test_password_repeated);
+  g_test_add_func ("/ledger-redis/busy", test_busy);
   g_test_add_func ("/ledger-redis/script-flush", test_script_flush);
   g_test_add_func ("/ledger-redis/wrong-type", test_wrong_type);
   g_test_add_func ("/ledger-redis/workers", test_workers);
