@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "base/aip-clock.h"
 #include "server/aip-exchange-private.h"
 
 /*
@@ -218,19 +217,6 @@ is_repeatable (const AipExchange *self)
          aip_fault_is_unsent (self->attempt.fault) || status == 503 || (status >= 400 && status < 500);
 }
 
-/* Microseconds that are left for the request as a whole; 0: none. */
-static gint64
-get_time_left (const AipExchange *self)
-{
-  guint64 allowed = aip_exchange_get_total_timeout (self, self->attempt.candidate->provider);
-  gint64 left;
-
-  if (allowed == 0)
-    return G_MAXINT64;
-  left = (gint64) allowed * 1000 - (aip_clock_now () - self->first_sent);
-  return MAX (left, 0);
-}
-
 static gboolean
 may_go_on (const AipExchange *self)
 {
@@ -239,7 +225,7 @@ may_go_on (const AipExchange *self)
 
   return self->n_attempts < max_attempts && aip_fault_class_fails_over (self->attempt.verdict.fault_class) &&
          is_listed (self) && is_repeatable (self) && !(self->streams_up && self->upload_read) &&
-         get_time_left (self) > 0;
+         aip_exchange_get_time_left (self, self->attempt.candidate->provider) > 0;
 }
 
 /* --- the only one again --- */
@@ -273,7 +259,7 @@ get_delay (const AipExchange *self)
   if (verdict->retry_after_us > (gint64) self->snapshot->config->retry.max_delay * 1000)
     return -1;
   delay = MAX (delay, verdict->retry_after_us + 1000);
-  return delay < get_time_left (self) ? delay : -1;
+  return delay < aip_exchange_get_time_left (self, self->attempt.candidate->provider) ? delay : -1;
 }
 
 static void

@@ -70,6 +70,7 @@ struct _AipExchange
   AipCall call;
 
   guint64 timeout; /* the client's own, in milliseconds; 0: none */
+  gint64 asked;    /* monotonic µs: since when that runs; 0: it does not yet */
   gboolean asked_limits;
   gboolean has_limits;         /* of the client's */
   AipReservation *reservation; /* (nullable): of the client's limits */
@@ -151,7 +152,8 @@ void aip_exchange_end_attempt (AipExchange *self);
 AipOutcome aip_exchange_send (AipExchange *self);
 void aip_exchange_fail (AipExchange *self, AipFault fault, const char *reason);
 void aip_exchange_pass_answer (AipExchange *self);
-guint64 aip_exchange_get_total_timeout (const AipExchange *self, const AipProviderConfig *provider);
+gint64 aip_exchange_get_patience (const AipExchange *self);
+gint64 aip_exchange_get_time_left (const AipExchange *self, const AipProviderConfig *provider);
 void aip_exchange_add_proxy_headers (AipExchange *self, GString *headers);
 
 AipOutcome aip_exchange_tunnel (AipExchange *self);

@@ -22,7 +22,7 @@ queue_cb (AipTimer *timer, void *user_data)
  * @self: an exchange in the step AIP_STEP_ROUTE for which there is nobody
  * @retry_after_us: when there will be, in microseconds from now; -1: not known, then it does not wait
  *
- * Has the step repeated after a while, as long as the operator allows and unless too many wait.
+ * Has the step repeated after a while, as long as the operator and the client allow and unless too many wait.
  *
  * Returns: whether it waits
  */
@@ -33,6 +33,7 @@ aip_exchange_wait_in_queue (AipExchange *self, gint64 retry_after_us)
   gint64 now = aip_clock_now ();
   gint64 left = max_wait - (self->queued != 0 ? now - self->queued : 0);
 
+  left = MIN (left, aip_exchange_get_patience (self));
   if (retry_after_us < 0 || left <= 0 || aip_worker_is_draining (self->worker))
     return FALSE;
   if (self->queued == 0)
@@ -40,6 +41,8 @@ aip_exchange_wait_in_queue (AipExchange *self, gint64 retry_after_us)
       if (!aip_worker_enter_queue (self->worker))
         return FALSE;
       self->queued = now;
+      if (self->asked == 0)
+        self->asked = now;
       aip_timer_init (&self->queue_timer, aip_worker_get_loop (self->worker), queue_cb, self);
     }
   left = MIN (left, retry_after_us + 1000);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/aip-ascii.h"
+#include "base/aip-clock.h"
 #include "server/aip-exchange-private.h"
 #include "server/aip-forward-headers.h"
 #include "server/aip-query.h"
@@ -387,32 +388,46 @@ start_internal (AipExchange *self, GBytes *body)
 }
 
 /**
- * aip_exchange_get_total_timeout:
+ * aip_exchange_get_patience:
+ * @self: an exchange
+ *
+ * Returns: how much is left of the client's own time, in microseconds; %G_MAXINT64: it has set none
+ */
+gint64
+aip_exchange_get_patience (const AipExchange *self)
+{
+  gint64 spent = self->asked != 0 ? aip_clock_now () - self->asked : 0;
+
+  return self->timeout != 0 ? MAX ((gint64) self->timeout * 1000 - spent, 0) : G_MAXINT64;
+}
+
+/**
+ * aip_exchange_get_time_left:
  * @self: an exchange
  * @provider: whom it tries
  *
- * Returns: how long the request may take, all attempts together, in milliseconds; 0: as long as it likes
+ * Returns: how long the request may still take, all attempts together, in microseconds; %G_MAXINT64: as long
+ *   as it likes
  */
-guint64
-aip_exchange_get_total_timeout (const AipExchange *self, const AipProviderConfig *provider)
+gint64
+aip_exchange_get_time_left (const AipExchange *self, const AipProviderConfig *provider)
 {
-  guint64 allowed = provider->timeouts.total;
-
+  gint64 allowed = (gint64) provider->timeouts.total * 1000;
   /* A client may wait for less than the operator allows, never for more. */
-  if (self->timeout == 0 || (allowed > 0 && self->timeout > allowed))
-    return allowed;
-  return self->timeout;
+  gint64 left = aip_exchange_get_patience (self);
+
+  if (allowed > 0)
+    left = MIN (left, allowed - (aip_clock_now () - self->first_sent));
+  return MAX (left, 0);
 }
 
+/* In milliseconds, as transfers have it; 0: none. */
 static guint64
-get_time_left (const AipExchange *self, const AipProviderConfig *provider)
+get_total_timeout (const AipExchange *self, const AipProviderConfig *provider)
 {
-  guint64 allowed = aip_exchange_get_total_timeout (self, provider);
-  guint64 spent = (guint64) (self->sent - self->first_sent) / 1000;
+  gint64 left = aip_exchange_get_time_left (self, provider);
 
-  if (allowed == 0)
-    return 0;
-  return allowed > spent ? allowed - spent : 1;
+  return left == G_MAXINT64 ? 0 : (guint64) MAX ((left + 999) / 1000, 1);
 }
 
 static AipTransfer *
@@ -437,7 +452,7 @@ start_external (AipExchange *self, const AipCandidate *candidate, GBytes *body)
                                      .connect_timeout = provider->timeouts.connect,
                                      .first_byte_timeout = provider->timeouts.first_byte,
                                      .idle_timeout = provider->timeouts.idle,
-                                     .total_timeout = get_time_left (self, provider),
+                                     .total_timeout = get_total_timeout (self, provider),
                                      .verify_tls = provider->verify_tls,
                                      .ca_file = provider->ca_file,
                                      .proxy = provider->proxy,
@@ -465,6 +480,8 @@ aip_exchange_send (AipExchange *self)
   self->sent = g_get_monotonic_time ();
   if (self->first_sent == 0)
     self->first_sent = self->sent;
+  if (self->asked == 0)
+    self->asked = self->sent;
   if (self->route.kind == AIP_ROUTE_REALTIME)
     return aip_exchange_tunnel (self);
   if (self->call.body != NULL)

@@ -163,6 +163,25 @@ def test_a_request_does_not_wait_longer_than_it_may(start, upstreams):
     expect_error(daemon.chat(), 503, "k1")
 
 
+def test_a_request_does_not_wait_longer_than_its_client_would(start, upstreams):
+    (one,) = upstreams(1)
+    daemon = start(several([one], LONG, routing="max-wait=1h", retry="[retry]\nenabled=false\n"))
+    one.answer_with(answers.error(500))
+    assert daemon.chat().status == 500
+    expect_error(daemon.chat(headers=[("X-Proxy-Timeout", "0.3")]), 503, "k1")
+
+
+def test_the_clients_time_runs_while_its_request_waits(start, upstreams):
+    """It is told how long the one that was asked in the end has had."""
+    (one,) = upstreams(1)
+    daemon = start(several([one], SHORT, routing="max-wait=1h", retry="[retry]\nenabled=false\n"))
+    one.answer_with(answers.error(500), answers.stall)
+    assert daemon.chat().status == 500
+    error = expect_error(daemon.chat(headers=[("X-Proxy-Timeout", "2")]), 504)
+    assert error["code"] == "total-timeout"
+    assert "within 2 s" not in error["message"]
+
+
 def test_waiting_requests_end_with_the_client_and_the_daemon(start, upstreams):
     (one,) = upstreams(1)
     daemon = start(several([one], LONG, routing="max-wait=1h", retry="[retry]\nenabled=false\n"))
