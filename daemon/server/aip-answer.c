@@ -105,16 +105,18 @@ static void
 pass_events (AipAnswer *self, const char *data, gsize length)
 {
   gsize whole;
+  gsize seen;
 
   if (self->held == NULL)
     {
-      whole = aip_event_stream_whole_length (data, length);
+      whole = aip_event_stream_whole_length (data, length, 0);
       pass (self, data, whole);
       hold (self, data + whole, length - whole);
       return;
     }
+  seen = self->held->len;
   hold (self, data, length);
-  whole = aip_event_stream_whole_length ((const char *) self->held->data, self->held->len);
+  whole = aip_event_stream_whole_length ((const char *) self->held->data, self->held->len, seen);
   self->inside = self->inside && whole == 0;
   if (whole == 0 && self->held->len > MAX_HELD_EVENT)
     {
@@ -130,6 +132,7 @@ pass_events (AipAnswer *self, const char *data, gsize length)
 static void
 add_events (AipAnswer *self, const char *data, gsize length)
 {
+  gsize seen = self->held != NULL ? self->held->len : 0;
   gsize whole;
 
   if (self->begun)
@@ -140,7 +143,7 @@ add_events (AipAnswer *self, const char *data, gsize length)
   hold (self, data, length);
   if (self->held == NULL || self->in_question)
     return;
-  whole = aip_event_stream_whole_length ((const char *) self->held->data, self->held->len);
+  whole = aip_event_stream_whole_length ((const char *) self->held->data, self->held->len, seen);
   if ((whole > self->looked && is_worth_it (self, whole)) ||
       (self->held->len > MAX_HELD_EVENT && !self->in_question))
     aip_answer_release (self);

@@ -20,13 +20,15 @@ ends_event (const char *data, gsize end)
  * aip_event_stream_whole_length:
  * @data: a piece of a stream of server-sent events that begins where an event begins
  * @length: of @data, in bytes
+ * @seen: how much of it was looked at before, in bytes: an event that ends there is not looked for again
  *
- * Returns: how much of it is whole events, in bytes; what is behind is the beginning of one
+ * Returns: how much of it is whole events, in bytes; what is behind is the beginning of one; 0: none ends
+ *   behind @seen
  */
 gsize
-aip_event_stream_whole_length (const char *data, gsize length)
+aip_event_stream_whole_length (const char *data, gsize length, gsize seen)
 {
-  for (gsize end = length; end > 0; end--)
+  for (gsize end = length; end > seen; end--)
     if (ends_event (data, end))
       return end;
   return 0;

@@ -12,7 +12,7 @@ int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
   const char *text = (const char *) data;
-  gsize whole = aip_event_stream_whole_length (text, size);
+  gsize whole = aip_event_stream_whole_length (text, size, 0);
   const char *error = text;
   gsize length = 0;
   AipFirstContent found = aip_first_content_find (text, whole, &error, &length);
