@@ -28,6 +28,7 @@ refuse_limit (AipExchange *self)
 
   aip_reservation_set_error (self->reservation, &error);
   self->retry_after = aip_reservation_get_retry_after (self->reservation);
+  self->never_fits = self->retry_after == 0;
   return aip_exchange_refuse_error (self, error);
 }
 

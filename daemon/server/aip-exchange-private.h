@@ -72,6 +72,7 @@ struct _AipExchange
   guint64 timeout; /* the client's own, in milliseconds; 0: none */
   gint64 asked;    /* monotonic µs: since when that runs; 0: it does not yet */
   gboolean asked_limits;
+  gboolean never_fits;         /* into the client's limits: it is no use to ask again */
   gboolean has_limits;         /* of the client's */
   AipReservation *reservation; /* (nullable): of the client's limits */
   gint64 queued;               /* monotonic µs: since when it waits for a candidate; 0: it does not */

@@ -188,7 +188,7 @@ aip_exchange_refuse (AipExchange *self, const AipFailure *failure)
   if (failure->status == 426)
     g_string_append (headers, "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n");
   /* SDKs that repeat a request by themselves heed it: what was cut is not wanted again. */
-  if (self->outcome == AIP_OUTCOME_KIND_CANCELLED)
+  if (self->outcome == AIP_OUTCOME_KIND_CANCELLED || self->never_fits)
     aip_reply_add_header (headers, "X-Should-Retry", "false");
   aip_exchange_count_out (self, aip_reply_failure (self->connection, self->route.protocol, failure, headers));
   g_string_free (headers, TRUE);

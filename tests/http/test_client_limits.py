@@ -118,6 +118,14 @@ def test_when_all_keys_are_at_their_limits_it_says_when(start, upstream):
     assert len(upstream.requests) == 1
 
 
+def test_a_request_that_never_fits_is_not_to_be_repeated(start, upstream):
+    daemon = start(limited([upstream], client="tpm=50"))
+    response = daemon.chat(messages=LONG)
+    expect_limit(response, "tpm", "ask for less")
+    assert response.header("X-Should-Retry") == "false"
+    assert daemon.chat().header("X-Should-Retry") is None
+
+
 @pytest.mark.parametrize("routing", ["strategy=failover", "strategy=failover\nmax-wait=1h"])
 def test_a_request_that_a_key_never_has_room_for_is_refused_at_once(start, upstream, routing):
     daemon = start(several([upstream], routing=routing, key="tpm=50"))
