@@ -49,15 +49,17 @@ save (AipBreakerFile *self)
   if (serial == self->serial)
     return;
   saved = g_variant_ref_sink (aip_live_keys_save (self->live, aip_clock_now (), aip_clock_wall ()));
-  self->serial = serial;
   g_mkdir_with_parents (self->folder, FOLDER_MODE);
-  if (!g_file_set_contents_full (self->path, g_variant_get_data (saved), (gssize) g_variant_get_size (saved),
-                                 G_FILE_SET_CONTENTS_CONSISTENT, FILE_MODE, &error) &&
-      !self->failed)
+  if (g_file_set_contents_full (self->path, g_variant_get_data (saved), (gssize) g_variant_get_size (saved),
+                                G_FILE_SET_CONTENTS_CONSISTENT, FILE_MODE, &error))
     {
-      self->failed = TRUE;
-      g_warning ("what keys are left out will be forgotten at the daemon's end: %s", error->message);
+      self->serial = serial;
+      self->failed = FALSE;
+      return;
     }
+  if (!self->failed)
+    g_warning ("what keys are left out will be forgotten at the daemon's end: %s", error->message);
+  self->failed = TRUE;
 }
 
 static gboolean

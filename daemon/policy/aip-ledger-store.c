@@ -22,8 +22,9 @@ typedef struct
   gatomicrefcount refs;
   char *directory;
   char *path;
-  GMutex lock;
-  GBytes *content; /* (nullable): what is to be written; it and the next are under the lock */
+  GMutex lock;     /* of the next; never held while the disk is busy */
+  GBytes *content; /* (nullable): what is to be written */
+  GMutex writing;  /* of the file, and of the next */
   gboolean failed; /* somebody was told already */
 } Writer;
 
@@ -47,6 +48,7 @@ writer_unref (void *data)
   if (!g_atomic_ref_count_dec (&writer->refs))
     return;
   g_mutex_clear (&writer->lock);
+  g_mutex_clear (&writer->writing);
   g_clear_pointer (&writer->content, g_bytes_unref);
   g_free (writer->directory);
   g_free (writer->path);
@@ -77,15 +79,26 @@ writer_put (Writer *writer, GBytes *content)
   g_mutex_unlock (&writer->lock);
 }
 
-/* Under the lock to the end, so that whoever writes next finds this one's file. */
+static GBytes *
+writer_take (Writer *writer)
+{
+  GBytes *content;
+
+  g_mutex_lock (&writer->lock);
+  content = g_steal_pointer (&writer->content);
+  g_mutex_unlock (&writer->lock);
+  return content;
+}
+
+/* Taken and written in one go, so that whoever writes next finds this one's file. */
 static void
 writer_write (Writer *writer)
 {
   g_autoptr (GBytes) content = NULL;
   g_autoptr (GError) error = NULL;
 
-  g_mutex_lock (&writer->lock);
-  content = g_steal_pointer (&writer->content);
+  g_mutex_lock (&writer->writing);
+  content = writer_take (writer);
   if (content != NULL && write_file (writer, content, &error))
     writer->failed = FALSE;
   else if (content != NULL && !writer->failed)
@@ -93,7 +106,7 @@ writer_write (Writer *writer)
       g_warning ("what is used of the limits will be forgotten at the next start: %s", error->message);
       writer->failed = TRUE;
     }
-  g_mutex_unlock (&writer->lock);
+  g_mutex_unlock (&writer->writing);
 }
 
 static void
@@ -126,6 +139,7 @@ aip_ledger_store_new (const char *state_dir, GMainContext *context, AipLedgerSto
   self->writer = g_new0 (Writer, 1);
   g_atomic_ref_count_init (&self->writer->refs);
   g_mutex_init (&self->writer->lock);
+  g_mutex_init (&self->writer->writing);
   self->writer->directory = g_strdup (state_dir);
   self->writer->path = g_build_filename (state_dir, FILE_NAME, NULL);
   return self;
