@@ -122,6 +122,8 @@ show_one (AipBusCollection *self, guint place, gconstpointer section, gboolean s
   is_new = entry->round == 0;
   if (self->kind->show_secret != NULL && (secrets_changed || !is_same))
     self->kind->show_secret (entry->service, section);
+  if (self->kind->show_breaker != NULL && !is_same)
+    self->kind->show_breaker (entry->service);
   entry->round = self->round;
   if (is_new)
     export(self, entry);
@@ -159,4 +161,17 @@ aip_bus_collection_show (AipBusCollection *self, const GPtrArray *sections, gboo
       g_dbus_object_manager_server_unexport (self->manager, entry->path);
       g_hash_table_iter_remove (&iter);
     }
+}
+
+/**
+ * aip_bus_collection_show_breakers:
+ * @self: a collection of what has breakers
+ *
+ * Shows them as they are now.
+ */
+void
+aip_bus_collection_show_breakers (AipBusCollection *self)
+{
+  for (guint i = 0; i < self->shown->len; i++)
+    self->kind->show_breaker (((Entry *) g_ptr_array_index (self->shown, i))->service);
 }

@@ -14,6 +14,7 @@ G_BEGIN_DECLS
  * @create: (transfer full): a new interface that shows nothing
  * @show: shows a section
  * @show_secret: (nullable): shows what may change with the secrets while the section does not
+ * @show_breaker: (nullable): shows what changes by itself while the section does not
  */
 typedef struct
 {
@@ -23,6 +24,7 @@ typedef struct
   GDBusInterfaceSkeleton *(*create) (const AipBusContext *context);
   void (*show) (GDBusInterfaceSkeleton *service, gconstpointer section);
   void (*show_secret) (GDBusInterfaceSkeleton *service, gconstpointer section);
+  void (*show_breaker) (GDBusInterfaceSkeleton *service);
 } AipBusKind;
 
 /**
@@ -35,6 +37,7 @@ AipBusCollection *aip_bus_collection_new (const AipBusKind *kind,
                                           GDBusObjectManagerServer *manager);
 void aip_bus_collection_free (AipBusCollection *self);
 void aip_bus_collection_show (AipBusCollection *self, const GPtrArray *sections, gboolean secrets_changed);
+void aip_bus_collection_show_breakers (AipBusCollection *self);
 
 extern const AipBusKind aip_bus_kind_provider;
 extern const AipBusKind aip_bus_kind_key;

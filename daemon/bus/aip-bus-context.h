@@ -4,6 +4,7 @@
 #include <gio/gio.h>
 
 #include "aip-bus-generated.h"
+#include "bus/aip-bus-breakers.h"
 #include "bus/aip-bus-host.h"
 #include "bus/aip-change.h"
 
@@ -17,6 +18,7 @@ typedef struct
   const AipBusHost *host;
   void *host_data;
   AipChangeQueue *changes;
+  AipBusBreakers *breakers;
   GCancellable *ending; /* of what waits for a caller */
   GDBusConnection *connection;
   gboolean moves_first_token; /* a change is under way that does */

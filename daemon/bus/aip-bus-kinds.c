@@ -58,12 +58,19 @@ provider_show (GDBusInterfaceSkeleton *service, gconstpointer section)
   aip_provider_service_show (AIP_PROVIDER_SERVICE (service), section);
 }
 
+static void
+provider_show_breaker (GDBusInterfaceSkeleton *service)
+{
+  aip_provider_service_show_breaker (AIP_PROVIDER_SERVICE (service));
+}
+
 const AipBusKind aip_bus_kind_provider = {
   .path = "provider",
   .dup_name = dup_first_member,
   .equal = provider_equal,
   .create = provider_create,
   .show = provider_show,
+  .show_breaker = provider_show_breaker,
 };
 
 /* --- keys --- */
@@ -97,6 +104,12 @@ key_show_secret (GDBusInterfaceSkeleton *service, gconstpointer section)
   aip_key_service_show_secret (AIP_KEY_SERVICE (service), section);
 }
 
+static void
+key_show_breaker (GDBusInterfaceSkeleton *service)
+{
+  aip_key_service_show_breaker (AIP_KEY_SERVICE (service));
+}
+
 const AipBusKind aip_bus_kind_key = {
   .path = "key",
   .dup_name = dup_first_member,
@@ -104,6 +117,7 @@ const AipBusKind aip_bus_kind_key = {
   .create = key_create,
   .show = key_show,
   .show_secret = key_show_secret,
+  .show_breaker = key_show_breaker,
 };
 
 /* --- mappings --- */

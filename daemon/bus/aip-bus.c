@@ -100,6 +100,15 @@ aip_bus_show_state (AipBus *self)
   aip_manager_service_show_state (self->manager);
 }
 
+static void
+show_breakers_cb (void *user_data)
+{
+  AipBus *self = user_data;
+
+  aip_bus_collection_show_breakers (self->providers);
+  aip_bus_collection_show_breakers (self->keys);
+}
+
 /* --- life --- */
 
 static gboolean
@@ -118,6 +127,8 @@ export_root (AipBus *self, GError **error)
 static gboolean
 set_up (AipBus *self, GError **error)
 {
+  self->context.breakers = aip_bus_breakers_new (self->context.host->get_live_keys (self->context.host_data),
+                                                 show_breakers_cb, self);
   self->objects = g_dbus_object_manager_server_new (AIP_BUS_ROOT);
   self->providers = aip_bus_collection_new (&aip_bus_kind_provider, &self->context, self->objects);
   self->keys = aip_bus_collection_new (&aip_bus_kind_key, &self->context, self->objects);
@@ -235,6 +246,7 @@ aip_bus_free (AipBus *self)
 {
   unexport (self);
   end_calls (self);
+  aip_bus_breakers_free (self->context.breakers);
   for (gsize i = 0; i < N_ROOT_INTERFACES; i++)
     g_clear_object (&self->root[i]);
   aip_bus_collection_free (self->providers);

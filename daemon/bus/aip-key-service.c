@@ -14,6 +14,7 @@ struct _AipKeyService
 
   const AipBusContext *context;
   AipSecret *shown; /* (nullable): whose fingerprint is shown */
+  AipBusBreaker breaker;
 };
 
 static void aip_key_service_iface_init (AipBusKeyIface *iface);
@@ -197,11 +198,6 @@ find_live (AipBusKey *key)
 static GVariant *
 make_live (AipLiveKey *live)
 {
-  static const char *const states[] = {
-    [AIP_BREAKER_CLOSED] = "closed",
-    [AIP_BREAKER_OPEN] = "open",
-    [AIP_BREAKER_HALF_OPEN] = "half-open",
-  };
   g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (NULL);
   gint64 now = aip_clock_now ();
   g_autofree char *reason = aip_live_key_dup_reason (live, now);
@@ -210,7 +206,8 @@ make_live (AipLiveKey *live)
 
   aip_live_key_get_figures (live, now, &figures);
   aip_live_key_get_totals (live, &totals);
-  g_variant_dict_insert (&dict, "state", "s", states[aip_live_key_get_state (live, now)]);
+  g_variant_dict_insert (&dict, "state", "s",
+                         aip_bus_breaker_name_state (aip_live_key_get_state (live, now)));
   g_variant_dict_insert (&dict, "reason", "s", reason != NULL ? reason : "");
   g_variant_dict_insert (&dict, "in-flight", "u", figures.in_flight);
   g_variant_dict_insert (&dict, "success", "d", figures.success);
@@ -246,6 +243,7 @@ handle_reset_breaker (AipBusKey *key, GDBusMethodInvocation *invocation, GVarian
   if (live == NULL)
     return refuse_dead (invocation);
   aip_live_key_reset (live);
+  aip_key_service_show_breaker (AIP_KEY_SERVICE (key));
   aip_bus_key_complete_reset_breaker (key, invocation);
   return TRUE;
 }
@@ -343,6 +341,27 @@ aip_key_service_show (AipKeyService *self, const AipKeyConfig *config)
   aip_bus_key_set_rpm (key, config->rpm);
   aip_bus_key_set_tpm (key, config->tpm);
   aip_bus_key_set_models (key, (const char *const *) config->models);
+}
+
+/**
+ * aip_key_service_show_breaker:
+ * @self: a key on the bus that shows its configuration
+ *
+ * Shows its breaker as it is now.
+ */
+void
+aip_key_service_show_breaker (AipKeyService *self)
+{
+  AipBusKey *key = AIP_BUS_KEY (self);
+  AipBusBreakerText text;
+
+  if (!aip_bus_breakers_look (self->context->breakers, aip_bus_key_get_provider (key),
+                              aip_bus_key_get_name (key), &self->breaker, &text))
+    return;
+  aip_bus_key_set_breaker_state (key, text.state);
+  aip_bus_key_set_breaker_reason (key, text.reason);
+  aip_bus_key_set_breaker_until (key, text.until);
+  g_free (text.reason);
 }
 
 static const char *

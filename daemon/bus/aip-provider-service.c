@@ -12,6 +12,7 @@ struct _AipProviderService
   AipBusProviderSkeleton parent_instance;
 
   const AipBusContext *context;
+  AipBusBreaker breaker;
 };
 
 static void aip_provider_service_iface_init (AipBusProviderIface *iface);
@@ -189,4 +190,25 @@ aip_provider_service_show (AipProviderService *self, const AipProviderConfig *co
   aip_bus_provider_set_weight (provider, config->weight);
   aip_bus_provider_set_verify_tls (provider, config->verify_tls);
   aip_bus_provider_set_served (provider, aip_dialect_find (config->dialect) != NULL);
+}
+
+/**
+ * aip_provider_service_show_breaker:
+ * @self: a provider on the bus that shows its configuration
+ *
+ * Shows its breaker as it is now.
+ */
+void
+aip_provider_service_show_breaker (AipProviderService *self)
+{
+  AipBusProvider *provider = AIP_BUS_PROVIDER (self);
+  AipBusBreakerText text;
+
+  if (!aip_bus_breakers_look (self->context->breakers, aip_bus_provider_get_name (provider), NULL,
+                              &self->breaker, &text))
+    return;
+  aip_bus_provider_set_breaker_state (provider, text.state);
+  aip_bus_provider_set_breaker_reason (provider, text.reason);
+  aip_bus_provider_set_breaker_until (provider, text.until);
+  g_free (text.reason);
 }

@@ -27,6 +27,7 @@ aip_ctl_key_list (AipCtl *ctl, const AipCtlArgs *args, GError **error)
     { "ENABLED", "Enabled" },
     { "PRIORITY", "Priority", TRUE },
     { "WEIGHT", "Weight", TRUE },
+    { "BREAKER", "Breaker" },
     { NULL },
   };
 

@@ -10,6 +10,9 @@
 #include "ctl/aip-ctl-near.h"
 #include "ctl/aip-ctl-settings.h"
 
+/* No property, but what several of them say in one cell. */
+#define BREAKER "Breaker"
+
 static AipCtlStyle
 style_of (const char *property, const char *text)
 {
@@ -17,7 +20,33 @@ style_of (const char *property, const char *text)
     return AIP_CTL_STYLE_DIM;
   if (g_str_equal (property, "SecretState"))
     return g_str_equal (text, "present") ? AIP_CTL_STYLE_GOOD : AIP_CTL_STYLE_WARNING;
+  if (g_str_equal (property, "BreakerState") || g_str_equal (property, BREAKER))
+    return g_str_equal (text, "closed") ? AIP_CTL_STYLE_PLAIN : AIP_CTL_STYLE_WARNING;
   return AIP_CTL_STYLE_PLAIN;
+}
+
+static char *
+dup_time (gint64 us)
+{
+  g_autoptr (GDateTime) time = us > 0 ? g_date_time_new_from_unix_local (us / G_USEC_PER_SEC) : NULL;
+
+  return time != NULL ? g_date_time_format (time, "%F %T") : g_strdup ("");
+}
+
+/* "closed", "half-open: timeout" or "open until 2026-01-31 12:00:00: timeout" */
+static char *
+dup_breaker (GVariant *object)
+{
+  const char *state = aip_ctl_print_lookup (object, "BreakerState");
+  const char *reason = aip_ctl_print_lookup (object, "BreakerReason");
+  gint64 us = 0;
+  g_autofree char *until = NULL;
+
+  (void) g_variant_lookup (object, "BreakerUntil", "x", &us);
+  until = dup_time (us);
+  if (g_str_equal (state, "open"))
+    return g_strdup_printf ("open until %s: %s", until, reason);
+  return g_strdup_printf ("%s%s%s", state, reason[0] != '\0' ? ": " : "", reason);
 }
 
 static char *
@@ -25,6 +54,10 @@ dup_value (GVariant *object, const char *property)
 {
   g_autoptr (GVariant) value = g_variant_lookup_value (object, property, NULL);
 
+  if (g_str_equal (property, BREAKER))
+    return dup_breaker (object);
+  if (g_str_equal (property, "BreakerUntil") && value != NULL)
+    return dup_time (g_variant_get_int64 (value));
   return value != NULL ? aip_ctl_print_value (value) : g_strdup ("");
 }
 

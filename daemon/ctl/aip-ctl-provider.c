@@ -20,6 +20,7 @@ aip_ctl_provider_list (AipCtl *ctl, const AipCtlArgs *args, GError **error)
     { "ENABLED", "Enabled" },
     { "PRIORITY", "Priority", TRUE },
     { "WEIGHT", "Weight", TRUE },
+    { "BREAKER", "Breaker" },
     { NULL },
   };
 

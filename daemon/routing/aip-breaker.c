@@ -69,7 +69,22 @@ aip_breaker_clear (AipBreaker *self)
 {
   g_return_if_fail (self != NULL);
 
+  g_clear_pointer (&self->watch, aip_breaker_watch_unref);
   g_mutex_clear (&self->lock);
+}
+
+/**
+ * aip_breaker_set_watch:
+ * @self: a breaker that nobody else uses yet
+ * @watch: (transfer none): to be told of each change but that from open to half-open, which is one of time
+ */
+void
+aip_breaker_set_watch (AipBreaker *self, AipBreakerWatch *watch)
+{
+  g_return_if_fail (self != NULL && watch != NULL);
+
+  g_clear_pointer (&self->watch, aip_breaker_watch_unref);
+  self->watch = aip_breaker_watch_ref (watch);
 }
 
 static void
@@ -78,11 +93,13 @@ set_until (AipBreaker *self, gint64 until_us)
   __atomic_store_n (&self->until_us, until_us, __ATOMIC_RELEASE);
 }
 
+/* Whoever is told finds all of the change done once the lock is free. */
 static void
 change (AipBreaker *self, gint64 until_us)
 {
   set_until (self, until_us);
   __atomic_add_fetch (&self->generation, 1, __ATOMIC_RELEASE);
+  aip_breaker_watch_notify (self->watch);
 }
 
 static void
@@ -469,6 +486,7 @@ settle_late (AipBreaker *self, const AipFaultVerdict *verdict, gint64 now_us, gu
     {
       self->fault = *verdict;
       set_until (self, now_us + hold_us);
+      aip_breaker_watch_notify (self->watch);
     }
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "config/aip-config.h"
+#include "routing/aip-breaker-watch.h"
 #include "routing/aip-fault-class.h"
 
 G_BEGIN_DECLS
@@ -82,6 +83,7 @@ typedef struct
   guint in_a_row;
   guint64 n_opened;
   AipBreakerBucket buckets[AIP_BREAKER_N_BUCKETS];
+  AipBreakerWatch *watch; /* (nullable) */
 } AipBreaker;
 
 /**
@@ -100,6 +102,7 @@ void aip_breaker_policy_init (AipBreakerPolicy *policy, const AipBreakerConfig *
 
 void aip_breaker_init (AipBreaker *self, const AipBreakerPolicy *policy);
 void aip_breaker_clear (AipBreaker *self);
+void aip_breaker_set_watch (AipBreaker *self, AipBreakerWatch *watch);
 void aip_breaker_set_policy (AipBreaker *self, const AipBreakerPolicy *policy);
 
 AipBreakerState aip_breaker_get_state (const AipBreaker *self, gint64 now_us);

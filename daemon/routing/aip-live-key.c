@@ -418,7 +418,7 @@ aip_live_key_get_totals (AipLiveKey *self, AipLiveKeyTotals *totals)
 }
 
 static char *
-dup_cause (const AipBreakerView *view)
+describe_cause (const AipBreakerView *view)
 {
   g_autofree char *status = view->status == 0 ? g_strdup ("") : g_strdup_printf (" (HTTP %u)", view->status);
   guint n = MAX (view->in_a_row, 1) + view->streak;
@@ -449,7 +449,7 @@ aip_live_key_dup_reason (AipLiveKey *self, gint64 now_us)
 
   aip_breaker_get_view (&self->breaker, now_us, &view);
   if (view.state != AIP_BREAKER_CLOSED)
-    cause = dup_cause (&view);
+    cause = describe_cause (&view);
   if (view.state == AIP_BREAKER_OPEN)
     return g_strdup_printf ("breaker open for %" G_GINT64_FORMAT " s more: %s",
                             (view.until_us - now_us + G_USEC_PER_SEC - 1) / G_USEC_PER_SEC, cause);
@@ -462,4 +462,25 @@ aip_live_key_dup_reason (AipLiveKey *self, gint64 now_us)
     return g_strdup_printf ("the provider's limit is used up for %" G_GINT64_FORMAT " s more",
                             (figures.spent_until_us - now_us + G_USEC_PER_SEC - 1) / G_USEC_PER_SEC);
   return NULL;
+}
+
+/**
+ * aip_live_key_dup_cause:
+ * @self: a key
+ *
+ * Says what opened the breaker, in words that stay the same as long as it does: "3 faults in a row, the last:
+ * timeout".
+ *
+ * Returns: (transfer full) (nullable): one line for people, without anything that the provider wrote; %NULL:
+ * the breaker is closed
+ */
+char *
+aip_live_key_dup_cause (AipLiveKey *self)
+{
+  AipBreakerView view;
+
+  g_return_val_if_fail (self != NULL, NULL);
+
+  aip_breaker_get_view (&self->breaker, 0, &view);
+  return view.until_us != 0 ? describe_cause (&view) : NULL;
 }

@@ -96,6 +96,7 @@ AipBreakerState aip_live_key_get_state (const AipLiveKey *self, gint64 now_us);
 void aip_live_key_get_figures (const AipLiveKey *self, gint64 now_us, AipLiveKeyFigures *figures);
 void aip_live_key_get_totals (AipLiveKey *self, AipLiveKeyTotals *totals);
 char *aip_live_key_dup_reason (AipLiveKey *self, gint64 now_us);
+char *aip_live_key_dup_cause (AipLiveKey *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipLiveKey, aip_live_key_unref)
 

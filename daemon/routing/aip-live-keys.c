@@ -12,6 +12,7 @@ struct _AipLiveKeys
   GMutex lock;      /* of what follows */
   GHashTable *keys; /* its id -> AipLiveKey, owned */
   AipBreakerPolicy policy;
+  AipBreakerWatch *watch;
 };
 
 /**
@@ -29,6 +30,7 @@ aip_live_keys_new (void)
   self->keys = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) aip_live_key_unref);
   /* What is restored before there is a configuration must not be dropped for want of one. */
   self->policy.enabled = TRUE;
+  self->watch = aip_breaker_watch_new ();
   return self;
 }
 
@@ -59,6 +61,7 @@ aip_live_keys_unref (AipLiveKeys *self)
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
   g_hash_table_unref (self->keys);
+  aip_breaker_watch_unref (self->watch);
   g_mutex_clear (&self->lock);
   g_free (self);
 }
@@ -74,6 +77,7 @@ add (AipLiveKeys *self, const char *id)
 {
   AipLiveKey *key = aip_live_key_new (id, &self->policy);
 
+  aip_breaker_set_watch (aip_live_key_get_breaker (key), self->watch);
   g_hash_table_insert (self->keys, (void *) aip_live_key_get_id (key), key);
   return key;
 }
@@ -214,6 +218,21 @@ aip_live_keys_get_serial (AipLiveKeys *self)
   while (g_hash_table_iter_next (&iter, NULL, &key))
     serial += aip_breaker_get_generation (aip_live_key_get_breaker (key));
   return serial;
+}
+
+/**
+ * aip_live_keys_set_watch:
+ * @self: the keys
+ * @func: (nullable): called when the breaker of any key has changed by itself or was made to; may not call
+ *   the keys, but wake who does
+ * @user_data: for @func, which is not called any more once this was called again
+ */
+void
+aip_live_keys_set_watch (AipLiveKeys *self, AipBreakerWatchFunc func, void *user_data)
+{
+  g_return_if_fail (self != NULL);
+
+  aip_breaker_watch_set_func (self->watch, func, user_data);
 }
 
 /**

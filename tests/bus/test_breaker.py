@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What the bus tells of a key's breaker, and how it is reset."""
 
+import time
+
 import pytest
 from lib import answers
-from lib.bus import ROOT, path_of, refused
+from lib.bus import ROOT, Listener, path_of, refused
+from lib.checks import wait_until
 from lib.daemon import config as usual_config
 
 KEY = path_of("key", "k1")
@@ -37,6 +40,98 @@ def test_live_state_and_reset(failing, upstream, peer):
     assert candidate["usable"] and candidate["score"] > 0 and candidate["reason"] == ""
     assert failing.chat().status == 200
     assert peer.call(KEY, "Key.GetLive")["succeeded"] == 1
+
+
+def shown(peer, path=KEY):
+    """State, reason and time that an object shows of its breaker."""
+    kind = "Provider" if "/provider/" in path else "Key"
+    return tuple(peer.get(path, f"{kind}.Breaker{name}") for name in ("State", "Reason", "Until"))
+
+
+def breaker_changes(listener, path):
+    """What was signalled of an object's breaker, in order."""
+    return [
+        values["BreakerState"]
+        for where, member, (_, values, *_) in listener.heard
+        if (where, member) == (path, "PropertiesChanged") and "BreakerState" in values
+    ]
+
+
+def test_what_opens_is_signalled_and_what_is_reset_too(start, upstream, connect, peer):
+    daemon = start(usual_config(upstream, BREAKER))
+    listener = connect(Listener)
+    assert shown(peer) == ("closed", "", 0)
+    upstream.answer_with(answers.error(500))
+    before = time.time()
+    assert daemon.chat().status == 500
+    assert shown(peer) == ("closed", "", 0)
+    assert daemon.chat().status == 500
+    assert wait_until(lambda: breaker_changes(listener, KEY) == ["open"])
+    state, reason, until = shown(peer)
+    assert state == "open" and "2 faults in a row" in reason and "500" in reason and "own words" not in reason
+    assert (before + 3000) * 1e6 < until < (time.time() + 4500) * 1e6
+    assert shown(peer, path_of("provider", "fake")) == ("closed", "", 0)
+
+    peer.call(KEY, "Key.ResetBreaker")
+    assert shown(peer) == ("closed", "", 0)
+    assert wait_until(lambda: breaker_changes(listener, KEY) == ["open", "closed"])
+    listener.settle()
+    peer.call(KEY, "Key.ResetBreaker")
+    peer.manager("Reload")
+    upstream.answer_with(answers.automatic)
+    assert daemon.chat().status == 200
+    assert listener.changes() == []
+
+
+def test_time_alone_makes_it_half_open(start, upstream, connect, peer):
+    daemon = start(usual_config(upstream, "[circuit-breaker]\nthreshold=1\ncooldown=300ms\nmax-cooldown=300ms\n"))
+    listener = connect(Listener)
+    upstream.answer_with(answers.error(503))
+    assert daemon.chat().status == 503
+    assert wait_until(lambda: breaker_changes(listener, KEY)[-1:] == ["half-open"])
+    state, reason, until = shown(peer)
+    assert state == "half-open" and "503" in reason and 0 < until <= time.time() * 1e6
+    upstream.answer_with(answers.automatic)
+    assert daemon.chat().status == 200
+    assert wait_until(lambda: breaker_changes(listener, KEY)[-1:] == ["closed"])
+    assert shown(peer) == ("closed", "", 0)
+
+
+def test_a_provider_without_keys_has_a_breaker(start, upstream, connect, peer):
+    text = f"[provider free]\ndialect=ollama\nbase-url={upstream.base_url}\nmodels=free-model\n\n"
+    daemon = start(usual_config(upstream, text + BREAKER))
+    listener = connect(Listener)
+    path = path_of("provider", "free")
+    upstream.answer_with(answers.error(502))
+    for _ in range(2):
+        assert daemon.chat(model="free-model").status == 502
+    assert wait_until(lambda: breaker_changes(listener, path) == ["open"])
+    assert shown(peer, path)[0] == "open" and "502" in shown(peer, path)[1]
+    assert shown(peer) == ("closed", "", 0)
+
+
+def test_an_open_breaker_is_shown_after_a_restart(start, upstream, peer, tmp_path):
+    kept = {"XDG_STATE_HOME": str(tmp_path)}
+    daemon = start(usual_config(upstream, BREAKER), env=kept)
+    upstream.answer_with(answers.error(500))
+    for _ in range(2):
+        assert daemon.chat().status == 500
+    assert wait_until(lambda: shown(peer)[0] == "open")
+    _, reason, until = shown(peer)
+    daemon.stop()
+    start(usual_config(upstream, BREAKER), env=kept)
+    again = shown(peer)
+    assert again[0] == "open" and "2 faults in a row" in reason and "2 faults in a row" in again[1]
+    # The hour is counted by another clock than the time of day.
+    assert abs(again[2] - until) < 60e6
+
+
+def test_a_key_that_is_removed_and_added_starts_anew(failing, peer):
+    assert wait_until(lambda: shown(peer)[0] == "open")
+    peer.remove(KEY)
+    assert peer.add_key("k1", provider="fake", secret="env:FAKE_KEY_1") == KEY
+    assert shown(peer) == ("closed", "", 0)
+    assert failing.process.poll() is None
 
 
 def test_wrong_calls(failing, peer):

@@ -33,8 +33,8 @@ def test_provider_from_first_to_last(ctl, daemon, upstream):
     assert ctl.json("provider", "show", "second")["weight"] == 3
     assert f"base-url={upstream.base_url}" in daemon.config_path.read_text()
     table = [line.split() for line in ctl.ok("provider", "list").splitlines()]
-    assert table[0] == ["NAME", "DIALECT", "BASE-URL", "ENABLED", "PRIORITY", "WEIGHT"]
-    assert table[-1] == ["second", "openai", upstream.base_url, "yes", "0", "3"]
+    assert table[0] == ["NAME", "DIALECT", "BASE-URL", "ENABLED", "PRIORITY", "WEIGHT", "BREAKER"]
+    assert table[-1] == ["second", "openai", upstream.base_url, "yes", "0", "3", "closed"]
     assert [provider["name"] for provider in ctl.json("provider", "list")] == ["fake", "second"]
 
     ctl.ok("provider", "set", "second", "weight=", "models=a-*;b", "enabled=false")
@@ -65,7 +65,7 @@ def test_key_from_first_to_last(ctl, daemon, upstream, key):
     assert shown["source"] == "keyring" and shown["secret-state"] == "present"
     assert shown["fingerprint"] == fingerprint(SECRET)
     table = [line.split() for line in ctl.ok("key", "list").splitlines()]
-    assert ["mine", "fake", "keyring", "present", fingerprint(SECRET), "yes", "0", "1"] in table
+    assert ["mine", "fake", "keyring", "present", fingerprint(SECRET), "yes", "0", "1", "closed"] in table
 
     ctl.ok("key", "set", key, "priority=-5")
     assert daemon.chat().status == 200

@@ -403,6 +403,42 @@ test_one_probe_of_many_threads (AipBreaker *breaker, const void *data)
 }
 
 static void
+count_cb (void *user_data)
+{
+  (*(guint *) user_data)++;
+}
+
+/* Each change is told, and nothing else; nobody is told any more who has gone. */
+static void
+test_watch (AipBreaker *breaker, const void *data)
+{
+  g_autoptr (AipBreakerWatch) watch = aip_breaker_watch_new ();
+  AipBreakerPass late, pass;
+  guint n = 0;
+
+  aip_breaker_set_watch (breaker, watch);
+  fail_thrice (breaker, START);
+  aip_breaker_reset (breaker);
+  aip_breaker_watch_set_func (watch, count_cb, &n);
+  attempt (breaker, AIP_FAULT_CLASS_TRANSIENT, START);
+  attempt (breaker, AIP_FAULT_CLASS_CLIENT, START);
+  attempt (breaker, AIP_FAULT_CLASS_NONE, START);
+  g_assert_cmpuint (n, ==, 0);
+  g_assert_true (aip_breaker_enter (breaker, START, &late));
+  fail_thrice (breaker, START);
+  g_assert_cmpuint (n, ==, 1);
+  end (breaker, &late, AIP_FAULT_CLASS_AUTH, START);
+  g_assert_cmpuint (n, ==, 2);
+  g_assert_true (aip_breaker_enter (breaker, START + 24 * 3600 * SECOND, &pass));
+  g_assert_cmpuint (n, ==, 2);
+  end (breaker, &pass, AIP_FAULT_CLASS_NONE, START + 24 * 3600 * SECOND);
+  g_assert_cmpuint (n, ==, 3);
+  aip_breaker_watch_set_func (watch, NULL, NULL);
+  fail_thrice (breaker, START);
+  g_assert_cmpuint (n, ==, 3);
+}
+
+static void
 set_up (AipBreaker *breaker, const void *data)
 {
   aip_breaker_init (breaker, &policy);
@@ -441,6 +477,7 @@ main (int argc, char **argv)
   add ("check", test_check);
   add ("disabled", test_disabled);
   add ("restart", test_restart);
+  add ("watch", test_watch);
   add ("restore-nonsense", test_restore_nonsense);
   add ("one-probe-of-many-threads", test_one_probe_of_many_threads);
 
