@@ -67,6 +67,12 @@ get_state (void *data)
   return aip_server_is_paused (self->server) ? "paused" : "running";
 }
 
+static AipLedger *
+get_ledger (void *data)
+{
+  return aip_assembly_get_snapshot (((AipDaemon *) data)->assembly)->ledger;
+}
+
 static char **
 dup_problems (gboolean *valid, void *data)
 {
@@ -174,6 +180,7 @@ const AipBusHost aip_daemon_host = {
   .dup_endpoints = dup_endpoints,
   .get_paths = get_paths,
   .get_state = get_state,
+  .get_ledger = get_ledger,
   .dup_problems = dup_problems,
   .apply = apply,
   .reload = reload,

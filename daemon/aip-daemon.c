@@ -91,6 +91,15 @@ snapshot_cb (AipSnapshot *snapshot, void *user_data)
 }
 
 static void
+ledger_cb (void *user_data)
+{
+  AipDaemon *self = user_data;
+
+  if (self->bus != NULL)
+    aip_bus_show_state (self->bus);
+}
+
+static void
 models_wanted_cb (void *user_data)
 {
   AipDaemon *self = user_data;
@@ -341,6 +350,7 @@ start (AipDaemon *self, GError **error)
   if (!aip_assembly_load (self->assembly, error))
     return FALSE;
   check_health (self);
+  aip_ledger_set_watch (aip_assembly_get_snapshot (self->assembly)->ledger, ledger_cb, self);
   return serve (self, first, n, error) && join_bus (self, error);
 }
 

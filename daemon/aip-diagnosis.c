@@ -154,6 +154,25 @@ check_keys (Diagnosis *self, AipAssembly *assembly)
     add (self, "keys", "ok", g_strdup ("none"), NULL);
 }
 
+/* --- limits --- */
+
+static void
+check_ledger (Diagnosis *self, AipLedger *ledger)
+{
+  gboolean healthy = TRUE;
+  g_autofree char *state = aip_ledger_describe (ledger, &healthy);
+
+  if (self->config->redis.url == NULL)
+    return;
+  if (healthy)
+    add (self, "limits", "ok", g_steal_pointer (&state), NULL);
+  else
+    add (self, "limits", g_str_equal (self->config->redis.on_failure, "closed") ? "failed" : "warning",
+         g_steal_pointer (&state),
+         g_strdup ("start Redis, or mend `url` and `password` in [redis]; `aiproxyctl config set redis url=` "
+                   "does without it"));
+}
+
 /* --- files --- */
 
 static void
@@ -329,6 +348,7 @@ aip_diagnosis_run (const AipDiagnosisSubject *subject,
   check_ports (self, subject);
   check_key_store (self, aip_assembly_get_key_store (subject->assembly));
   check_keys (self, subject->assembly);
+  check_ledger (self, aip_assembly_get_snapshot (subject->assembly)->ledger);
   check_files (self, subject->sources);
   check_clock (self);
   if (network)

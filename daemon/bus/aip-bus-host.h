@@ -3,6 +3,7 @@
 
 #include "config/aip-config-edit.h"
 #include "keys/aip-key-store.h"
+#include "policy/aip-ledger.h"
 #include "record/aip-activity.h"
 #include "record/aip-counters.h"
 #include "routing/aip-router.h"
@@ -54,6 +55,7 @@ typedef void (*AipCancelFunc) (gboolean found, void *user_data);
  * @dup_endpoints: (transfer full): URLs, and "unix:PATH"
  * @get_paths: (transfer none): config files, the last of which is written
  * @get_state: "running", "paused" or "draining"
+ * @get_ledger: (transfer none): what of the limits is used
  * @dup_problems: (transfer full): what the last reading found, and whether it could be used
  * @apply: writes a change to the config file and takes it into use, or does neither
  * @settle: calls back when each request that begins does so by what is in force now
@@ -73,6 +75,7 @@ typedef struct
   char **(*dup_endpoints) (void *data);
   const char *const *(*get_paths) (void *data);
   const char *(*get_state) (void *data);
+  AipLedger *(*get_ledger) (void *data);
   char **(*dup_problems) (gboolean *valid, void *data);
   gboolean (*apply) (AipConfigEdit *edit, GError **error, void *data);
   gboolean (*reload) (GError **error, void *data);

@@ -288,11 +288,25 @@ get_first_url (char **endpoints)
   return "";
 }
 
+static void
+show_ledger (AipManagerService *self)
+{
+  AipBusManager *manager = AIP_BUS_MANAGER (self);
+  gboolean healthy = TRUE;
+  g_autofree char *state =
+      aip_ledger_describe (self->context->host->get_ledger (self->context->host_data), &healthy);
+  g_autofree char *text = g_utf8_make_valid (state, -1);
+
+  aip_bus_manager_set_ledger_state (manager, text);
+  aip_bus_manager_set_ledger_healthy (manager, healthy);
+}
+
 /**
  * aip_manager_service_show_state:
  * @self: the daemon on the bus
  *
- * Shows what may change without the configuration: the daemon's state and the key store's.
+ * Shows what may change without the configuration: the state of the daemon, of the key store and of the
+ * ledger.
  */
 void
 aip_manager_service_show_state (AipManagerService *self)
@@ -304,6 +318,7 @@ aip_manager_service_show_state (AipManagerService *self)
   aip_bus_manager_set_state (manager, context->host->get_state (context->host_data));
   aip_bus_manager_set_key_store (manager, aip_key_store_get_name (store));
   aip_bus_manager_set_key_store_state (manager, get_store_state (store));
+  show_ledger (self);
 }
 
 /**

@@ -36,6 +36,7 @@ print_status (AipCtl *ctl, AipBusManager *manager)
   const char *state = aip_bus_manager_get_state (manager);
   const char *store_state = aip_bus_manager_get_key_store_state (manager);
   g_autofree char *store = g_strdup_printf ("%s, %s", aip_bus_manager_get_key_store (manager), store_state);
+  const char *ledger = aip_bus_manager_get_ledger_state (manager);
   const char *const *problems = aip_bus_manager_get_config_problems (manager);
   gboolean valid = aip_bus_manager_get_config_valid (manager);
 
@@ -44,6 +45,9 @@ print_status (AipCtl *ctl, AipBusManager *manager)
   add_lines (table, "listening on", aip_bus_manager_get_endpoints (manager), AIP_CTL_STYLE_PLAIN);
   add_line (table, "strategy", aip_bus_manager_get_strategy (manager), AIP_CTL_STYLE_PLAIN);
   add_line (table, "keys are in", store, style_of_state (store_state));
+  if (g_str_has_prefix (ledger, "redis"))
+    add_line (table, "limits", ledger,
+              aip_bus_manager_get_ledger_healthy (manager) ? AIP_CTL_STYLE_GOOD : AIP_CTL_STYLE_WARNING);
   add_lines (table, "config", aip_bus_manager_get_config_files (manager), AIP_CTL_STYLE_PLAIN);
   add_lines (table, valid ? "warnings" : "problems", problems,
              valid ? AIP_CTL_STYLE_WARNING : AIP_CTL_STYLE_BAD);

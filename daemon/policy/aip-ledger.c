@@ -26,9 +26,11 @@ struct _AipLedger
   int place;             /* atomic: Place */
 
   /* For the main thread. */
-  AipRedisConfig redis; /* url NULL: none */
-  AipSecret *password;  /* (nullable) */
-  AipRedisLink *link;   /* (nullable) */
+  AipRedisConfig redis;         /* url NULL: none */
+  AipSecret *password;          /* (nullable) */
+  AipRedisLink *link;           /* (nullable) */
+  AipLedgerChangedFunc changed; /* (nullable) */
+  void *user_data;
 
   GMutex lock;
   char *description; /* under the lock; so is the next */
@@ -437,6 +439,8 @@ describe (AipLedger *self, gboolean healthy, char *description)
   self->description = description;
   self->healthy = healthy;
   g_mutex_unlock (&self->lock);
+  if (self->changed != NULL)
+    self->changed (self->user_data);
 }
 
 /**
@@ -638,4 +642,21 @@ aip_ledger_describe (AipLedger *self, gboolean *healthy)
     *healthy = self->healthy;
   g_mutex_unlock (&self->lock);
   return description;
+}
+
+/**
+ * aip_ledger_set_watch:
+ * @self: a ledger
+ * @func: (nullable): called when its description has changed
+ * @user_data: for @func
+ *
+ * For the main thread.
+ */
+void
+aip_ledger_set_watch (AipLedger *self, AipLedgerChangedFunc func, void *user_data)
+{
+  g_return_if_fail (self != NULL);
+
+  self->changed = func;
+  self->user_data = user_data;
 }

@@ -45,6 +45,14 @@ typedef enum
 typedef void (*AipLedgerFunc) (AipReservation *reservation, AipLedgerAnswer answer, void *user_data);
 
 /**
+ * AipLedgerChangedFunc:
+ * @user_data: as given
+ *
+ * What aip_ledger_describe () says has changed. Called on the main thread.
+ */
+typedef void (*AipLedgerChangedFunc) (void *user_data);
+
+/**
  * AipRateUnit: what the pairs of x-ratelimit-*-requests and x-ratelimit-*-tokens count.
  */
 typedef enum
@@ -77,6 +85,7 @@ void aip_ledger_set_config (AipLedger *self, const AipConfig *config, AipSecret 
 void aip_ledger_save (AipLedger *self);
 void aip_ledger_close (AipLedger *self);
 char *aip_ledger_describe (AipLedger *self, gboolean *healthy);
+void aip_ledger_set_watch (AipLedger *self, AipLedgerChangedFunc func, void *user_data);
 
 AipQuota *aip_ledger_get_client_quota (AipLedger *self,
                                        const AipConfig *config,
