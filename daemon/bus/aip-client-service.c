@@ -6,6 +6,7 @@
 #include "base/aip-error.h"
 #include "bus/aip-bus-secret.h"
 #include "bus/aip-bus-settings.h"
+#include "bus/aip-bus-usage.h"
 #include "bus/aip-client-token.h"
 
 struct _AipClientService
@@ -203,6 +204,17 @@ handle_rotate_token (AipBusClient *client,
   return aip_bus_change (self->context, self, invocation, change, rotated);
 }
 
+static gboolean
+handle_get_usage (AipBusClient *client, GDBusMethodInvocation *invocation, GVariant *options)
+{
+  const AipBusContext *context = AIP_CLIENT_SERVICE (client)->context;
+
+  if (!aip_bus_refuse_options (invocation, options, NULL))
+    aip_bus_client_complete_get_usage (client, invocation,
+                                       aip_bus_usage_of_client (context, aip_bus_client_get_name (client)));
+  return TRUE;
+}
+
 static void
 aip_client_service_iface_init (AipBusClientIface *iface)
 {
@@ -210,6 +222,7 @@ aip_client_service_iface_init (AipBusClientIface *iface)
   iface->handle_remove = handle_remove;
   iface->handle_reveal_token = handle_reveal_token;
   iface->handle_rotate_token = handle_rotate_token;
+  iface->handle_get_usage = handle_get_usage;
 }
 
 static void

@@ -4,6 +4,7 @@
 #include "bus/aip-manager-service.h"
 
 #include "aip-build.h"
+#include "bus/aip-bus-usage.h"
 #include "bus/aip-manager-add.h"
 #include "bus/aip-manager-ask.h"
 
@@ -158,6 +159,15 @@ handle_list_models (AipBusManager *manager, GDBusMethodInvocation *invocation, G
 }
 
 static gboolean
+handle_list_tenants (AipBusManager *manager, GDBusMethodInvocation *invocation, GVariant *options)
+{
+  if (!aip_bus_refuse_options (invocation, options, NULL))
+    aip_bus_manager_complete_list_tenants (manager, invocation,
+                                           aip_bus_usage_list_tenants (get_context (manager)));
+  return TRUE;
+}
+
+static gboolean
 handle_get_config (AipBusManager *manager, GDBusMethodInvocation *invocation, GVariant *options)
 {
   return aip_manager_get_config (get_context (manager), manager, invocation, options);
@@ -233,6 +243,7 @@ aip_manager_service_iface_init (AipBusManagerIface *iface)
   iface->handle_add_client = handle_add_client;
   iface->handle_explain_route = handle_explain_route;
   iface->handle_list_models = handle_list_models;
+  iface->handle_list_tenants = handle_list_tenants;
   iface->handle_get_config = handle_get_config;
   iface->handle_check_config = handle_check_config;
   iface->handle_set_config = handle_set_config;

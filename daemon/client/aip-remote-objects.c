@@ -314,6 +314,28 @@ aip_remote_test_sync (AipRemote *self,
 }
 
 /**
+ * aip_remote_get_usage_sync:
+ * @self: the daemon
+ * @client: a client's name
+ * @cancellable: (nullable): ends the wait
+ * @error: return location for an error
+ *
+ * Returns: (transfer full) (nullable): what it has used (a{sv}), as the bus interface describes it
+ */
+GVariant *
+aip_remote_get_usage_sync (AipRemote *self, const char *client, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GVariant) reply = NULL;
+
+  g_return_val_if_fail (AIP_IS_REMOTE (self), NULL);
+  g_return_val_if_fail (client != NULL, NULL);
+
+  reply = call_object (self, AIP_REMOTE_CLIENT, client, kinds[AIP_REMOTE_CLIENT].interface, "GetUsage",
+                       g_variant_new ("(@a{sv})", no_options ()), NULL, NULL, cancellable, error);
+  return reply != NULL ? g_variant_get_child_value (reply, 0) : NULL;
+}
+
+/**
  * aip_remote_add_key_sync:
  * @self: the daemon
  * @name: its name

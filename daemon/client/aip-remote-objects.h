@@ -67,6 +67,8 @@ char *aip_remote_add_client_sync (AipRemote *self,
                                   GVariant *settings,
                                   GCancellable *cancellable,
                                   GError **error);
+GVariant *
+aip_remote_get_usage_sync (AipRemote *self, const char *client, GCancellable *cancellable, GError **error);
 char *
 aip_remote_reveal_token_sync (AipRemote *self, const char *client, GCancellable *cancellable, GError **error);
 char *

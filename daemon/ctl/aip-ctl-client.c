@@ -9,6 +9,7 @@
 #include "ctl/aip-ctl-commands.h"
 #include "ctl/aip-ctl-object.h"
 #include "ctl/aip-ctl-settings.h"
+#include "ctl/aip-ctl-usage.h"
 
 #define FIRST_CLIENT "default"
 
@@ -34,6 +35,16 @@ aip_ctl_client_list (AipCtl *ctl, const AipCtlArgs *args, GError **error)
                               "no clients; add one with: aiproxyctl client add NAME", error);
 }
 
+static GVariant *
+add_limits (GVariant *client, GVariant *limits)
+{
+  g_auto (GVariantDict) dict = { 0 };
+
+  g_variant_dict_init (&dict, client);
+  g_variant_dict_insert_value (&dict, "Limits", limits);
+  return g_variant_ref_sink (g_variant_dict_end (&dict));
+}
+
 /**
  * aip_ctl_client_show:
  *
@@ -42,7 +53,22 @@ aip_ctl_client_list (AipCtl *ctl, const AipCtlArgs *args, GError **error)
 AipCtlExit
 aip_ctl_client_show (AipCtl *ctl, const AipCtlArgs *args, GError **error)
 {
-  return aip_ctl_object_show (ctl, AIP_REMOTE_CLIENT, aip_ctl_args_nth (args, 0), error);
+  const char *name = aip_ctl_args_nth (args, 0);
+  g_autoptr (GVariant) client = aip_ctl_object_lookup (ctl, AIP_REMOTE_CLIENT, name, error);
+  g_autoptr (GVariant) usage = NULL;
+  g_autoptr (GVariant) limits = NULL;
+  g_autoptr (GVariant) whole = NULL;
+
+  if (client == NULL || (usage = aip_remote_get_usage_sync (ctl->remote, name, NULL, error)) == NULL)
+    return AIP_CTL_FAILED;
+  limits = g_variant_lookup_value (usage, "limits", G_VARIANT_TYPE ("aa{sv}"));
+  if (limits == NULL || !ctl->json)
+    aip_ctl_object_print (ctl, client);
+  else
+    aip_ctl_object_print (ctl, whole = add_limits (client, limits));
+  if (limits != NULL && !ctl->json)
+    aip_ctl_usage_print (ctl, limits);
+  return AIP_CTL_DONE;
 }
 
 /* The token alone stands on stdout, so that it can be sent on; what else there is to say does not. */

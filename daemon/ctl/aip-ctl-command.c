@@ -130,7 +130,8 @@ static const AipCtlCommand commands[] = {
   { "token", "[CLIENT]", "Show a client's token",
     "Without CLIENT: that of the client \"default\", or of the only one.", NULL, NULL, aip_ctl_client_token },
   { "client list", "", "List the clients", NULL, NULL, NULL, aip_ctl_client_list },
-  { "client show", "NAME", "Show all of a client but its token", NULL, NULL, NULL, aip_ctl_client_show },
+  { "client show", "NAME", "Show all of a client but its token, and how far its limits are used", NULL, NULL,
+    NULL, aip_ctl_client_show },
   { "client add", "NAME", "Add a client and print its token", SETTINGS_HELP,
     "aiproxyctl client add editor --set rpm=60 --set 'models=gpt-*'", client_add_options,
     aip_ctl_client_add },
@@ -141,6 +142,8 @@ static const AipCtlCommand commands[] = {
     aip_ctl_client_rotate },
   { "client remove", "NAME", "Remove a client; its token is refused from now on", NULL, NULL, yes_options,
     aip_ctl_client_remove },
+  { "tenant list", "", "List the tenants, and how far their limits are used", NULL, NULL, NULL,
+    aip_ctl_tenant_list },
 
   { NULL, NULL, "Providers and keys" },
   { "provider list", "", "List the providers", NULL, NULL, NULL, aip_ctl_provider_list },

@@ -47,6 +47,7 @@ AipCtlExit aip_ctl_client_set (AipCtl *ctl, const AipCtlArgs *args, GError **err
 AipCtlExit aip_ctl_client_rotate (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 AipCtlExit aip_ctl_client_remove (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 AipCtlExit aip_ctl_client_token (AipCtl *ctl, const AipCtlArgs *args, GError **error);
+AipCtlExit aip_ctl_tenant_list (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 AipCtlExit aip_ctl_env (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 
 AipCtlExit aip_ctl_model_list (AipCtl *ctl, const AipCtlArgs *args, GError **error);

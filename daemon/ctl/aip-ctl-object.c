@@ -205,32 +205,27 @@ sort_properties (GVariant *object)
 }
 
 /**
- * aip_ctl_object_show:
+ * aip_ctl_object_print:
  * @ctl: the program's state
- * @kind: what to show
- * @name: its name
- * @error: return location for an error
+ * @object: (a{sv}): its properties
  *
- * Prints all properties of one object.
- *
- * Returns: what to exit with
+ * Prints all of them.
  */
-AipCtlExit
-aip_ctl_object_show (AipCtl *ctl, AipRemoteKind kind, const char *name, GError **error)
+void
+aip_ctl_object_print (AipCtl *ctl, GVariant *object)
 {
   static const char *const titles[] = { "", "", NULL };
-  g_autoptr (GVariant) object = aip_ctl_object_lookup (ctl, kind, name, error);
   g_autoptr (GPtrArray) names = NULL;
   g_autoptr (AipCtlTable) table = NULL;
   g_autofree char *json = NULL;
 
-  if (object == NULL)
-    return AIP_CTL_FAILED;
+  g_return_if_fail (ctl != NULL && object != NULL);
+
   if (ctl->json)
     {
       json = aip_ctl_json_format_properties (object, TRUE);
       puts (json);
-      return AIP_CTL_DONE;
+      return;
     }
   names = sort_properties (object);
   table = aip_ctl_table_new (titles);
@@ -244,6 +239,27 @@ aip_ctl_object_show (AipCtl *ctl, AipRemoteKind kind, const char *name, GError *
       aip_ctl_table_add_styled (table, text[0] != '\0' ? text : "-", style_of (property, text));
     }
   aip_ctl_print_table (ctl, table);
+}
+
+/**
+ * aip_ctl_object_show:
+ * @ctl: the program's state
+ * @kind: what to show
+ * @name: its name
+ * @error: return location for an error
+ *
+ * Prints all properties of one object.
+ *
+ * Returns: what to exit with
+ */
+AipCtlExit
+aip_ctl_object_show (AipCtl *ctl, AipRemoteKind kind, const char *name, GError **error)
+{
+  g_autoptr (GVariant) object = aip_ctl_object_lookup (ctl, kind, name, error);
+
+  if (object == NULL)
+    return AIP_CTL_FAILED;
+  aip_ctl_object_print (ctl, object);
   return AIP_CTL_DONE;
 }
 

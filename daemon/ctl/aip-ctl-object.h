@@ -25,6 +25,7 @@ AipCtlExit aip_ctl_object_list (AipCtl *ctl,
                                 const char *empty,
                                 GError **error);
 AipCtlExit aip_ctl_object_show (AipCtl *ctl, AipRemoteKind kind, const char *name, GError **error);
+void aip_ctl_object_print (AipCtl *ctl, GVariant *object);
 AipCtlExit aip_ctl_object_set (AipCtl *ctl, AipRemoteKind kind, const AipCtlArgs *args, GError **error);
 AipCtlExit
 aip_ctl_object_remove (AipCtl *ctl, AipRemoteKind kind, const char *name, GVariant *options, GError **error);

@@ -307,6 +307,63 @@ aip_quota_get_rate (const AipQuota *self, AipRateUnit unit, AipRate *rate)
   return tally.has_rate[unit];
 }
 
+static AipLimitUse
+get_use (const AipQuota *quota, const Cursor *cursor, gint64 now)
+{
+  static const char *const parties[] = {
+    [AIP_PARTY_CLIENT] = "client",
+    [AIP_PARTY_TENANT] = "tenant",
+    [AIP_PARTY_KEY] = "key",
+  };
+  static const char *const limits[] = {
+    [AIP_LIMIT_REQUESTS] = "requests",
+    [AIP_LIMIT_TOKENS] = "tokens",
+    [AIP_LIMIT_DAY_REQUESTS] = "daily-requests",
+    [AIP_LIMIT_DAY_TOKENS] = "daily-tokens",
+  };
+
+  const AipQuotaPart *part = &quota->parts[cursor->part];
+
+  return (AipLimitUse){
+    .party = parties[part->party],
+    .name = part->name,
+    .limit = limits[cursor->kind],
+    .size = cursor->limit,
+    .used = aip_window_get_used (cursor->window, now),
+    .window = cursor->kind == AIP_LIMIT_REQUESTS ? part->window : aip_window_get_length (cursor->window),
+    .reset = aip_window_get_reset (cursor->window, now),
+  };
+}
+
+/**
+ * aip_quota_get_uses:
+ * @self: (nullable): a quota
+ * @uses: (out caller-allocates) (array fixed-size=8): how far each of its limits is used; as long as @self
+ *
+ * From any thread; with the same restriction as aip_quota_get_wait ().
+ *
+ * Returns: how many limits there are
+ */
+guint
+aip_quota_get_uses (const AipQuota *self, AipLimitUse *uses)
+{
+  Cursor cursor = { .kind = -1 };
+  guint n = 0;
+  Now now;
+
+  G_STATIC_ASSERT (AIP_MAX_LIMIT_USES == AIP_QUOTA_MAX_PARTS * AIP_N_LIMITS);
+  g_return_val_if_fail (uses != NULL, 0);
+
+  if (self == NULL)
+    return 0;
+  lock_quota (self);
+  now = read_clocks ();
+  while (next_limit (self, &cursor))
+    uses[n++] = get_use (self, &cursor, now_for (&now, cursor.kind));
+  unlock_quota (self);
+  return n;
+}
+
 /* --- the accounts --- */
 
 /**

@@ -384,6 +384,27 @@ aip_ledger_get_client_quota (AipLedger *self,
 }
 
 /**
+ * aip_ledger_get_tenant_quota:
+ * @self: a ledger
+ * @tenant: a tenant
+ *
+ * From any thread.
+ *
+ * Returns: (transfer full) (nullable): the tenant's own limits; %NULL: there are none
+ */
+AipQuota *
+aip_ledger_get_tenant_quota (AipLedger *self, const AipTenantConfig *tenant)
+{
+  AipQuota *quota;
+
+  g_return_val_if_fail (self != NULL && tenant != NULL, NULL);
+
+  quota = aip_quota_new ();
+  add_tenant (self, quota, tenant);
+  return finish_quota (quota);
+}
+
+/**
  * aip_ledger_get_key_quota:
  * @self: a ledger
  * @key: an upstream key

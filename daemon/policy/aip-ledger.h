@@ -75,6 +75,30 @@ typedef struct
   gint64 reset;
 } AipRate;
 
+/* Of a client and its tenant: requests and tokens, in a while and in a day. */
+#define AIP_MAX_LIMIT_USES 8
+
+/**
+ * AipLimitUse: how far one limit is used.
+ * @party: static: "client", "tenant" or "key"
+ * @name: (not owned): of the party
+ * @limit: static: "requests", "tokens", "daily-requests" or "daily-tokens"
+ * @size: of the limit
+ * @used: what counts of it now, requests under way with what they may take at most
+ * @window: what it is counted over, in microseconds; a day ends at midnight UTC
+ * @reset: microseconds until all of it is there again, if nothing else is asked for
+ */
+typedef struct
+{
+  const char *party;
+  const char *name;
+  const char *limit;
+  guint64 size;
+  guint64 used;
+  gint64 window;
+  gint64 reset;
+} AipLimitUse;
+
 /* What aip_reservation_settle () is given when nobody told how many tokens it took. */
 #define AIP_TOKENS_UNKNOWN G_MAXUINT64
 
@@ -92,12 +116,14 @@ AipQuota *aip_ledger_get_client_quota (AipLedger *self,
                                        const char *name,
                                        const AipClientConfig *client,
                                        const char *tenant);
+AipQuota *aip_ledger_get_tenant_quota (AipLedger *self, const AipTenantConfig *tenant);
 AipQuota *aip_ledger_get_key_quota (AipLedger *self, const AipKeyConfig *key);
 AipQuota *aip_quota_ref (AipQuota *self);
 void aip_quota_unref (AipQuota *self);
 gint64 aip_quota_get_wait (const AipQuota *self, guint64 tokens);
 double aip_quota_get_headroom (const AipQuota *self);
 gboolean aip_quota_get_rate (const AipQuota *self, AipRateUnit unit, AipRate *rate);
+guint aip_quota_get_uses (const AipQuota *self, AipLimitUse *uses);
 
 AipLedgerAnswer aip_ledger_reserve (AipLedger *self,
                                     AipQuota *quota,

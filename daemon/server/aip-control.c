@@ -44,22 +44,23 @@ respond (SoupServerMessage *message, guint status, const char *type, char *body)
   soup_server_message_set_response (message, type, SOUP_MEMORY_TAKE, body, strlen (body));
 }
 
-/* Returns whether the message may be answered; answers it itself if not. */
-static gboolean
+/* Returns who asks; NULL: it may not, and the message was answered. */
+static const AipClient *
 authorize (AipControl *self, SoupServerMessage *message)
 {
   g_autoptr (GError) error = NULL;
   AipFailure failure = { .code = "invalid_api_key" };
+  const AipClient *client = client_of (self, message, &error);
 
-  if (client_of (self, message, &error) != NULL)
-    return TRUE;
+  if (client != NULL)
+    return client;
   failure.status = aip_reply_status_of (error);
   failure.message = error->message;
   soup_message_headers_replace (soup_server_message_get_response_headers (message), "WWW-Authenticate",
                                 "Bearer realm=\"aiproxy\"");
   respond (message, failure.status, "application/json",
            aip_protocol_format_error (AIP_PROTOCOL_OPENAI, &failure));
-  return FALSE;
+  return NULL;
 }
 
 static const char *
@@ -137,6 +138,37 @@ append_ledger (GString *body, AipLedger *ledger)
 }
 
 static void
+append_use (GString *body, const AipLimitUse *use)
+{
+  g_string_append_printf (body, "{\"party\":\"%s\",\"name\":", use->party);
+  aip_json_append_string (body, use->name, -1);
+  g_string_append_printf (
+      body,
+      ",\"limit\":\"%s\",\"size\":%" G_GUINT64_FORMAT ",\"used\":%" G_GUINT64_FORMAT
+      ",\"left\":%" G_GUINT64_FORMAT ",\"window_us\":%" G_GINT64_FORMAT ",\"reset_us\":%" G_GINT64_FORMAT "}",
+      use->limit, use->size, use->used, use->size - MIN (use->used, use->size), use->window, use->reset);
+}
+
+/* Of the one that asks alone: what others use is none of its business. */
+static void
+append_client (GString *body, const AipClient *client)
+{
+  AipLimitUse uses[AIP_MAX_LIMIT_USES];
+  guint n = aip_quota_get_uses (client->quota, uses);
+  g_autofree char *name = g_utf8_make_valid (client->name, -1);
+
+  g_string_append (body, ",\"client\":");
+  aip_json_append_string (body, name, -1);
+  g_string_append (body, ",\"limits\":[");
+  for (guint i = 0; i < n; i++)
+    {
+      g_string_append (body, i > 0 ? "," : "");
+      append_use (body, &uses[i]);
+    }
+  g_string_append_c (body, ']');
+}
+
+static void
 status_cb (SoupServer *server,
            SoupServerMessage *message,
            const char *path,
@@ -145,9 +177,10 @@ status_cb (SoupServer *server,
 {
   AipControl *self = user_data;
   const AipConfig *config = aip_worker_get_snapshot (self->worker)->config;
+  const AipClient *client = authorize (self, message);
   GString *body;
 
-  if (!authorize (self, message))
+  if (client == NULL)
     return;
   body = g_string_new (NULL);
   g_string_append_printf (body, "{\"status\":\"%s\",\"version\":\"" AIP_VERSION "\",", get_state (self));
@@ -155,6 +188,7 @@ status_cb (SoupServer *server,
   g_string_append (body, ",\"strategy\":");
   aip_json_append_string (body, config->routing.strategy, -1);
   append_ledger (body, aip_worker_get_snapshot (self->worker)->ledger);
+  append_client (body, client);
   g_string_append (body, ",\"providers\":[");
   for (guint i = 0; i < config->providers->len; i++)
     {

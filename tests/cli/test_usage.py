@@ -14,6 +14,7 @@ provider-list provider-show provider-add provider-set provider-remove provider-t
 key-list key-show key-add key-set key-secret key-enable key-disable key-reset key-test key-remove
 model-list mapping-list mapping-show mapping-add mapping-set mapping-remove
 client-list client-show client-add client-set client-rotate client-remove client-token
+tenant-list
 log-tail config-show config-check config-path config-set""".split()
 
 
