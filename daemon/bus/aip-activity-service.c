@@ -29,6 +29,60 @@ insert_text (GVariantDict *dict, const char *name, const char *text)
   g_variant_dict_insert (dict, name, "s", text != NULL ? text : "");
 }
 
+static GVariant *
+make_candidates (const AipRequestTrace *trace)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("aa{sv}"));
+  for (guint i = 0; i < MIN (trace->n_candidates, AIP_REQUEST_TRACE_MAX); i++)
+    {
+      const AipTracedCandidate *candidate = &trace->candidates[i];
+      g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (NULL);
+
+      insert_text (&dict, "provider", candidate->provider);
+      insert_text (&dict, "key", candidate->key);
+      insert_text (&dict, "model", candidate->model);
+      g_variant_dict_insert (&dict, "score", "d", candidate->score);
+      g_variant_builder_add_value (&builder, g_variant_dict_end (&dict));
+    }
+  return g_variant_builder_end (&builder);
+}
+
+static GVariant *
+make_tries (const AipRequestTrace *trace)
+{
+  GVariantBuilder builder;
+
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("aa{sv}"));
+  for (guint i = 0; i < MIN (trace->n_tries, AIP_REQUEST_TRACE_MAX); i++)
+    {
+      const AipTracedTry *one = &trace->tries[i];
+      g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (NULL);
+
+      insert_text (&dict, "provider", one->provider);
+      insert_text (&dict, "key", one->key);
+      insert_text (&dict, "model", one->model);
+      g_variant_dict_insert (&dict, "status", "u", one->status);
+      insert_text (&dict, "fault", one->fault);
+      insert_text (&dict, "reason", one->reason);
+      g_variant_dict_insert (&dict, "begun-us", "x", one->begun_us);
+      g_variant_dict_insert (&dict, "duration-us", "x", one->duration_us);
+      g_variant_builder_add_value (&builder, g_variant_dict_end (&dict));
+    }
+  return g_variant_builder_end (&builder);
+}
+
+static void
+insert_trace (GVariantDict *dict, const AipRequestTrace *trace)
+{
+  insert_text (dict, "strategy", trace->strategy);
+  g_variant_dict_insert (dict, "n-candidates", "u", trace->n_candidates);
+  g_variant_dict_insert_value (dict, "candidates", make_candidates (trace));
+  g_variant_dict_insert (dict, "n-tries", "u", trace->n_tries);
+  g_variant_dict_insert_value (dict, "tries", make_tries (trace));
+}
+
 static void
 insert_end (GVariantDict *dict, const AipRequestEvent *event)
 {
@@ -48,6 +102,8 @@ insert_end (GVariantDict *dict, const AipRequestEvent *event)
       g_variant_dict_insert (dict, "input-tokens", "t", (guint64) event->usage.input_tokens);
       g_variant_dict_insert (dict, "output-tokens", "t", (guint64) event->usage.output_tokens);
     }
+  if (event->trace != NULL)
+    insert_trace (dict, event->trace);
 }
 
 static GVariant *

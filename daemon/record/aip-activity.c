@@ -42,6 +42,7 @@ aip_request_event_free (AipRequestEvent *event)
   g_free (event->provider);
   g_free (event->key);
   g_free (event->upstream_model);
+  g_clear_pointer (&event->trace, aip_request_trace_free);
   g_free (event);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "record/aip-request-trace.h"
 #include "wire/aip-usage-scan.h"
 
 G_BEGIN_DECLS
@@ -24,6 +25,7 @@ typedef enum
  * @time_us: when it began, microseconds since the epoch
  * @first_byte_us: from its head to the first byte of its answer; negative: there was none, or nobody watched
  *   when the request began
+ * @trace: NULL: there was no plan for it, or nobody watched when the request began
  */
 typedef struct
 {
@@ -47,6 +49,7 @@ typedef struct
   guint64 bytes_in;
   guint64 bytes_out;
   AipUsage usage;
+  AipRequestTrace *trace;
 } AipRequestEvent;
 
 void aip_request_event_free (AipRequestEvent *event);

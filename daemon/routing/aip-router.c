@@ -265,6 +265,8 @@ aip_router_plan (AipRouter *self, const AipRouteQuery *query, gint64 *retry_afte
                                     : plan_model (self, &plan, only, error);
   if (candidates == NULL && retry_after_us != NULL)
     *retry_after_us = plan.wait_us;
+  if (candidates != NULL && query->strategy_used != NULL)
+    *query->strategy_used = plan.strategy->name;
 
   return candidates;
 }

@@ -47,6 +47,7 @@ typedef gboolean (*AipMayUseFunc) (const AipCandidate *candidate, gint64 *wait_u
  * @providers: (nullable) (array zero-terminated=1): globs: the providers that the client may use; NULL: all
  * @keys: (nullable) (array zero-terminated=1): globs: the keys that the client may use; NULL: all
  * @may_use: (nullable): see #AipMayUseFunc
+ * @strategy_used: (out) (optional): static: the name of the strategy that put the candidates in order
  */
 typedef struct
 {
@@ -62,6 +63,7 @@ typedef struct
   const char *const *keys;
   AipMayUseFunc may_use;
   void *may_use_data;
+  const char **strategy_used;
 } AipRouteQuery;
 
 /**

@@ -14,17 +14,19 @@ G_BEGIN_DECLS
  * @candidate: (nullable) (not owned): who is tried now, or was tried last
  * @verdict: what its end means; of the last one that has failed
  * @fault: what went wrong on the way
+ * @sent: its request is on its way, or was
+ * @live: for aip_live_key_end (), but that it tells when the attempt began
  */
 typedef struct
 {
   const AipCandidate *candidate;
   AipFaultVerdict verdict;
   AipFault fault;
+  gboolean sent;
+  AipLiveAttempt live;
 
   /* Private. */
   gboolean under_way;
-  gboolean sent;
-  AipLiveAttempt live;
   AipReservation *reservation; /* (nullable) */
   gint64 retry_after_us;
 } AipAttempt;

@@ -72,16 +72,18 @@ is_of_interest (AipExchange *self)
 }
 
 /**
- * aip_exchange_report_start:
- * @self: an exchange that has just got its plan
+ * aip_exchange_report_plan:
+ * @self: an exchange that has just got a plan
  *
- * Tells those who watch that it begins.
+ * Tells those who watch that it begins, once, and keeps the plan for them.
  */
 void
-aip_exchange_report_start (AipExchange *self)
+aip_exchange_report_plan (AipExchange *self)
 {
-  if (aip_activity_is_watched (activity_of (self)))
+  if (self->time == 0 && aip_activity_is_watched (activity_of (self)))
     push_start (self);
+  if (self->time != 0)
+    aip_exchange_trace_plan (self);
 }
 
 /**
@@ -111,6 +113,7 @@ aip_exchange_report_end (AipExchange *self)
   event->bytes_in = self->received;
   event->bytes_out = self->bytes_out;
   event->usage = aip_usage_scan_get_usage (&self->scan);
+  event->trace = g_steal_pointer (&self->trace);
   aip_activity_push (activity_of (self), event);
 }
 

@@ -62,6 +62,8 @@ end_attempt (AipExchange *self)
   if (!aip_attempt_is_under_way (&self->attempt))
     return;
   usage = aip_usage_scan_get_usage (&self->scan);
+  if (self->trace != NULL)
+    aip_exchange_trace_attempt (self);
   aip_attempt_end (&self->attempt, &usage, self->event_stream, aip_worker_random (self->worker));
 }
 
@@ -84,6 +86,7 @@ key_reserved_cb (AipReservation *reservation, AipLedgerAnswer answer, void *user
     outcome = send_now (self);
   else
     {
+      aip_exchange_trace_skip (self, self->attempt.candidate, TRUE);
       end_attempt (self);
       outcome = try_next (self);
     }
@@ -99,7 +102,10 @@ try_one (AipExchange *self, const AipCandidate *candidate)
   AipQuota *quota = aip_snapshot_get_key_quota (self->snapshot, candidate->key);
 
   if (!aip_attempt_begin (&self->attempt, candidate))
-    return AIP_OUTCOME_NEXT;
+    {
+      aip_exchange_trace_skip (self, candidate, FALSE);
+      return AIP_OUTCOME_NEXT;
+    }
   switch (aip_attempt_reserve (&self->attempt, self->snapshot->ledger, quota,
                                aip_exchange_estimate_tokens (self), key_reserved_cb, self))
     {
@@ -109,6 +115,7 @@ try_one (AipExchange *self, const AipCandidate *candidate)
       return AIP_OUTCOME_WAIT;
     case AIP_LEDGER_REFUSED:
     default:
+      aip_exchange_trace_skip (self, candidate, TRUE);
       end_attempt (self);
       return AIP_OUTCOME_NEXT;
     }

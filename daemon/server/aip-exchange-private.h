@@ -78,8 +78,10 @@ struct _AipExchange
   gint64 queued;               /* monotonic µs: since when it waits for a candidate; 0: it does not */
   AipTimer queue_timer;
 
-  GArray *plan; /* (nullable) of AipCandidate */
-  guint next;   /* of the plan */
+  GArray *plan;           /* (nullable) of AipCandidate */
+  guint next;             /* of the plan */
+  const char *strategy;   /* static: what put it in order */
+  AipRequestTrace *trace; /* (nullable): nobody watches */
   gboolean planned_again;
   guint n_attempts;
   gint64 first_sent; /* monotonic µs */
@@ -166,8 +168,12 @@ AipOutcome aip_exchange_control (AipExchange *self);
 gboolean aip_exchange_is_paused (const AipExchange *self);
 AipOutcome aip_exchange_refuse_paused (AipExchange *self);
 
-void aip_exchange_report_start (AipExchange *self);
+void aip_exchange_report_plan (AipExchange *self);
 void aip_exchange_report_end (AipExchange *self);
 void aip_exchange_stamp_first_byte (AipExchange *self);
+
+void aip_exchange_trace_plan (AipExchange *self);
+void aip_exchange_trace_skip (AipExchange *self, const AipCandidate *candidate, gboolean limited);
+void aip_exchange_trace_attempt (AipExchange *self);
 
 G_END_DECLS

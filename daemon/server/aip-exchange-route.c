@@ -188,8 +188,7 @@ make_plan (AipExchange *self, AipRouteQuery *query)
   if (self->plan != NULL)
     {
       aip_exchange_leave_queue (self);
-      if (self->time == 0)
-        aip_exchange_report_start (self);
+      aip_exchange_report_plan (self);
       return AIP_OUTCOME_NEXT;
     }
   /* What is missing may be a model that no provider has told of yet, or a key that is still being read. */
@@ -219,6 +218,7 @@ aip_exchange_route (AipExchange *self)
   };
   AipOutcome outcome;
 
+  query.strategy_used = &self->strategy;
   if (self->route.kind == AIP_ROUTE_MODELS || self->route.kind == AIP_ROUTE_MODEL)
     return aip_exchange_list_models (self);
   if (!take_timeout (self))

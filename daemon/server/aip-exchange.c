@@ -82,6 +82,7 @@ exchange_free (AipExchange *self)
     g_string_free (self->answer_head, TRUE);
   g_clear_pointer (&self->gathered, g_byte_array_unref);
   g_clear_pointer (&self->plan, g_array_unref);
+  g_clear_pointer (&self->trace, aip_request_trace_free);
   g_free (self->answer_type);
   g_free (self->reason);
   aip_snapshot_unref (self->snapshot);

@@ -65,6 +65,10 @@ def test_log_tail_json(ctl, daemon):
     assert event["event"] == "finished" and event["outcome"] == "succeeded" and event["status"] == 200
     assert (event["client"], event["provider"], event["key"]) == ("test", "fake", "k1")
     assert event["id"] and event["time-us"] > 0 and event["duration-us"] >= 0
+    assert event["strategy"] == "weighted_score" and event["n-candidates"] == event["n-tries"] == 1
+    (candidate,), (one,) = event["candidates"], event["tries"]
+    assert (candidate["provider"], candidate["key"]) == ("fake", "k1") and candidate["score"] > 0
+    assert (one["key"], one["status"], one["fault"]) == ("k1", 200, "none") and one["duration-us"] > 0
     assert tail.end() == (DONE, "")
 
 

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: MIT */
+#define G_LOG_DOMAIN "aip-exchange"
+
+#include "base/aip-clock.h"
+#include "server/aip-exchange-private.h"
+
+/* Why a request goes where it goes, for those who watch. Nothing of it is made while nobody does. */
+
+/* What clients send may be anything. */
+static char *
+dup_text (const char *text)
+{
+  return text != NULL ? g_utf8_make_valid (text, -1) : NULL;
+}
+
+static const char *
+key_of (const AipCandidate *candidate)
+{
+  return candidate->key != NULL ? candidate->key->name : NULL;
+}
+
+/**
+ * aip_exchange_trace_plan:
+ * @self: an exchange that is watched and has a new plan
+ *
+ * Notes the plan's candidates.
+ */
+void
+aip_exchange_trace_plan (AipExchange *self)
+{
+  if (self->trace == NULL)
+    self->trace = aip_request_trace_new ();
+  aip_request_trace_begin_plan (self->trace, self->strategy);
+  for (guint i = 0; i < self->plan->len; i++)
+    {
+      const AipCandidate *candidate = &g_array_index (self->plan, AipCandidate, i);
+      AipTracedCandidate *traced = aip_request_trace_add_candidate (self->trace);
+
+      if (traced != NULL)
+        *traced = (AipTracedCandidate){ dup_text (candidate->provider->name), dup_text (key_of (candidate)),
+                                        dup_text (candidate->model), candidate->score };
+    }
+}
+
+static AipTracedTry *
+add_try (AipExchange *self, const AipCandidate *candidate, const char *fault, const char *reason)
+{
+  AipTracedTry *traced = self->trace != NULL ? aip_request_trace_add_try (self->trace) : NULL;
+
+  if (traced == NULL)
+    return NULL;
+  *traced = (AipTracedTry){
+    .provider = dup_text (candidate->provider->name),
+    .key = dup_text (key_of (candidate)),
+    .model = dup_text (candidate->model),
+    .fault = fault,
+    .reason = reason,
+    .begun_us = aip_clock_now () - self->arrived,
+  };
+  return traced;
+}
+
+/**
+ * aip_exchange_trace_skip:
+ * @self: an exchange
+ * @candidate: who is not tried although it is its turn
+ * @limited: its own limits have no room; else its breaker lets others through first
+ */
+void
+aip_exchange_trace_skip (AipExchange *self, const AipCandidate *candidate, gboolean limited)
+{
+  if (self->trace != NULL)
+    add_try (self, candidate, limited ? "limited" : "busy",
+             limited ? "its own limits have no room" : "another request finds out whether it is well again");
+}
+
+/**
+ * aip_exchange_trace_attempt:
+ * @self: an exchange whose attempt ends now, with its verdict
+ */
+void
+aip_exchange_trace_attempt (AipExchange *self)
+{
+  const AipAttempt *attempt = &self->attempt;
+  AipFaultClass fault_class = attempt->verdict.fault_class;
+  gint64 now = aip_clock_now ();
+  AipTracedTry *traced;
+
+  if (self->trace == NULL || !attempt->sent)
+    return;
+  traced = add_try (self, attempt->candidate, aip_fault_class_to_string (fault_class),
+                    fault_class != AIP_FAULT_CLASS_NONE ? attempt->verdict.reason : NULL);
+  if (traced == NULL)
+    return;
+  /* What the client was told in its place may be there already. */
+  traced->status = fault_class == AIP_FAULT_CLASS_NONE ? self->status : attempt->verdict.status;
+  traced->begun_us = attempt->live.started_us - self->arrived;
+  traced->duration_us = now - attempt->live.started_us;
+}
