@@ -511,6 +511,62 @@ test_format_reset (void)
     }
 }
 
+static const AipLimitUse *
+find_use (const AipLimitUse *uses, guint n, const char *party, const char *limit)
+{
+  for (guint i = 0; i < n; i++)
+    if (g_str_equal (uses[i].party, party) && g_str_equal (uses[i].limit, limit))
+      return &uses[i];
+  g_assert_not_reached ();
+}
+
+/* How far each limit is used, of the client and of its tenant, and of the tenant on its own. */
+static void
+test_uses (void)
+{
+  g_autoptr (AipConfig) config =
+      parse_config ("[client a]\ntoken-sha256=" DIGEST_A "\ntenant=t\nrpm=3\ntpm=100\ndaily-requests=4\n"
+                    "daily-tokens=200\n[tenant t]\ndaily-requests=5\ndaily-tokens=90\n");
+  g_autoptr (AipLedger) ledger = aip_ledger_new (NULL);
+  g_autoptr (AipQuota) quota =
+      aip_ledger_get_client_quota (ledger, config, "a", aip_config_find_client (config, "a"), "t");
+  g_autoptr (AipQuota) tenant = aip_ledger_get_tenant_quota (ledger, aip_config_find_tenant (config, "t"));
+  AipLimitUse uses[AIP_MAX_LIMIT_USES];
+  const AipLimitUse *use;
+  g_autofree char *message = NULL;
+  AipReservation *reservation;
+
+  g_assert_cmpuint (aip_quota_get_uses (NULL, uses), ==, 0);
+  set_clock (0);
+  reservation = ask (ledger, quota, 80, &message);
+  g_assert_cmpuint (aip_quota_get_uses (quota, uses), ==, 6);
+  g_assert_cmpuint (find_use (uses, 6, "client", "tokens")->used, ==, 80);
+  aip_reservation_settle (reservation, 120);
+
+  g_assert_cmpuint (aip_quota_get_uses (quota, uses), ==, 6);
+  use = find_use (uses, 6, "client", "tokens");
+  g_assert_cmpstr (use->name, ==, "a");
+  g_assert_cmpuint (use->size, ==, 100);
+  g_assert_cmpuint (use->used, ==, 120);
+  g_assert_cmpint (use->window, ==, 60 * SECOND);
+  g_assert_cmpint (use->reset, ==, 61 * SECOND);
+  g_assert_cmpuint (find_use (uses, 6, "client", "requests")->used, ==, 1);
+  g_assert_cmpuint (find_use (uses, 6, "client", "daily-requests")->used, ==, 1);
+  g_assert_cmpuint (find_use (uses, 6, "client", "daily-tokens")->used, ==, 120);
+  g_assert_cmpuint (aip_quota_get_uses (tenant, uses), ==, 2);
+  use = find_use (uses, 2, "tenant", "daily-tokens");
+  g_assert_cmpstr (use->name, ==, "t");
+  g_assert_cmpuint (use->size, ==, 90);
+  g_assert_cmpuint (use->used, ==, 120);
+  g_assert_cmpint (use->window, ==, 24 * 3600 * SECOND);
+
+  set_clock (61 * SECOND);
+  g_assert_cmpuint (aip_quota_get_uses (quota, uses), ==, 6);
+  g_assert_cmpuint (find_use (uses, 6, "client", "tokens")->used, ==, 0);
+  g_assert_cmpuint (find_use (uses, 6, "tenant", "daily-requests")->used, ==, 1);
+  aip_ledger_close (ledger);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -529,5 +585,6 @@ main (int argc, char **argv)
   g_test_add_func ("/ledger/damaged-file", test_damaged_file);
   g_test_add_func ("/ledger/threads", test_threads);
   g_test_add_func ("/ledger/format-reset", test_format_reset);
+  g_test_add_func ("/ledger/uses", test_uses);
   return g_test_run ();
 }
