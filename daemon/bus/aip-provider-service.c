@@ -107,6 +107,27 @@ handle_remove (AipBusProvider *provider, GDBusMethodInvocation *invocation, GVar
   return aip_bus_change (context, provider, invocation, g_steal_pointer (&change), removed);
 }
 
+/* --- its breaker --- */
+
+static gboolean
+handle_reset_breaker (AipBusProvider *provider, GDBusMethodInvocation *invocation, GVariant *options)
+{
+  const AipBusContext *context = AIP_PROVIDER_SERVICE (provider)->context;
+  g_autoptr (AipLiveKey) live = NULL;
+
+  if (aip_bus_refuse_options (invocation, options, NULL))
+    return TRUE;
+  live = aip_live_keys_find (context->host->get_live_keys (context->host_data),
+                             aip_bus_provider_get_name (provider), NULL);
+  if (live == NULL)
+    return aip_bus_fail (invocation, g_error_new (AIP_ERROR, AIP_ERROR_NOT_FOUND,
+                                                  "the provider was removed meanwhile; add it again"));
+  aip_live_key_reset (live);
+  aip_provider_service_show_breaker (AIP_PROVIDER_SERVICE (provider));
+  aip_bus_provider_complete_reset_breaker (provider, invocation);
+  return TRUE;
+}
+
 /* --- testing --- */
 
 static void
@@ -131,6 +152,7 @@ aip_provider_service_iface_init (AipBusProviderIface *iface)
 {
   iface->handle_update = handle_update;
   iface->handle_remove = handle_remove;
+  iface->handle_reset_breaker = handle_reset_breaker;
   iface->handle_test = handle_test;
 }
 

@@ -400,23 +400,26 @@ aip_remote_import_key_sync (AipRemote *self, const char *name, GCancellable *can
 /**
  * aip_remote_reset_breaker_sync:
  * @self: the daemon
- * @key: the name of a key
+ * @kind: AIP_REMOTE_KEY, or AIP_REMOTE_PROVIDER for one that needs no key
+ * @name: its name
  * @cancellable: (nullable): ends the wait
  * @error: return location for an error
  *
- * Returns: whether the key is used again at once, whatever has spoken against it
+ * Returns: whether it is used again at once, whatever has spoken against it
  */
 gboolean
-aip_remote_reset_breaker_sync (AipRemote *self, const char *key, GCancellable *cancellable, GError **error)
+aip_remote_reset_breaker_sync (AipRemote *self,
+                               AipRemoteKind kind,
+                               const char *name,
+                               GCancellable *cancellable,
+                               GError **error)
 {
-  g_autoptr (GVariant) reply = NULL;
-
   g_return_val_if_fail (AIP_IS_REMOTE (self), FALSE);
-  g_return_val_if_fail (key != NULL, FALSE);
+  g_return_val_if_fail (kind == AIP_REMOTE_PROVIDER || kind == AIP_REMOTE_KEY, FALSE);
+  g_return_val_if_fail (name != NULL, FALSE);
 
-  reply = call_object (self, AIP_REMOTE_KEY, key, kinds[AIP_REMOTE_KEY].interface, "ResetBreaker",
-                       g_variant_new ("(@a{sv})", no_options ()), NULL, NULL, cancellable, error);
-  return reply != NULL;
+  return call_object_for_nothing (self, kind, name, "ResetBreaker", g_variant_new ("(@a{sv})", no_options ()),
+                                  NULL, cancellable, error);
 }
 
 /**

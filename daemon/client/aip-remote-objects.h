@@ -40,8 +40,11 @@ gboolean aip_remote_remove_sync (AipRemote *self,
                                  GVariant *options,
                                  GCancellable *cancellable,
                                  GError **error);
-gboolean
-aip_remote_reset_breaker_sync (AipRemote *self, const char *key, GCancellable *cancellable, GError **error);
+gboolean aip_remote_reset_breaker_sync (AipRemote *self,
+                                        AipRemoteKind kind,
+                                        const char *name,
+                                        GCancellable *cancellable,
+                                        GError **error);
 GVariant *aip_remote_test_sync (AipRemote *self,
                                 AipRemoteKind kind,
                                 const char *name,

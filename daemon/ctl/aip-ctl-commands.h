@@ -21,6 +21,7 @@ AipCtlExit aip_ctl_provider_show (AipCtl *ctl, const AipCtlArgs *args, GError **
 AipCtlExit aip_ctl_provider_add (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 AipCtlExit aip_ctl_provider_set (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 AipCtlExit aip_ctl_provider_remove (AipCtl *ctl, const AipCtlArgs *args, GError **error);
+AipCtlExit aip_ctl_provider_reset (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 AipCtlExit aip_ctl_provider_test (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 
 AipCtlExit aip_ctl_key_list (AipCtl *ctl, const AipCtlArgs *args, GError **error);

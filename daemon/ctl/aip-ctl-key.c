@@ -256,12 +256,7 @@ aip_ctl_key_remove (AipCtl *ctl, const AipCtlArgs *args, GError **error)
 AipCtlExit
 aip_ctl_key_reset (AipCtl *ctl, const AipCtlArgs *args, GError **error)
 {
-  const char *name = aip_ctl_args_nth (args, 0);
-  AipRemote *remote = aip_ctl_connect (ctl, error);
-
-  if (remote == NULL || !aip_remote_reset_breaker_sync (remote, name, NULL, error))
-    return AIP_CTL_FAILED;
-  return aip_ctl_report (ctl, "reset", AIP_REMOTE_KEY, name);
+  return aip_ctl_object_reset (ctl, AIP_REMOTE_KEY, aip_ctl_args_nth (args, 0), error);
 }
 
 /**

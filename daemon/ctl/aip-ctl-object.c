@@ -318,6 +318,31 @@ aip_ctl_object_remove (AipCtl *ctl, AipRemoteKind kind, const char *name, GVaria
   return aip_ctl_report (ctl, "removed", kind, name);
 }
 
+/**
+ * aip_ctl_object_reset:
+ * @ctl: the program's state
+ * @kind: AIP_REMOTE_PROVIDER or AIP_REMOTE_KEY
+ * @name: its name
+ * @error: return location for an error
+ *
+ * Closes its breaker.
+ *
+ * Returns: what to exit with
+ */
+AipCtlExit
+aip_ctl_object_reset (AipCtl *ctl, AipRemoteKind kind, const char *name, GError **error)
+{
+  AipRemote *remote = aip_ctl_connect (ctl, error);
+
+  g_return_val_if_fail (name != NULL, AIP_CTL_FAILED);
+
+  if (remote == NULL)
+    return AIP_CTL_FAILED;
+  if (!aip_remote_reset_breaker_sync (remote, kind, name, NULL, error))
+    return aip_ctl_object_miss (ctl, kind, name, error);
+  return aip_ctl_report (ctl, "reset", kind, name);
+}
+
 /* What each kind of result means, in words; the provider's own stand behind it. */
 static const char *
 explain_kind (const char *kind)

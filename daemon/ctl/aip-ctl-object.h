@@ -29,6 +29,7 @@ void aip_ctl_object_print (AipCtl *ctl, GVariant *object);
 AipCtlExit aip_ctl_object_set (AipCtl *ctl, AipRemoteKind kind, const AipCtlArgs *args, GError **error);
 AipCtlExit
 aip_ctl_object_remove (AipCtl *ctl, AipRemoteKind kind, const char *name, GVariant *options, GError **error);
+AipCtlExit aip_ctl_object_reset (AipCtl *ctl, AipRemoteKind kind, const char *name, GError **error);
 AipCtlExit aip_ctl_object_test (AipCtl *ctl, AipRemoteKind kind, const char *name, GError **error);
 GVariant *aip_ctl_object_lookup (AipCtl *ctl, AipRemoteKind kind, const char *name, GError **error);
 AipCtlExit aip_ctl_object_miss (AipCtl *ctl, AipRemoteKind kind, const char *name, GError **error);

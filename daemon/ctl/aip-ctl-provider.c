@@ -123,3 +123,14 @@ aip_ctl_provider_test (AipCtl *ctl, const AipCtlArgs *args, GError **error)
 {
   return aip_ctl_object_test (ctl, AIP_REMOTE_PROVIDER, aip_ctl_args_nth (args, 0), error);
 }
+
+/**
+ * aip_ctl_provider_reset:
+ *
+ * `provider reset`.
+ */
+AipCtlExit
+aip_ctl_provider_reset (AipCtl *ctl, const AipCtlArgs *args, GError **error)
+{
+  return aip_ctl_object_reset (ctl, AIP_REMOTE_PROVIDER, aip_ctl_args_nth (args, 0), error);
+}

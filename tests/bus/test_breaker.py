@@ -108,6 +108,12 @@ def test_a_provider_without_keys_has_a_breaker(start, upstream, connect, peer):
     assert wait_until(lambda: breaker_changes(listener, path) == ["open"])
     assert shown(peer, path)[0] == "open" and "502" in shown(peer, path)[1]
     assert shown(peer) == ("closed", "", 0)
+    assert daemon.chat(model="free-model").status == 503
+    peer.call(path, "Provider.ResetBreaker")
+    assert shown(peer, path) == ("closed", "", 0)
+    upstream.answer_with(answers.automatic)
+    assert daemon.chat(model="free-model").status == 200
+    assert wait_until(lambda: breaker_changes(listener, path) == ["open", "closed"])
 
 
 def test_an_open_breaker_is_shown_after_a_restart(start, upstream, peer, tmp_path):

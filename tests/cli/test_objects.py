@@ -217,3 +217,5 @@ def test_resetting_a_key(ctl):
     assert "reset" in ctl.expect(DONE, "key", "reset", "k1").out
     assert ctl.json("key", "reset", "k1") is not None
     ctl.expect(NOT_FOUND, "key", "reset", "none-such")
+    assert ctl.ok("provider", "reset", "fake") == "provider fake reset\n"
+    ctl.expect(NOT_FOUND, "provider", "reset", "none-such")
