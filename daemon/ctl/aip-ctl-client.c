@@ -38,9 +38,8 @@ aip_ctl_client_list (AipCtl *ctl, const AipCtlArgs *args, GError **error)
 static GVariant *
 add_limits (GVariant *client, GVariant *limits)
 {
-  g_auto (GVariantDict) dict = { 0 };
+  g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (client);
 
-  g_variant_dict_init (&dict, client);
   g_variant_dict_insert_value (&dict, "Limits", limits);
   return g_variant_ref_sink (g_variant_dict_end (&dict));
 }
