@@ -74,7 +74,8 @@ def test_status_tells_a_client_of_its_own(daemon, upstream, peer):
 
 
 def test_client_of_the_first_start(start, peer):
-    start("[rate-limit]\nenabled=true\nrequests=7\nwindow=10s\n")
+    # Where a keyring can be written, it moves into the config file.
+    start("[rate-limit]\nenabled=true\nrequests=7\nwindow=10s\n", key_store="environment")
     (only,) = limits(peer, path_of("client", "default")).values()
     assert (only["name"], only["limit"], only["size"], only["window-us"]) == ("default", "requests", 7, 10**7)
 
