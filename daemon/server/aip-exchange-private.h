@@ -70,19 +70,19 @@ struct _AipExchange
   AipCall call;
 
   guint64 timeout; /* the client's own, in milliseconds; 0: none */
-  gint64 asked;    /* monotonic µs: since when that runs; 0: it does not yet */
+  gint64 asked;    /* aip_clock_now (): since when that runs; 0: it does not yet */
   gboolean asked_limits;
   gboolean never_fits;         /* into the client's limits: it is no use to ask again */
   gboolean has_limits;         /* of the client's */
   AipReservation *reservation; /* (nullable): of the client's limits */
-  gint64 queued;               /* monotonic µs: since when it waits for a candidate; 0: it does not */
+  gint64 queued;               /* aip_clock_now (): since when it waits for a candidate; 0: it does not */
   AipTimer queue_timer;
 
   GArray *plan; /* (nullable) of AipCandidate */
   guint next;   /* of the plan */
   gboolean planned_again;
   guint n_attempts;
-  gint64 first_sent; /* monotonic µs */
+  gint64 first_sent; /* aip_clock_now () */
   AipAttempt attempt;
   AipTimer attempt_timer; /* until the next one, or until its answer is not held back any longer */
   AipIdle question;       /* what is to become of an error */
