@@ -144,6 +144,8 @@ reserved_cb (const AipTally *tally, void *user_data)
     decide_without_redis (call);
   if (tally != NULL && tally->granted)
     aip_ledger_local_charge (call->quota, call->tokens, &call->tally);
+  else if (tally != NULL)
+    aip_ledger_local_note_refusal (call->quota, call->tokens, &call->tally);
   aip_ledger_touch (call->ledger);
   post (call->asker, answer_cb, call, call_free);
 }

@@ -66,6 +66,15 @@ end_attempt (AipExchange *self)
   aip_attempt_end (&self->attempt, &usage, self->event_stream, aip_worker_random (self->worker));
 }
 
+/* The key's limits have no room: it is passed over. */
+static void
+pass_over (AipExchange *self)
+{
+  g_clear_error (&self->no_room);
+  aip_attempt_tell_refusal (&self->attempt, &self->no_room_wait, &self->no_room);
+  end_attempt (self);
+}
+
 static void
 go_on_with (AipExchange *self, AipOutcome outcome)
 {
@@ -85,7 +94,7 @@ key_reserved_cb (AipReservation *reservation, AipLedgerAnswer answer, void *user
     outcome = send_now (self);
   else
     {
-      end_attempt (self);
+      pass_over (self);
       outcome = try_next (self);
     }
   if (outcome == AIP_OUTCOME_NEXT && self->n_attempts == 0)
@@ -110,7 +119,7 @@ try_one (AipExchange *self, const AipCandidate *candidate)
       return AIP_OUTCOME_WAIT;
     case AIP_LEDGER_REFUSED:
     default:
-      end_attempt (self);
+      pass_over (self);
       return AIP_OUTCOME_NEXT;
     }
 }

@@ -234,14 +234,16 @@ aip_exchange_route (AipExchange *self)
 
 /**
  * aip_exchange_refuse_taken:
- * @self: an exchange with a plan all of whose candidates were taken by others just now
+ * @self: an exchange with a plan all of whose candidates were taken by others just now, or have no room
  *
  * Returns: what the step has to return
  */
 AipOutcome
 aip_exchange_refuse_taken (AipExchange *self)
 {
-  self->retry_after = 1;
+  self->retry_after = self->no_room != NULL ? self->no_room_wait : 1;
+  if (self->no_room != NULL)
+    return aip_exchange_refuse_error (self, self->no_room);
   return aip_exchange_refuse (self,
                               &(AipFailure){ .status = 503,
                                              .code = "no_usable_key",
