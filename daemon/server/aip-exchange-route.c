@@ -32,6 +32,20 @@ refuse_unseen (AipExchange *self)
       &(AipFailure){ .status = 403, .code = "model_not_allowed", .param = "model", .message = message });
 }
 
+/* The upstream would take a model of its own choice. */
+static AipOutcome
+refuse_unnamed (AipExchange *self)
+{
+  g_autofree char *message = g_strdup_printf (
+      "Client `%s` may use certain models alone, so it has to name one: see `models` in [client %s] of "
+      "aiproxy.conf",
+      self->client->name, self->client->name);
+
+  return aip_exchange_refuse (
+      self,
+      &(AipFailure){ .status = 403, .code = "model_not_allowed", .param = "model", .message = message });
+}
+
 /* X-Proxy-Timeout: the client's own limit for the whole answer, in seconds. A longer one than `total` counts
  * as that. */
 static gboolean
@@ -90,6 +104,9 @@ check_rights (AipExchange *self, AipRouteQuery *query)
     return refuse_right (self, error, "model_not_allowed", "model");
   if (self->streams_up && aip_client_is_restricted (self->client))
     return refuse_unseen (self);
+  if (self->call.model == NULL && (self->route.json || self->route.kind == AIP_ROUTE_REALTIME) &&
+      aip_client_is_restricted (self->client))
+    return refuse_unnamed (self);
   if (query->provider != NULL && !aip_rights_allow_provider (self->client, query->provider, &error))
     return refuse_right (self, error, "provider_not_allowed", NULL);
   if (config != NULL && config->allowed_providers[0] != NULL)
