@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/aip-clock.h"
+#include "base/aip-error.h"
 #include "server/aip-exchange-private.h"
 
 /*
@@ -17,6 +18,8 @@
  *                                 v
  *                              tell: the last answer as it came, or why there is none
  */
+
+#define MAX_PLANS_AGAIN 16
 
 /* --- the next one --- */
 
@@ -70,6 +73,7 @@ end_attempt (AipExchange *self)
 static void
 pass_over (AipExchange *self)
 {
+  self->found_full = TRUE;
   g_clear_error (&self->no_room);
   aip_attempt_tell_refusal (&self->attempt, &self->no_room_wait, &self->no_room);
   end_attempt (self);
@@ -136,15 +140,25 @@ try_next (AipExchange *self)
   return outcome;
 }
 
+/* A plan has a few of many keys. What others have used up of the limits is known after it was asked for, and
+ * leaves room for more in the next plan. */
+static gboolean
+is_worth_another_plan (const AipExchange *self)
+{
+  return self->n_plans_again == 0 || (self->n_plans_again < MAX_PLANS_AGAIN && self->found_full &&
+                                      g_error_matches (self->no_room, AIP_ERROR, AIP_ERROR_RATE_LIMITED));
+}
+
 /* Others were quicker with all of them, so who may serve it is asked once more. */
 static AipOutcome
 plan_again (AipExchange *self)
 {
   AipOutcome outcome;
 
-  if (self->planned_again)
+  if (!is_worth_another_plan (self))
     return aip_exchange_refuse_taken (self);
-  self->planned_again = TRUE;
+  self->n_plans_again++;
+  self->found_full = FALSE;
   self->next = 0;
   self->attempt.candidate = NULL;
   g_clear_pointer (&self->plan, g_array_unref);

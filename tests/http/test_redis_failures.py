@@ -94,6 +94,18 @@ def test_a_client_that_leaves_while_the_key_is_asked_for_pays_nothing(make, redi
     assert [daemon.chat().status for _ in range(2)] == [200, 200]
 
 
+def test_a_client_that_leaves_while_it_is_asked_for_is_under_way_no_more(make, redis):
+    daemon = make(client="rpm=10\nmax-concurrent=1")
+    redis.freeze()
+    connection = begin_chat(daemon)
+    wait_for_active(daemon, 1)
+    expect_error(daemon.chat(), 429, "max-concurrent")
+    connection.reset()
+    wait_for_active(daemon, 0)
+    redis.thaw()
+    assert [daemon.chat().status for _ in range(2)] == [200, 200]
+
+
 def test_who_waits_is_served_when_a_slow_redis_answers(make, redis):
     daemon = make()
     redis.freeze()

@@ -130,6 +130,20 @@ def test_a_key_that_another_daemon_has_used_up_says_when_it_is_free(pair, upstre
     assert len(upstream.requests) == 2
 
 
+def test_the_one_key_with_room_is_found_among_many(pair, upstream):
+    """A plan has only some of them."""
+    more = "".join(f"[key more{n}]\nprovider=p1\nsecret=env:FAKE_KEY_1\nrpm=1\n" for n in range(29))
+    first, second = pair(more, key="rpm=1")
+    used_up = {first.chat().header("X-Proxy-Key") for _ in range(29)}
+    assert len(used_up) == 29
+    response = second.chat()
+    assert response.status == 200 and response.header("X-Proxy-Key") not in used_up
+    response = second.chat()
+    expect_error(response, (429, 503), "limit")
+    assert int(response.header("Retry-After")) > 30
+    assert len(upstream.requests) == 30
+
+
 def test_each_daemon_tells_what_all_have_used(pair):
     daemons = pair(client="rpm=4\ntpm=100000\ndaily-requests=100")
     for number in range(4):
