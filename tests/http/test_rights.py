@@ -88,6 +88,8 @@ def test_models_are_allowed_by_the_name_that_the_client_writes(daemon, upstream,
         b'{"model":null,"messages":[]}',
         b'{"messages":[]}',
         b'{"Model":"fake-model","messages":[]}',
+        b'{"model":"fake-other","Model":"fake-model","messages":[]}',
+        b'{"mOdE\\u004c":"fake-model","model":"fake-other","messages":[]}',
     ],
     ids=lambda body: body.decode()[:50],
 )
