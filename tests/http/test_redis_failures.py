@@ -26,8 +26,8 @@ def redis_fixture(start_redis):
 def make_fixture(start, redis, upstream):
     """Makes a daemon on the Redis."""
 
-    def make(client="rpm=3", timeout="10s", on_failure="local", key="", wait=True):
-        text = limited([upstream], on_redis(redis, timeout, on_failure), client=client, key=key)
+    def make(client="rpm=3", timeout="10s", on_failure="local", key="", wait=True, extra=""):
+        text = limited([upstream], on_redis(redis, timeout, on_failure) + extra, client=client, key=key)
         daemon = start(text)
         if wait:
             wait_for_redis(daemon)
@@ -243,6 +243,21 @@ def test_a_redis_that_was_never_there(make, redis, on_failure):
     assert [daemon.chat().status for _ in range(4)] == expected
     redis.start()
     wait_for_limits(daemon, True)
+
+
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_daemon_that_ends_does_not_wait_for_redis_for_ever(make, redis, connected):
+    if not connected:
+        redis.freeze()
+    daemon = make(timeout="60s", wait=connected, extra="[server]\nshutdown-timeout=100ms\n")
+    if connected:
+        redis.freeze()
+    with begin_chat(daemon) as connection:
+        wait_for_active(daemon, 1)
+        daemon.process.terminate()
+        connection.stream.read_to_eof()
+    redis.thaw()
+    daemon.stop()
 
 
 def test_another_redis_by_reload(make, redis, start_redis):
