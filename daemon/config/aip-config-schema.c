@@ -312,7 +312,7 @@ static const AipSetting client_settings[] = {
   { "admin", &aip_setting_boolean, AT (admin), "false",
     .doc = "whether the client may use /admin" },
   { "models", &aip_setting_list, AT (models), "",
-    .doc = "names or patterns of models that the client may use; empty: all" },
+    .doc = "names or patterns of models that the client may use, where an alias is a name of its own; empty: all" },
   { "max-concurrent", &aip_setting_uint, AT (max_concurrent), "0", 0, MILLION,
     .doc = "requests under way at a time; 0: max-client-requests of [server]" },
   { "rpm", &aip_setting_uint, AT (rpm), "0", 0, 1000 * MILLION,

@@ -62,6 +62,21 @@ aip_attempt_reserve (AipAttempt *self,
 }
 
 /**
+ * aip_attempt_tell_refusal:
+ * @self: an attempt whose key's limits have refused it
+ * @retry_after: (out): seconds until it is of use to ask again; 0: it never is
+ * @error: where to put which limit it was, or what else was wrong
+ */
+void
+aip_attempt_tell_refusal (const AipAttempt *self, guint *retry_after, GError **error)
+{
+  g_return_if_fail (self != NULL && self->reservation != NULL && retry_after != NULL);
+
+  *retry_after = aip_reservation_get_retry_after (self->reservation);
+  aip_reservation_set_error (self->reservation, error);
+}
+
+/**
  * aip_attempt_mark_sent:
  * @self: an attempt whose request is on its way
  */

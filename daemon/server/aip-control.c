@@ -125,6 +125,17 @@ append_provider (GString *body, const AipProviderConfig *provider, const AipConf
 }
 
 static void
+append_limits (GString *body, AipLedger *ledger)
+{
+  gboolean healthy;
+  g_autofree char *description = aip_ledger_describe (ledger, &healthy);
+
+  g_string_append (body, ",\"limits\":{\"kept\":");
+  aip_json_append_string (body, description, -1);
+  g_string_append_printf (body, ",\"healthy\":%s}", healthy ? "true" : "false");
+}
+
+static void
 status_cb (SoupServer *server,
            SoupServerMessage *message,
            const char *path,
@@ -142,6 +153,7 @@ status_cb (SoupServer *server,
   append_names (body, "listen", config->server.listen);
   g_string_append (body, ",\"strategy\":");
   aip_json_append_string (body, config->routing.strategy, -1);
+  append_limits (body, aip_worker_get_snapshot (self->worker)->ledger);
   g_string_append (body, ",\"providers\":[");
   for (guint i = 0; i < config->providers->len; i++)
     {

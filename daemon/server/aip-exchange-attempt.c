@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/aip-error.h"
 #include "server/aip-exchange-private.h"
 
 /*
@@ -16,6 +17,8 @@
  *                                 v
  *                              tell: the last answer as it came, or why there is none
  */
+
+#define MAX_PLANS_AGAIN 16
 
 /* --- the next one --- */
 
@@ -65,6 +68,16 @@ end_attempt (AipExchange *self)
   aip_attempt_end (&self->attempt, &usage, self->event_stream, aip_worker_random (self->worker));
 }
 
+/* The key's limits have no room: it is passed over. */
+static void
+pass_over (AipExchange *self)
+{
+  self->found_full = TRUE;
+  g_clear_error (&self->no_room);
+  aip_attempt_tell_refusal (&self->attempt, &self->no_room_wait, &self->no_room);
+  end_attempt (self);
+}
+
 static void
 go_on_with (AipExchange *self, AipOutcome outcome)
 {
@@ -84,7 +97,7 @@ key_reserved_cb (AipReservation *reservation, AipLedgerAnswer answer, void *user
     outcome = send_now (self);
   else
     {
-      end_attempt (self);
+      pass_over (self);
       outcome = try_next (self);
     }
   if (outcome == AIP_OUTCOME_NEXT && self->n_attempts == 0)
@@ -109,7 +122,7 @@ try_one (AipExchange *self, const AipCandidate *candidate)
       return AIP_OUTCOME_WAIT;
     case AIP_LEDGER_REFUSED:
     default:
-      end_attempt (self);
+      pass_over (self);
       return AIP_OUTCOME_NEXT;
     }
 }
@@ -126,15 +139,25 @@ try_next (AipExchange *self)
   return outcome;
 }
 
+/* A plan has a few of many keys. What others have used up of the limits is known after it was asked for, and
+ * leaves room for more in the next plan. */
+static gboolean
+is_worth_another_plan (const AipExchange *self)
+{
+  return self->n_plans_again == 0 || (self->n_plans_again < MAX_PLANS_AGAIN && self->found_full &&
+                                      g_error_matches (self->no_room, AIP_ERROR, AIP_ERROR_RATE_LIMITED));
+}
+
 /* Others were quicker with all of them, so who may serve it is asked once more. */
 static AipOutcome
 plan_again (AipExchange *self)
 {
   AipOutcome outcome;
 
-  if (self->planned_again)
+  if (!is_worth_another_plan (self))
     return aip_exchange_refuse_taken (self);
-  self->planned_again = TRUE;
+  self->n_plans_again++;
+  self->found_full = FALSE;
   self->next = 0;
   self->attempt.candidate = NULL;
   g_clear_pointer (&self->plan, g_array_unref);

@@ -80,7 +80,10 @@ struct _AipExchange
 
   GArray *plan; /* (nullable) of AipCandidate */
   guint next;   /* of the plan */
-  gboolean planned_again;
+  guint n_plans_again;
+  gboolean found_full; /* limits have refused a key of this plan */
+  GError *no_room;     /* (nullable): how the limits of the last key that was passed over have refused it */
+  guint no_room_wait;  /* seconds until it is of use to ask that key again; 0: it never is */
   guint n_attempts;
   gint64 first_sent; /* aip_clock_now () */
   AipAttempt attempt;

@@ -20,16 +20,37 @@
 #define MAX_STICKY_PREFIX 4096
 
 static AipOutcome
-refuse_unseen (AipExchange *self)
+refuse_model (AipExchange *self, const char *why)
 {
-  g_autofree char *message = g_strdup_printf (
-      "Client `%s` may use certain models alone, and the model of an upload cannot be seen: see "
-      "`models` in [client %s] of aiproxy.conf",
-      self->client->name, self->client->name);
+  g_autofree char *message =
+      g_strdup_printf ("Client `%s` may use certain models alone, %s: see `models` in [client %s] of "
+                       "aiproxy.conf",
+                       self->client->name, why, self->client->name);
 
   return aip_exchange_refuse (
       self,
       &(AipFailure){ .status = 403, .code = "model_not_allowed", .param = "model", .message = message });
+}
+
+/* No upstream may find another model in the request than we do, or choose one itself. */
+static AipOutcome
+check_model (AipExchange *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!aip_client_is_restricted (self->client))
+    return AIP_OUTCOME_NEXT;
+  if (self->streams_up)
+    return refuse_model (self, "and the model of an upload cannot be seen");
+  if (self->call.model == NULL && (self->route.json || self->route.kind == AIP_ROUTE_REALTIME))
+    return refuse_model (self, "so it has to name one");
+  if (self->route.json && aip_call_has_second_model (&self->call))
+    return refuse_model (self, "and some upstreams read `model` in any case, which may be there once");
+  if (self->call.model != NULL && !aip_rights_allow_model (self->client, self->call.model, &error))
+    return aip_exchange_refuse (
+        self, &(AipFailure){
+                  .status = 403, .code = "model_not_allowed", .param = "model", .message = error->message });
+  return AIP_OUTCOME_NEXT;
 }
 
 /* X-Proxy-Timeout: the client's own limit for the whole answer, in seconds. A longer one than `total` counts
@@ -85,11 +106,10 @@ check_rights (AipExchange *self, AipRouteQuery *query)
 {
   g_autoptr (GError) error = NULL;
   const AipClientConfig *config = self->client->config;
+  AipOutcome outcome = check_model (self);
 
-  if (self->call.model != NULL && !aip_rights_allow_model (self->client, self->call.model, &error))
-    return refuse_right (self, error, "model_not_allowed", "model");
-  if (self->streams_up && aip_client_is_restricted (self->client))
-    return refuse_unseen (self);
+  if (outcome != AIP_OUTCOME_NEXT)
+    return outcome;
   if (query->provider != NULL && !aip_rights_allow_provider (self->client, query->provider, &error))
     return refuse_right (self, error, "provider_not_allowed", NULL);
   if (config != NULL && config->allowed_providers[0] != NULL)
@@ -235,14 +255,16 @@ aip_exchange_route (AipExchange *self)
 
 /**
  * aip_exchange_refuse_taken:
- * @self: an exchange with a plan all of whose candidates were taken by others just now
+ * @self: an exchange with a plan all of whose candidates were taken by others just now, or have no room
  *
  * Returns: what the step has to return
  */
 AipOutcome
 aip_exchange_refuse_taken (AipExchange *self)
 {
-  self->retry_after = 1;
+  self->retry_after = self->no_room != NULL ? self->no_room_wait : 1;
+  if (self->no_room != NULL)
+    return aip_exchange_refuse_error (self, self->no_room);
   return aip_exchange_refuse (self,
                               &(AipFailure){ .status = 503,
                                              .code = "no_usable_key",

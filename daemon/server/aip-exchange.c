@@ -84,6 +84,7 @@ exchange_free (AipExchange *self)
   g_clear_pointer (&self->plan, g_array_unref);
   g_free (self->answer_type);
   g_free (self->reason);
+  g_clear_error (&self->no_room);
   aip_snapshot_unref (self->snapshot);
   g_free (self->request_id);
   g_free (self);

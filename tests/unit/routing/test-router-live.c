@@ -12,6 +12,7 @@
 #define SECOND G_TIME_SPAN_SECOND
 #define START (1000 * SECOND)
 #define N_PLANS 3000
+#define WHY "this client may not use it (see its `allowed-providers` and `allowed-keys`)"
 
 #define TWO_PROVIDERS                                                                                        \
   "[provider one]\ndialect=openai\nbase-url=https://one.example/v1\nmodels=m;n;spare\n"                      \
@@ -222,10 +223,9 @@ test_rights (void)
   assert_plan (&world, &query, "one:b:m one:c:m two:-:m");
   query.providers = nothing;
   query.model = "n";
-  assert_plan (
-      &world, &query,
-      "error forbidden: no usable key: key `a` of provider `one`: this client may not use it; key `b` of "
-      "provider `one`: this client may not use it; key `c` of provider `one`: this client may not use it");
+  assert_plan (&world, &query,
+               "error forbidden: no usable key: key `a` of provider `one`: " WHY
+               "; key `b` of provider `one`: " WHY "; key `c` of provider `one`: " WHY);
   world_clear (&world);
 }
 
