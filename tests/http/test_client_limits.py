@@ -9,6 +9,7 @@ from lib import answers
 from lib.checks import expect_broken_stream, expect_error
 from lib.daemon import Daemon
 from lib.limits import expect_limit, limited
+from lib.several import several
 from lib.upstream import FakeUpstream
 
 PATH = "/v1/chat/completions"
