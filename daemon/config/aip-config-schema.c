@@ -358,7 +358,7 @@ static const AipSetting model_settings[] = {
   { "cache-write-price", &aip_setting_price, AT (cache_write_price), "", 0, MILLION,
     .doc = "US dollars per million tokens written to the provider's cache; empty: unknown" },
   { "context", &aip_setting_uint, AT (context), "0", 0, 1000 * MILLION,
-    .doc = "tokens that fit into the model; 0: unknown" },
+    .doc = "tokens that fit into the model; what is too long for it is tried with larger ones alone; 0: unknown" },
   { "max-output", &aip_setting_uint, AT (max_output), "0", 0, 1000 * MILLION,
     .doc = "tokens that one answer may have; 0: unknown" },
   { "capabilities", &aip_setting_list, AT (capabilities), "",

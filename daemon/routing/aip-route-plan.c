@@ -175,6 +175,20 @@ add_candidate (AipRoutePlan *self, Group *group, const AipCandidate *candidate, 
     leave_out (self, standing, wait_us);
 }
 
+/* How many candidates a step has to offer. */
+static guint
+count_candidates (const AipRoutePlan *self, const AipRouteStep *step)
+{
+  const AipRouteQuery *query = self->query;
+
+  if ((step->protocols & (1u << query->protocol)) == 0)
+    return 0;
+  if (query->too_long != NULL && step->model != NULL &&
+      aip_too_long_rules_out (query->too_long, step->model, step->context))
+    return 0;
+  return step->candidates->len;
+}
+
 static void
 append (AipRoutePlan *self, const AipStrategyItem *item)
 {
@@ -272,20 +286,19 @@ aip_route_plan_add_steps (AipRoutePlan *self, const AipRouteStep *steps, guint n
   AipStrategyItem few[FEW];
   g_autofree AipStrategyItem *many = NULL;
   Group group = { .items = few, .sorted = TRUE };
-  guint mask, n = 0;
+  guint n = 0;
 
   g_return_if_fail (self != NULL && steps != NULL);
 
-  mask = 1u << self->query->protocol;
   for (guint i = 0; i < n_steps; i++)
-    n += (steps[i].protocols & mask) != 0 ? steps[i].candidates->len : 0;
+    n += count_candidates (self, &steps[i]);
   if (n > FEW)
     group.items = many = g_new (AipStrategyItem, n);
 
   for (guint i = 0; i < n_steps; i++)
     {
       const AipCandidate *candidates = (const AipCandidate *) (const void *) steps[i].candidates->data;
-      guint n_candidates = (steps[i].protocols & mask) != 0 ? steps[i].candidates->len : 0;
+      guint n_candidates = count_candidates (self, &steps[i]);
 
       for (guint k = 0; k < n_candidates; k++)
         if (is_plainly_ready (self, candidates[k].live))

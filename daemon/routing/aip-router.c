@@ -335,3 +335,18 @@ aip_router_list_models (AipRouter *self)
 
   return g_ptr_array_ref (get_catalog (self));
 }
+
+/**
+ * aip_router_get_context:
+ * @self: the router
+ * @model: a provider's name for a model
+ *
+ * Returns: how many tokens fit into it; 0: not known
+ */
+guint
+aip_router_get_context (AipRouter *self, const char *model)
+{
+  g_return_val_if_fail (self != NULL && model != NULL, 0);
+
+  return aip_route_rules_get_context (self->rules, model);
+}

@@ -333,6 +333,79 @@ def test_too_long_for_one_model_goes_to_another(start, upstream, other):
     assert len(upstream.requests) == 1
 
 
+TOO_LONG = b'{"error":{"message":"too long","type":"invalid_request_error","code":"context_length_exceeded"}}'
+CONTEXTS = "[model small]\ncontext=8000\n[model same]\ncontext=8000\n[model large]\ncontext=128000\n"
+ONE_FAULT = "[circuit-breaker]\nenabled=true\nthreshold=1\nerror-rate=0\ncooldown=1h\nmax-cooldown=1h\n"
+
+
+def contexts(upstream, targets, retry=RETRY):
+    """One provider that has these models, under the name `any`, and ten keys for them."""
+    text = several([upstream], f"[mapping any]\ntarget={targets}\n{CONTEXTS}{ONE_FAULT}", retry=retry)
+    text = text.replace("models=fake-model", f"models={targets}")
+    return text + "".join(f"[key more{number}]\nprovider=p1\nsecret=env:FAKE_KEY_1\n" for number in range(9))
+
+
+def only_for(*models):
+    """Serves these models, and finds the request too long for all others."""
+
+    def handler(exchange):
+        fits = json.loads(exchange.request.body)["model"] in models
+        (answers.automatic if fits else answers.plain(TOO_LONG, 400))(exchange)
+
+    return handler
+
+
+def models_asked(upstream):
+    return [json.loads(request.body)["model"] for request in upstream.requests]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_too_long_goes_to_a_larger_model_alone(start, upstream, stream):
+    daemon = start(contexts(upstream, "small;same;large", retry="[retry]\nmax-attempts=2\n"))
+    upstream.answer_with(only_for("large"))
+    for _ in range(3):
+        response = daemon.chat(model="any", stream=stream)
+        assert response.status == 200 and response.header("X-Proxy-Model") == "large"
+        assert response.header("X-Proxy-Attempts") == "2"
+    assert models_asked(upstream) == ["small", "large"] * 3
+
+
+def test_too_long_for_all_is_told_as_it_came(start, upstream):
+    daemon = start(contexts(upstream, "large;small;same"))
+    upstream.answer_with(only_for())
+    for _ in range(3):
+        response = daemon.chat(model="any")
+        assert response.status == 400 and response.body == TOO_LONG
+    assert models_asked(upstream) == ["large"] * 3
+
+
+def test_too_long_asks_models_of_unknown_size_once(start, upstream):
+    daemon = start(contexts(upstream, "small;one;two;same;large", retry="[retry]\nmax-attempts=9\n"))
+    upstream.answer_with(only_for("large"))
+    assert daemon.chat(model="any").header("X-Proxy-Attempts") == "4"
+    assert models_asked(upstream) == ["small", "one", "two", "large"]
+
+
+def test_too_long_asks_nobody_twice(start, upstream, other):
+    """What has failed as it may is no better for the next model's being too small."""
+    other.reset()
+    text = several([upstream, other], "[mapping any]\ntarget=large;small\n" + CONTEXTS)
+    text = text.replace("models=fake-model\npriority=1", "models=large\npriority=1")
+    text = text.replace("models=fake-model\npriority=2", "models=small\npriority=2")
+    upstream.answer_with(answers.error(500))
+    other.answer_with(only_for())
+    response = start(text).chat(model="any")
+    assert response.status == 400 and response.body == TOO_LONG
+    assert models_asked(upstream) == ["large"] and models_asked(other) == ["small"]
+
+
+def test_a_broken_server_is_not_believed_that_it_is_too_long(start, upstream):
+    daemon = start(contexts(upstream, "small;large", retry="[retry]\nmax-attempts=2\n"))
+    upstream.answer_with(answers.plain(TOO_LONG, 500), answers.automatic)
+    assert daemon.chat(model="any").header("X-Proxy-Model") == "small"
+    assert models_asked(upstream) == ["small", "small"]
+
+
 def test_limits_of_the_provider_are_passed_on(pair, upstream):
     upstream.answer_with(answers.plain(headers=[("x-ratelimit-remaining-requests", "59")]))
     assert pair.chat().header("x-ratelimit-remaining-requests") == "59"
