@@ -123,6 +123,19 @@ use_request (AipLiveKey *self)
     continue;
 }
 
+/* What each attempt counts for that has its pass. */
+static void
+count_attempt (AipLiveKey *self, gint64 now_us)
+{
+  __atomic_add_fetch (&self->in_flight, 1, __ATOMIC_RELAXED);
+  use_request (self);
+
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  self->totals.attempts++;
+  self->totals.last_used_us = now_us;
+}
+
 /**
  * aip_live_key_begin:
  * @self: a key
@@ -142,13 +155,29 @@ aip_live_key_begin (AipLiveKey *self, gint64 now_us, AipLiveAttempt *attempt)
   *attempt = (AipLiveAttempt){ .started_us = now_us };
   if (!aip_breaker_enter (&self->breaker, now_us, &attempt->pass))
     return FALSE;
-  __atomic_add_fetch (&self->in_flight, 1, __ATOMIC_RELAXED);
-  use_request (self);
+  count_attempt (self, now_us);
+  return TRUE;
+}
 
-  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+/**
+ * aip_live_key_begin_early:
+ * @self: a key
+ * @now_us: the time
+ * @attempt: (out caller-allocates): to be ended by aip_live_key_end (), if it may start
+ *
+ * Asks for an attempt with a key that is out, for want of anybody else; see aip_breaker_enter_early ().
+ *
+ * Returns: whether the attempt may start
+ */
+gboolean
+aip_live_key_begin_early (AipLiveKey *self, gint64 now_us, AipLiveAttempt *attempt)
+{
+  g_return_val_if_fail (self != NULL && attempt != NULL, FALSE);
 
-  self->totals.attempts++;
-  self->totals.last_used_us = now_us;
+  *attempt = (AipLiveAttempt){ .started_us = now_us };
+  if (!aip_breaker_enter_early (&self->breaker, now_us, &attempt->pass))
+    return FALSE;
+  count_attempt (self, now_us);
   return TRUE;
 }
 

@@ -346,6 +346,58 @@ aip_route_plan_finish (AipRoutePlan *self)
   return g_steal_pointer (&self->candidates);
 }
 
+/* Whether nothing speaks against it but faults that may pass by themselves. */
+static gboolean
+is_least_bad (const AipRoutePlan *self, const AipCandidate *candidate)
+{
+  const AipRouteQuery *query = self->query;
+  gint64 wait_us = -1;
+
+  return is_allowed (query, candidate) &&
+         aip_breaker_may_go_early (&candidate->live->breaker, query->now_us) &&
+         aip_live_key_load_headroom (candidate->live, query->now_us) > 0 &&
+         (query->may_use == NULL || query->may_use (candidate, &wait_us, query->may_use_data));
+}
+
+/**
+ * aip_route_plan_find_least_bad:
+ * @self: a plan that came out empty
+ * @steps: (array length=n_steps): all that there is
+ * @n_steps: how many
+ * @found: (out caller-allocates): who is out, but soonest to return of those that may be tried before, see
+ *   aip_breaker_enter_early (); the first among equals
+ *
+ * Returns: whether there is anybody
+ */
+gboolean
+aip_route_plan_find_least_bad (const AipRoutePlan *self,
+                               const AipRouteStep *steps,
+                               guint n_steps,
+                               AipCandidate *found)
+{
+  gint64 soonest_us = G_MAXINT64;
+
+  g_return_val_if_fail (self != NULL && steps != NULL && found != NULL, FALSE);
+
+  for (guint i = 0; i < n_steps; i++)
+    {
+      const AipCandidate *candidates = (const AipCandidate *) (const void *) steps[i].candidates->data;
+      guint n = count_candidates (self, &steps[i]);
+
+      for (guint k = 0; k < n; k++)
+        {
+          gint64 until_us = aip_live_key_load_until (candidates[k].live);
+
+          if (until_us >= soonest_us || !is_least_bad (self, &candidates[k]))
+            continue;
+          soonest_us = until_us;
+          *found = make_candidate (&candidates[k], steps[i].model, 0);
+          found->least_bad = TRUE;
+        }
+    }
+  return soonest_us < G_MAXINT64;
+}
+
 static char *
 dup_full_reason (gint64 wait_us)
 {

@@ -25,6 +25,7 @@ struct _AipRouter
   AipBalance *balance; /* for names that have no route of their own */
   const AipStrategy *strategy;
   gint64 patience_us; /* how long a half-open key waits for a health check */
+  gboolean least_bad; /* who is out is tried when there is nobody else */
 };
 
 /**
@@ -58,6 +59,7 @@ aip_router_new (AipConfig *config,
   self->strategy = aip_strategy_find (config->routing.strategy);
   /* Two checks in a row that do not come are none. */
   self->patience_us = config->health_check.enabled ? 2 * 1000 * (gint64) config->health_check.interval : 0;
+  self->least_bad = g_str_equal (config->routing.on_exhausted, "least-bad");
 
   return self;
 }
@@ -114,6 +116,19 @@ get_catalog (AipRouter *self)
   return g_atomic_pointer_get (&self->catalog);
 }
 
+/* Returns: (transfer full) (element-type AipCandidate): the plan; may be empty */
+static GArray *
+finish_plan (const AipRouter *self, AipRoutePlan *plan, const AipRouteStep *steps, guint n_steps)
+{
+  GArray *candidates = aip_route_plan_finish (plan);
+  AipCandidate found;
+
+  if (candidates->len == 0 && self->least_bad && plan->take_turn && plan->n_out > 0 &&
+      aip_route_plan_find_least_bad (plan, steps, n_steps, &found))
+    g_array_append_val (candidates, found);
+  return candidates;
+}
+
 /* Keys of one provider may be of different accounts, so their order does not change either. */
 static GArray *
 plan_without_model (AipRouter *self, AipRoutePlan *plan, const AipRouteProvider *only, GError **error)
@@ -137,7 +152,7 @@ plan_without_model (AipRouter *self, AipRoutePlan *plan, const AipRouteProvider 
 
   plan->strategy = &aip_strategy_failover;
   aip_route_plan_add_steps (plan, &step, 1);
-  candidates = aip_route_plan_finish (plan);
+  candidates = finish_plan (self, plan, &step, 1);
   if (candidates->len > 0)
     return g_steal_pointer (&candidates);
 
@@ -173,7 +188,8 @@ plan_route (AipRouter *self, AipRoutePlan *plan, const AipRoute *route)
   plan->strategy = choose_strategy (self, plan->query, route);
   plan->balance = route->balance != NULL ? route->balance : self->balance;
   aip_route_plan_add_route (plan, route);
-  return aip_route_plan_finish (plan);
+  return finish_plan (self, plan, (const AipRouteStep *) (const void *) route->steps->data,
+                      route->steps->len);
 }
 
 static GArray *
@@ -231,7 +247,9 @@ check_query (AipRouter *self, const AipRouteQuery *query, const AipRouteProvider
  * priority, then the key's, and among equals by the strategy. Who is out (an open breaker, a limit, the
  * client's rights) is not in it. At the end come keys that are better not tried while others are there:
  * half-open ones, and those whose provider said that its limit is used up. A half-open key for which no
- * health check can or does find out comes first among its equals, once; see aip_live_key_begin ().
+ * health check can or does find out comes first among its equals, once; see aip_live_key_begin (). Where
+ * there is nobody, and [routing] on-exhausted says so, one that is out is the whole plan, with its
+ * `least_bad` set.
  *
  * Requests that name no model get one provider, always the same, and its keys always in the same order.
  *

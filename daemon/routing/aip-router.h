@@ -25,6 +25,7 @@ typedef struct
   double score;            /* what the strategy made of it; in a plan alone */
   guint index;             /* of the key or keyless provider within the router */
   int priority;            /* the key's; 0: the provider needs none */
+  gboolean least_bad;      /* it is out, and there is nobody else: aip_live_key_begin_early () */
 } AipCandidate;
 
 /**

@@ -284,8 +284,9 @@ get_delay (const AipExchange *self)
   const AipFaultVerdict *verdict = &self->attempt.verdict;
   gint64 delay = get_backoff (self);
 
-  if (self->plan->len != 1 || (verdict->fault_class != AIP_FAULT_CLASS_TRANSIENT &&
-                               verdict->fault_class != AIP_FAULT_CLASS_RATE_LIMITED))
+  if (self->plan->len != 1 || self->attempt.candidate->least_bad ||
+      (verdict->fault_class != AIP_FAULT_CLASS_TRANSIENT &&
+       verdict->fault_class != AIP_FAULT_CLASS_RATE_LIMITED))
     return -1;
   if (verdict->retry_after_us > (gint64) self->snapshot->config->retry.max_delay * 1000)
     return -1;

@@ -9,7 +9,7 @@ import pytest
 from lib import answers
 from lib.checks import expect_error, wait_until
 from lib.daemon import Daemon
-from lib.several import FAST, several
+from lib.several import FAST, RETRY, several
 from lib.upstream import FakeUpstream
 
 PATH = "/v1/chat/completions"
@@ -161,6 +161,70 @@ def test_a_request_does_not_wait_longer_than_it_may(start, upstreams):
     one.answer_with(answers.error(500))
     assert daemon.chat().status == 500
     expect_error(daemon.chat(), 503, "k1")
+
+
+LEAST_BAD = "on-exhausted=least-bad"
+ONCE = "[retry]\nenabled=false\n"
+
+
+def test_when_nobody_is_left_the_least_bad_may_be_tried(start, upstreams):
+    (one,) = upstreams(1)
+    daemon = start(several([one], LONG, routing=LEAST_BAD, retry=ONCE))
+    one.answer_with(answers.error(500), answers.automatic)
+    assert daemon.chat().status == 500
+    for _ in range(3):
+        assert daemon.chat().status == 200
+    assert len(one.requests) == 4
+
+
+@pytest.mark.parametrize("retry", [ONCE, RETRY], ids=["once", "retry"])
+def test_the_least_bad_is_not_hammered(start, upstreams, retry):
+    (one,) = upstreams(1)
+    daemon = start(several([one], LONG, routing=LEAST_BAD, retry=retry))
+    one.answer_with(answers.error(500, "dead"))
+    # The one that opens it, and the one that goes to it all the same, are told what it says.
+    for _ in range(2):
+        assert b"dead" in daemon.chat().body
+    for answer in ask(daemon, 16):
+        expect_error(answer, 503, "k1")
+        assert int(answer.header("Retry-After")) > 1
+    assert len(one.requests) == 2
+
+
+def test_one_at_a_time_goes_to_the_least_bad(start, upstreams):
+    (one,) = upstreams(1)
+    daemon = start(several([one], LONG, routing=LEAST_BAD, retry=ONCE))
+    one.answer_with(answers.error(500))
+    assert daemon.chat().status == 500
+    held = one.hold()
+    found = []
+    thread = threading.Thread(target=lambda: found.append(daemon.chat()))
+    thread.start()
+    exchange = held.take()
+    for answer in ask(daemon, 16):
+        expect_error(answer, 503)
+    answers.automatic(exchange)
+    exchange.release()
+    thread.join()
+    assert found[0].status == 200
+    one.answer_with(answers.automatic)
+    assert daemon.chat().status == 200
+    assert len(one.requests) == 3
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [answers.error(401), answers.error(402), answers.error(429), answers.error(503, headers=[("Retry-After", "60")])],
+    ids=["401", "402", "429", "503 with Retry-After"],
+)
+def test_who_is_refused_or_told_to_wait_is_not_the_least_bad(start, upstreams, fault):
+    (one,) = upstreams(1)
+    daemon = start(several([one], LONG, routing=LEAST_BAD, retry=ONCE))
+    one.answer_with(fault)
+    daemon.chat()
+    for _ in range(3):
+        expect_error(daemon.chat(), 503, "k1")
+    assert len(one.requests) == 1
 
 
 def test_waiting_requests_end_with_the_client_and_the_daemon(start, upstreams):
