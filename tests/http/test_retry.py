@@ -15,6 +15,7 @@ PATH = "/v1/chat/completions"
 CHAT = {"model": "fake-model", "messages": [{"role": "user", "content": "hi"}]}
 HTML = b"<!DOCTYPE html><html><body>Bad gateway</body></html>"
 ERROR_BODY = b'{"error":{"message":"overloaded","type":"server_error","param":null,"code":null}}'
+BAIDU_ERROR = b'{"error_code":18,"error_msg":"Open api qps request limit reached"}'
 ROLE = (
     b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"fake-model","choices":[{"index":0,'
     b'"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n'
@@ -53,6 +54,7 @@ UNSEEN = {
     "empty": answers.plain(b""),
     "204": answers.bodiless(204),
     "error in a 200": answers.plain(ERROR_BODY),
+    "Baidu's error": answers.plain(BAIDU_ERROR),
     "wrong type": answers.plain(b"hello there", content_type="text/plain"),
     "cut body": answers.short_length,
     "redirect": answers.plain(b"", 302, [("Location", "http://127.0.0.1:1/")]),
@@ -78,6 +80,7 @@ OPENED = {
     "end": opening(lambda exchange: exchange.send(b"0\r\n\r\n")),
     "bad chunk": opening(lambda exchange: exchange.send(b"zz\r\nnot a chunk\r\n")),
     "error event": events(ROLE, b"data: " + ERROR_BODY + b"\n\n"),
+    "Baidu's error event": events(b"data: " + BAIDU_ERROR + b"\n\n"),
     "no event": events(),
     "comments": events(b": ping\n\n"),
 }
