@@ -481,8 +481,8 @@ settle_closed (AipBreaker *self,
     count (self, now_us, FALSE);
   if (!aip_fault_class_counts (verdict->fault_class) || !self->policy.enabled)
     return;
-  /* It began before the key was found to be well again. */
-  if (stale && !aip_fault_class_opens (verdict->fault_class))
+  /* It began before the key was found to be well again, or got another secret. */
+  if (stale)
     return;
   count (self, now_us, TRUE);
   hold_us = get_floor (verdict);

@@ -78,6 +78,7 @@ aip_live_key_unref (AipLiveKey *self)
     return;
   aip_breaker_clear (&self->breaker);
   g_mutex_clear (&self->lock);
+  g_clear_pointer (&self->secret, aip_secret_unref);
   g_free (self->id);
   g_aligned_free (self);
 }
@@ -377,6 +378,39 @@ aip_live_key_reset (AipLiveKey *self)
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   average (&self->success, 1, 1, TRUE);
+}
+
+static gboolean
+is_same (const AipSecret *a, const AipSecret *b)
+{
+  gsize length, other_length;
+  const char *text = aip_secret_peek (a, &length);
+  const char *other = aip_secret_peek (b, &other_length);
+
+  return length == other_length && memcmp (text, other, length) == 0;
+}
+
+/**
+ * aip_live_key_set_secret:
+ * @self: a key
+ * @secret: what it is used with from now on; referenced
+ *
+ * Resets the key if it was used with another secret before, for what that one has met with says nothing of
+ * this one.
+ */
+void
+aip_live_key_set_secret (AipLiveKey *self, AipSecret *secret)
+{
+  g_autoptr (AipSecret) old = NULL;
+
+  g_return_if_fail (self != NULL && secret != NULL);
+
+  g_mutex_lock (&self->lock);
+  old = self->secret;
+  self->secret = aip_secret_ref (secret);
+  g_mutex_unlock (&self->lock);
+  if (old != NULL && old != secret && !is_same (old, secret))
+    aip_live_key_reset (self);
 }
 
 /* --- looking --- */

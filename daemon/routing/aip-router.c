@@ -28,13 +28,21 @@ struct _AipRouter
   gboolean least_bad; /* who is out is tried when there is nobody else */
 };
 
+static void
+set_secrets (const AipConfig *config, const AipKeySecret *secrets, const GPtrArray *known)
+{
+  for (guint i = 0; i < config->keys->len; i++)
+    if (secrets[i].secret != NULL)
+      aip_live_key_set_secret (g_ptr_array_index (known, i), secrets[i].secret);
+}
+
 /**
  * aip_router_new:
  * @config: the config; kept
  * @secrets: (array) (nullable): for each key of @config, in its order; the secrets are referenced
  * @discovered: (nullable) (element-type AipDiscovered): the providers' own lists; copied
- * @live: (nullable): what is going on with the keys; gets @config, see aip_live_keys_set_config (); %NULL:
- *   nothing is known yet
+ * @live: (nullable): what is going on with the keys; gets @config, see aip_live_keys_set_config (), and
+ *   @secrets, see aip_live_key_set_secret (); %NULL: nothing is known yet
  *
  * Returns: (transfer full): the router
  */
@@ -52,6 +60,7 @@ aip_router_new (AipConfig *config,
   GPtrArray *known = aip_live_keys_set_config (keys, config);
 
   g_atomic_ref_count_init (&self->ref_count);
+  set_secrets (config, secrets, known);
   self->config = aip_config_ref (config);
   self->rules = aip_route_rules_new (config, secrets, discovered, known);
   self->table = aip_route_table_new (self->rules, known->len);

@@ -295,6 +295,31 @@ def test_one_request_at_a_time_finds_out_whether_it_is_over(start, upstreams):
     assert daemon.chat().header("X-Proxy-Provider") == "p1"
 
 
+def test_a_client_that_leaves_gives_its_place_back(start, upstreams):
+    """It was the one that was to find out whether the key is well again."""
+    (one,) = upstreams(1)
+    daemon = start(several([one], SHORT, retry=ONCE))
+    one.answer_with(answers.error(500))
+    assert daemon.chat().status == 500
+    held = one.hold()
+
+    def leave():
+        with daemon.connect() as connection:
+            connection.send_request("POST", PATH, json={"model": "fake-model", "messages": []})
+            if not wait_until(lambda: len(one.requests) == 2, timeout=0.3):
+                return False
+            exchange = held.take()
+        assert exchange.wait_for_peer_to_leave()
+        exchange.close()
+        exchange.release()
+        return True
+
+    assert wait_until(leave)
+    one.answer_with(answers.automatic)
+    assert wait_until(lambda: daemon.chat().status == 200)
+    assert len(one.requests) == 3
+
+
 def test_limits_of_the_provider_are_not_run_into(start, upstreams):
     low, well = upstreams(2)
     daemon = start(several([low, well], LONG))
