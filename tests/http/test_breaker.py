@@ -370,6 +370,21 @@ def test_a_check_brings_it_back(start, upstreams):
     assert daemon.chat().header("X-Proxy-Provider") == "p1"
 
 
+def test_a_key_that_may_not_list_models_is_well(start, upstreams):
+    (one,) = upstreams(1)
+    daemon = start(several([one], LONG + "[health-check]\nenabled=true\ninterval=1s\n"))
+
+    def handler(exchange):
+        listing = exchange.request.method == "GET"
+        (answers.error(403, "Missing scopes: api.model.read") if listing else answers.automatic)(exchange)
+
+    one.answer_with(handler)
+    assert daemon.chat().status == 200
+    assert wait_until(lambda: len(one.requests) >= 4), "it was not checked"
+    assert all(request.method == "GET" for request in one.requests[1:])
+    assert daemon.chat().status == 200
+
+
 def test_checks_can_be_switched_off(start, upstreams):
     one, other = upstreams(2)
     daemon = start(several([one, other], LONG + "[health-check]\nenabled=false\ninterval=1s\n"))
