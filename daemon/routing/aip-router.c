@@ -221,7 +221,9 @@ plan_model (AipRouter *self, AipRoutePlan *plan, const AipRouteProvider *only, G
   if (candidates->len > 0)
     return g_steal_pointer (&candidates);
 
-  aip_route_error_no_candidate (self->rules, get_catalog (self), plan, route, error);
+  /* It looks for near names among all that there are, which is no little work. */
+  if (error != NULL)
+    aip_route_error_no_candidate (self->rules, get_catalog (self), plan, route, error);
 
   return NULL;
 }
