@@ -295,7 +295,7 @@ aip_breaker_enter (AipBreaker *self, gint64 now_us, AipBreakerPass *pass)
 {
   g_return_val_if_fail (self != NULL && pass != NULL, FALSE);
 
-  *pass = (AipBreakerPass){ .generation = aip_breaker_get_generation (self) };
+  *pass = (AipBreakerPass){ .began_us = now_us, .generation = aip_breaker_get_generation (self) };
   switch (aip_breaker_get_state (self, now_us))
     {
     case AIP_BREAKER_CLOSED:
@@ -343,7 +343,7 @@ aip_breaker_enter_check (AipBreaker *self, gint64 now_us, AipBreakerPass *pass)
 {
   g_return_val_if_fail (self != NULL && pass != NULL, FALSE);
 
-  *pass = (AipBreakerPass){ .generation = aip_breaker_get_generation (self) };
+  *pass = (AipBreakerPass){ .began_us = now_us, .generation = aip_breaker_get_generation (self) };
   if (aip_breaker_get_until (self) == 0)
     return TRUE;
   return aip_breaker_can_be_checked (self) && take_probe (self, pass, now_us, TRUE);
@@ -397,7 +397,7 @@ aip_breaker_enter_early (AipBreaker *self, gint64 now_us, AipBreakerPass *pass)
 
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
-  *pass = (AipBreakerPass){ .generation = self->generation };
+  *pass = (AipBreakerPass){ .began_us = now_us, .generation = self->generation };
   if (self->until_us == 0)
     return TRUE;
   if (self->until_us > now_us && !may_go_early (self, now_us))
@@ -514,6 +514,18 @@ make_later (AipBreaker *self, const AipFaultVerdict *verdict, gint64 now_us, gui
     set_until (self, now_us + hold_us);
 }
 
+/* It found nothing out. If it hung until its client had enough, the next one would hang as well, and so would
+ * each one after it; so for as long as it took, up to a cooldown, nobody is sent there. */
+static void
+give_up_probe (AipBreaker *self, const AipBreakerPass *pass, gint64 now_us)
+{
+  gint64 hold_us = MIN (now_us - pass->began_us, self->policy.cooldown_us);
+
+  /* Before its time, nobody is sent there anyway. */
+  if (now_us >= self->until_us)
+    set_until (self, now_us + hold_us);
+}
+
 static void
 settle_probe (AipBreaker *self,
               const AipBreakerPass *pass,
@@ -535,9 +547,10 @@ settle_probe (AipBreaker *self,
           trip (self, verdict, now_us, MAX (get_floor (verdict), get_cooldown (self, verdict, random)));
         }
     }
+  else if (fault_class == AIP_FAULT_CLASS_CANCELLED)
+    give_up_probe (self, pass, now_us);
   /* Whoever turns a request down in his own words is there; it says little about keys and money, though. */
-  else if (fault_class == AIP_FAULT_CLASS_NONE ||
-           (fault_class != AIP_FAULT_CLASS_CANCELLED && !aip_fault_class_opens (self->fault.fault_class)))
+  else if (fault_class == AIP_FAULT_CLASS_NONE || !aip_fault_class_opens (self->fault.fault_class))
     recover (self);
   free_probe (self);
 }

@@ -88,11 +88,13 @@ typedef struct
 
 /**
  * AipBreakerPass: the right to one attempt, from aip_breaker_enter () to aip_breaker_settle (). Private.
+ * @began_us: when it was given
  * @probe: it holds the only place that there is while the breaker is not closed
  * @early: it is a check, or an attempt for want of anybody else, before the breaker's time has come
  */
 typedef struct
 {
+  gint64 began_us;
   guint generation;
   gboolean probe;
   gboolean early;

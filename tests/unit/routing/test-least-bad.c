@@ -146,6 +146,18 @@ test_one_at_a_time (AipBreaker *breaker, const void *data)
   g_assert_true (may_go (breaker, START + 41 * SECOND));
 }
 
+/* Who leaves early has no say in when the breaker's own time comes. */
+static void
+test_left (AipBreaker *breaker, const void *data)
+{
+  AipBreakerPass pass;
+
+  fail_for_60_s (breaker);
+  g_assert_true (aip_breaker_enter_early (breaker, START + 20 * SECOND, &pass));
+  end (breaker, &pass, AIP_FAULT_CLASS_CANCELLED, START + 59 * SECOND, -1);
+  g_assert_cmpint (aip_breaker_get_until (breaker), ==, START + 60 * SECOND);
+}
+
 static void
 test_served (AipBreaker *breaker, const void *data)
 {
@@ -498,6 +510,7 @@ main (int argc, char **argv)
   add ("one-in-each-cooldown", test_one_in_each_cooldown);
   add ("at-once", test_at_once);
   add ("one-at-a-time", test_one_at_a_time);
+  add ("left", test_left);
   add ("served", test_served);
   add ("retry-after", test_retry_after);
   add ("retry-after-of-an-early-one", test_retry_after_of_an_early_one);
