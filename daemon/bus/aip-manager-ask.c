@@ -50,6 +50,7 @@ make_explanation (const AipRouteExplanation *explanation)
   g_variant_dict_insert (&dict, "reason", "s", explanation->reason != NULL ? explanation->reason : "");
   g_variant_dict_insert (&dict, "score", "d", explanation->score);
   g_variant_dict_insert (&dict, "note", "s", explanation->note != NULL ? explanation->note : "");
+  g_variant_dict_insert (&dict, "context", "u", explanation->context);
   return g_variant_dict_end (&dict);
 }
 

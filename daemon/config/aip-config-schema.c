@@ -23,6 +23,7 @@ const char *const aip_config_strategies[] = { "weighted_score",   "round_robin",
 
 static const char *const backoffs[] = { "exponential", "linear", "none", NULL };
 static const char *const levels[] = { "error", "warning", "message", "info", "debug", NULL };
+static const char *const exhausted_choices[] = { "reject", "least-bad", NULL };
 static const char *const redis_failures[] = { "local", "closed", NULL };
 static const char *const jwt_algorithms[] = { "HS256", "RS256", "ES256", NULL };
 static const char *const dialects[] = { "openai", "anthropic", "gemini",  "azure", "deepseek",
@@ -72,6 +73,8 @@ static const AipSetting routing_settings[] = {
     .doc = "the provider for requests that name no known model" },
   { "max-wait", &aip_setting_duration, AT (max_wait), "0", 0, HOUR,
     .doc = "how long a request waits while no key can serve it; 0: it is refused at once" },
+  { "on-exhausted", &aip_setting_choice, AT (on_exhausted), "reject", .choices = exhausted_choices,
+    .doc = "when no key can serve it: reject (after max-wait) or least-bad (a key that failed is tried early)" },
   { NULL }
 };
 #undef AT
@@ -358,7 +361,7 @@ static const AipSetting model_settings[] = {
   { "cache-write-price", &aip_setting_price, AT (cache_write_price), "", 0, MILLION,
     .doc = "US dollars per million tokens written to the provider's cache; empty: unknown" },
   { "context", &aip_setting_uint, AT (context), "0", 0, 1000 * MILLION,
-    .doc = "tokens that fit into the model; 0: unknown" },
+    .doc = "tokens that fit into the model; what is too long for it is tried with larger ones alone; 0: unknown" },
   { "max-output", &aip_setting_uint, AT (max_output), "0", 0, 1000 * MILLION,
     .doc = "tokens that one answer may have; 0: unknown" },
   { "capabilities", &aip_setting_list, AT (capabilities), "",

@@ -21,7 +21,8 @@ aip_attempt_begin (AipAttempt *self, const AipCandidate *candidate)
 
   g_return_val_if_fail (self != NULL && candidate != NULL && !self->under_way, FALSE);
 
-  if (!aip_live_key_begin (candidate->live, aip_clock_now (), &live))
+  if (!(candidate->least_bad ? aip_live_key_begin_early : aip_live_key_begin) (candidate->live,
+                                                                               aip_clock_now (), &live))
     return FALSE;
   *self = (AipAttempt){
     .candidate = candidate,

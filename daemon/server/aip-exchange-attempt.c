@@ -22,7 +22,24 @@
 
 /* --- the next one --- */
 
-/* Who has turned the request down as too long for a model need not be asked twice. */
+static gboolean
+was_tried (const AipExchange *self, const AipCandidate *candidate)
+{
+  for (guint i = 0; self->old_plans != NULL && i < self->old_plans->len; i++)
+    {
+      const GArray *plan = g_ptr_array_index (self->old_plans, i);
+
+      for (guint k = 0; k < plan->len; k++)
+        {
+          const AipCandidate *tried = &g_array_index (plan, AipCandidate, k);
+
+          if (tried->live == candidate->live && g_strcmp0 (tried->model, candidate->model) == 0)
+            return TRUE;
+        }
+    }
+  return FALSE;
+}
+
 static const AipCandidate *
 pick (AipExchange *self)
 {
@@ -30,7 +47,7 @@ pick (AipExchange *self)
     {
       const AipCandidate *candidate = &g_array_index (self->plan, AipCandidate, self->next++);
 
-      if (self->too_long_for == NULL || g_strcmp0 (candidate->model, self->too_long_for) != 0)
+      if (!was_tried (self, candidate))
         return candidate;
     }
   return NULL;
@@ -276,8 +293,9 @@ get_delay (const AipExchange *self)
   const AipFaultVerdict *verdict = &self->attempt.verdict;
   gint64 delay = get_backoff (self);
 
-  if (self->plan->len != 1 || (verdict->fault_class != AIP_FAULT_CLASS_TRANSIENT &&
-                               verdict->fault_class != AIP_FAULT_CLASS_RATE_LIMITED))
+  if (self->plan->len != 1 || self->attempt.candidate->least_bad ||
+      (verdict->fault_class != AIP_FAULT_CLASS_TRANSIENT &&
+       verdict->fault_class != AIP_FAULT_CLASS_RATE_LIMITED))
     return -1;
   if (verdict->retry_after_us > (gint64) self->snapshot->config->retry.max_delay * 1000)
     return -1;
@@ -342,11 +360,21 @@ let_go (AipExchange *self)
     aip_tunnel_cancel (g_steal_pointer (&self->tunnel));
 }
 
-static void
-note_what_is_missing (AipExchange *self)
+static gboolean
+is_too_long (const AipExchange *self)
 {
-  if (self->attempt.verdict.fault_class == AIP_FAULT_CLASS_CONTEXT_LENGTH)
-    self->too_long_for = self->attempt.candidate->model;
+  return self->attempt.verdict.fault_class == AIP_FAULT_CLASS_CONTEXT_LENGTH &&
+         self->attempt.candidate->model != NULL;
+}
+
+/* The rest of the plan may be more keys for the same model, so there is a new one of larger models alone. */
+static void
+look_for_larger (AipExchange *self)
+{
+  const char *model = self->attempt.candidate->model;
+
+  aip_too_long_add (&self->too_long, model, aip_router_get_context (self->snapshot->router, model));
+  aip_exchange_plan_larger (self);
 }
 
 /**
@@ -363,12 +391,13 @@ aip_exchange_fail_over (AipExchange *self)
   AipOutcome outcome = AIP_OUTCOME_NEXT;
 
   end_attempt (self);
-  note_what_is_missing (self);
   if (goes_on)
     {
       g_debug ("%s: provider %s: %s, the next one is tried", self->request_id,
                self->attempt.candidate->provider->name, self->attempt.verdict.reason);
       let_go (self);
+      if (is_too_long (self))
+        look_for_larger (self);
       outcome = try_next (self);
       if (outcome == AIP_OUTCOME_NEXT && wait_for_the_same (self))
         return;

@@ -90,10 +90,11 @@ struct _AipExchange
   AipTimer attempt_timer; /* until the next one, or until its answer is not held back any longer */
   AipIdle question;       /* what is to become of an error */
   gboolean held_for_long;
-  AipTransfer *transfer;    /* (nullable) */
-  AipTunnel *tunnel;        /* (nullable) */
-  const char *too_long_for; /* (nullable) (not owned): the model that cannot take so much */
-  char *reason;             /* (nullable): why there is no answer to pass on; the next two belong to it */
+  AipTransfer *transfer; /* (nullable) */
+  AipTunnel *tunnel;     /* (nullable) */
+  AipTooLong too_long;   /* the models that cannot take so much */
+  GPtrArray *old_plans;  /* (nullable) of GArray of AipCandidate: those of each whose turn has come */
+  char *reason;          /* (nullable): why there is no answer to pass on; the next two belong to it */
   guint reason_status;
   const char *reason_code;
 
@@ -136,6 +137,7 @@ gboolean aip_exchange_wait_for_models (AipExchange *self);
 void aip_exchange_route_again (AipExchange *self);
 
 AipOutcome aip_exchange_route (AipExchange *self);
+void aip_exchange_plan_larger (AipExchange *self);
 AipOutcome aip_exchange_refuse_taken (AipExchange *self);
 void aip_exchange_resume_route (AipExchange *self);
 

@@ -315,7 +315,7 @@ end_begun (AipExchange *self, const AipTransferResult *result)
 static gboolean
 is_error (AipExchange *self)
 {
-  static const char name[] = "\"error\"";
+  static const char name[] = "\"error"; /* or Baidu's "error_code" */
   gsize length;
   const char *body;
 

@@ -80,13 +80,12 @@ refuse_right (AipExchange *self, const GError *error, const char *code, const ch
 }
 
 static AipOutcome
-take_strategy (AipExchange *self, AipRouteQuery *query)
+check_strategy (AipExchange *self, const AipRouteQuery *query)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *known = NULL;
   g_autofree char *message = NULL;
 
-  query->strategy = aip_head_get (self->head, "X-Proxy-Strategy");
   if (query->strategy == NULL)
     return AIP_OUTCOME_NEXT;
   if (!g_strv_contains (aip_config_strategies, query->strategy))
@@ -102,21 +101,16 @@ take_strategy (AipExchange *self, AipRouteQuery *query)
 }
 
 static AipOutcome
-check_rights (AipExchange *self, AipRouteQuery *query)
+check_rights (AipExchange *self, const AipRouteQuery *query)
 {
   g_autoptr (GError) error = NULL;
-  const AipClientConfig *config = self->client->config;
   AipOutcome outcome = check_model (self);
 
   if (outcome != AIP_OUTCOME_NEXT)
     return outcome;
   if (query->provider != NULL && !aip_rights_allow_provider (self->client, query->provider, &error))
     return refuse_right (self, error, "provider_not_allowed", NULL);
-  if (config != NULL && config->allowed_providers[0] != NULL)
-    query->providers = (const char *const *) config->allowed_providers;
-  if (config != NULL && config->allowed_keys[0] != NULL)
-    query->keys = (const char *const *) config->allowed_keys;
-  return take_strategy (self, query);
+  return check_strategy (self, query);
 }
 
 /* --- whom it stays with --- */
@@ -180,6 +174,41 @@ may_use_cb (const AipCandidate *candidate, gint64 *wait_us, void *user_data)
   return wait == 0;
 }
 
+/* What is asked for, by whom. */
+static AipRouteQuery
+make_query (const AipExchange *self)
+{
+  const AipClientConfig *config = self->client->config;
+  AipRouteQuery query = {
+    .protocol = self->route.protocol,
+    .model = self->call.model,
+    .provider = aip_head_get (self->head, "X-Proxy-Provider"),
+    .strategy = aip_head_get (self->head, "X-Proxy-Strategy"),
+  };
+
+  if (config != NULL && config->allowed_providers[0] != NULL)
+    query.providers = (const char *const *) config->allowed_providers;
+  if (config != NULL && config->allowed_keys[0] != NULL)
+    query.keys = (const char *const *) config->allowed_keys;
+  return query;
+}
+
+/* What it goes by at this moment. */
+static void
+complete_query (AipExchange *self, AipRouteQuery *query)
+{
+  const AipRetryConfig *retry = &self->snapshot->config->retry;
+
+  query->now_us = aip_clock_now ();
+  query->random = aip_worker_random (self->worker);
+  query->sticky = make_sticky (self);
+  query->limit = (retry->enabled ? retry->max_attempts : 1) + SPARE_CANDIDATES;
+  if (self->snapshot->key_quotas == NULL)
+    return;
+  query->may_use = may_use_cb;
+  query->may_use_data = self;
+}
+
 static AipOutcome
 refuse_plan (AipExchange *self, const GError *error, gint64 retry_after_us)
 {
@@ -192,18 +221,9 @@ static AipOutcome
 make_plan (AipExchange *self, AipRouteQuery *query)
 {
   g_autoptr (GError) error = NULL;
-  const AipConfig *config = self->snapshot->config;
   gint64 retry_after_us = -1;
 
-  query->now_us = aip_clock_now ();
-  query->random = aip_worker_random (self->worker);
-  query->sticky = make_sticky (self);
-  query->limit = (config->retry.enabled ? config->retry.max_attempts : 1) + SPARE_CANDIDATES;
-  if (self->snapshot->key_quotas != NULL)
-    {
-      query->may_use = may_use_cb;
-      query->may_use_data = self;
-    }
+  complete_query (self, query);
   self->plan = aip_router_plan (self->snapshot->router, query, &retry_after_us, &error);
   if (self->plan != NULL)
     {
@@ -232,11 +252,7 @@ make_plan (AipExchange *self, AipRouteQuery *query)
 AipOutcome
 aip_exchange_route (AipExchange *self)
 {
-  AipRouteQuery query = {
-    .protocol = self->route.protocol,
-    .model = self->call.model,
-    .provider = aip_head_get (self->head, "X-Proxy-Provider"),
-  };
+  AipRouteQuery query = make_query (self);
   AipOutcome outcome;
 
   if (self->route.kind == AIP_ROUTE_MODELS || self->route.kind == AIP_ROUTE_MODEL)
@@ -251,6 +267,38 @@ aip_exchange_route (AipExchange *self)
   if (outcome == AIP_OUTCOME_NEXT)
     outcome = aip_exchange_reserve (self);
   return outcome == AIP_OUTCOME_NEXT ? make_plan (self, &query) : outcome;
+}
+
+/* The last attempt's candidate is in it, and nobody in it is to be tried twice. */
+static void
+put_plan_aside (AipExchange *self)
+{
+  if (self->old_plans == NULL)
+    self->old_plans = g_ptr_array_new_with_free_func ((GDestroyNotify) g_array_unref);
+  g_array_set_size (self->plan, self->next);
+  g_ptr_array_add (self->old_plans, g_steal_pointer (&self->plan));
+  self->next = 0;
+}
+
+/**
+ * aip_exchange_plan_larger:
+ * @self: an exchange whose request was too long for a model; its `too_long` knows of that
+ *
+ * Plans anew, with such models alone as may be large enough. The plan may have nobody in it.
+ */
+void
+aip_exchange_plan_larger (AipExchange *self)
+{
+  AipRouteQuery query = make_query (self);
+
+  put_plan_aside (self);
+  complete_query (self, &query);
+  for (guint i = 0; i < self->old_plans->len; i++)
+    query.limit += ((const GArray *) g_ptr_array_index (self->old_plans, i))->len;
+  query.too_long = &self->too_long;
+  self->plan = aip_router_plan (self->snapshot->router, &query, NULL, NULL);
+  if (self->plan == NULL)
+    self->plan = g_array_new (FALSE, FALSE, sizeof (AipCandidate));
 }
 
 /**

@@ -82,6 +82,8 @@ exchange_free (AipExchange *self)
     g_string_free (self->answer_head, TRUE);
   g_clear_pointer (&self->gathered, g_byte_array_unref);
   g_clear_pointer (&self->plan, g_array_unref);
+  g_clear_pointer (&self->old_plans, g_ptr_array_unref);
+  aip_too_long_clear (&self->too_long);
   g_free (self->answer_type);
   g_free (self->reason);
   g_clear_error (&self->no_room);
