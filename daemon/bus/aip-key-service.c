@@ -151,8 +151,8 @@ handle_set_secret (AipBusKey *key,
     return TRUE;
   call = g_new0 (SecretCall, 1);
   *call = (SecretCall){ g_object_ref (key), invocation };
-  aip_bus_secret_read_async (list, g_variant_get_handle (secret), AIP_KEY_SERVICE (key)->context->ending,
-                             secret_read_cb, call);
+  aip_bus_secret_read_async (list, g_variant_get_handle (secret), AIP_BUS_SECRET_TIME_LIMIT,
+                             AIP_KEY_SERVICE (key)->context->ending, secret_read_cb, call);
   return TRUE;
 }
 
