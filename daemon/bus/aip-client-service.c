@@ -74,7 +74,7 @@ handle_remove (AipBusClient *client, GDBusMethodInvocation *invocation, GVariant
   change = aip_change_new ();
   aip_config_edit_remove_group (aip_change_get_edit (change), group);
   if (aip_client_token_is_kept (self->context))
-    aip_client_token_put (change, aip_bus_client_get_name (client), NULL);
+    aip_client_token_forget (change, aip_bus_client_get_name (client));
   return aip_bus_change (self->context, self, invocation, change, removed);
 }
 
@@ -181,6 +181,21 @@ rotated (GObject *service, GDBusMethodInvocation *invocation)
     aip_bus_client_complete_rotate_token (AIP_BUS_CLIENT (self), invocation, pipe, g_variant_new_handle (0));
 }
 
+/* A removal may have been before it: the new token would let the client in again. */
+static gboolean
+check_alive (AipChange *change, void *data, GError **error)
+{
+  AipClientService *self = data;
+  const char *name = aip_bus_client_get_name (AIP_BUS_CLIENT (self));
+  const AipConfig *config = self->context->host->get_config (self->context->host_data);
+
+  for (guint i = 0; i < config->clients->len; i++)
+    if (g_str_equal (((const AipClientConfig *) g_ptr_array_index (config->clients, i))->name, name))
+      return TRUE;
+  g_set_error (error, AIP_ERROR, AIP_ERROR_NOT_FOUND, "client %s was removed meanwhile; add it again", name);
+  return FALSE;
+}
+
 static gboolean
 handle_rotate_token (AipBusClient *client,
                      GDBusMethodInvocation *invocation,
@@ -197,6 +212,8 @@ handle_rotate_token (AipBusClient *client,
   change = aip_change_new ();
   if (self->first)
     aip_config_edit_add_group (aip_change_get_edit (change), group);
+  else
+    aip_change_set_check (change, check_alive, g_object_ref (self), g_object_unref);
   token = aip_client_token_issue (self->context, change, aip_bus_client_get_name (client));
   g_object_set_data_full (G_OBJECT (invocation), "token", g_steal_pointer (&token),
                           (GDestroyNotify) aip_secret_unref);

@@ -88,7 +88,7 @@ aip_client_token_find (const AipBusContext *context, const char *client)
  * aip_client_token_put:
  * @change: gets it
  * @client: whose it is
- * @token: (nullable): what to keep; NULL: forget it
+ * @token: what to keep
  */
 void
 aip_client_token_put (AipChange *change, const char *client, AipSecret *token)
@@ -96,6 +96,19 @@ aip_client_token_put (AipChange *change, const char *client, AipSecret *token)
   g_autofree char *ref = g_strconcat ("client:", client, NULL);
 
   aip_change_put_secret (change, ref, token);
+}
+
+/**
+ * aip_client_token_forget:
+ * @change: gets it
+ * @client: whose token is to be kept no longer
+ */
+void
+aip_client_token_forget (AipChange *change, const char *client)
+{
+  g_autofree char *ref = g_strconcat ("client:", client, NULL);
+
+  aip_change_remove_secret (change, ref);
 }
 
 /**
