@@ -340,6 +340,25 @@ def test_token_for_a_client_that_is_being_removed_is_refused(session, begin, moc
     assert "client app" not in daemon.config_path.read_text() and list(session.items()) == ["k1"]
 
 
+def test_strategy_is_written_in_its_turn(session, begin, mock, peer, connect):
+    mock()
+    daemon = begin()
+    before, other = peer.get(ROOT, "Manager.Strategy"), connect()
+    session.tell_mock(hold="CreateItem")
+    session.mock_calls()
+    change = Later(peer, KEY, "Key.SetSecret", GLib.Variant("(ha{sv})", (0, {})), pipe_with(SECRET.encode() + b"-2"))
+    assert wait_until(lambda: "CreateItem" in session.mock_calls())
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        setting = [pool.submit(one.set, ROOT, "Manager.Strategy", "failover") for one in (peer, other)]
+        assert not concurrent.futures.wait(setting, timeout=0.2).done
+        assert peer.get(ROOT, "Manager.Strategy") == before and "failover" not in daemon.config_path.read_text()
+        session.tell_mock(hold="")
+        change.finish()
+        for one in setting:
+            one.result()
+    assert peer.get(ROOT, "Manager.Strategy") == "failover" and "strategy=failover" in daemon.config_path.read_text()
+
+
 def test_change_that_fails_before_the_keyring_is_read_takes_no_secret(session, begin, mock, connect, peer):
     mock(hold="GetSecrets")
     daemon = begin()
