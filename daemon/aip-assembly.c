@@ -167,12 +167,6 @@ dup_problem_texts (const GPtrArray *problems)
   return texts;
 }
 
-static GPtrArray *
-problems_new (void)
-{
-  return g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
-}
-
 /**
  * aip_assembly_check:
  * @sources: where the configuration stands
@@ -183,35 +177,17 @@ problems_new (void)
 AipConfig *
 aip_assembly_check (const AipAssemblySources *sources, char ***problems)
 {
-  g_autoptr (GPtrArray) found = problems_new ();
+  g_autoptr (GPtrArray) found = aip_config_problems_new ();
   AipConfig *config = aip_assembly_read_config (sources, found);
 
   *problems = dup_problem_texts (found);
   return config;
 }
 
-static char *
-join_fatal (const GPtrArray *problems)
-{
-  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
-  g_auto (GStrv) texts = NULL;
-
-  for (guint i = 0; i < problems->len; i++)
-    {
-      const AipConfigProblem *problem = g_ptr_array_index (problems, i);
-      g_autofree char *text = problem->fatal ? aip_config_problem_to_string (problem) : NULL;
-
-      if (text != NULL)
-        g_strv_builder_add (builder, text);
-    }
-  texts = g_strv_builder_end (builder);
-  return g_strjoinv ("\n", texts);
-}
-
 static AipConfig *
 load_config (AipAssembly *self, GError **error)
 {
-  g_autoptr (GPtrArray) found = problems_new ();
+  g_autoptr (GPtrArray) found = aip_config_problems_new ();
   AipConfig *config = aip_assembly_read_config (self->sources, found);
 
   g_clear_pointer (&self->problems, g_strfreev);
@@ -221,7 +197,7 @@ load_config (AipAssembly *self, GError **error)
     g_warning ("%s", self->problems[i]);
   if (config == NULL)
     {
-      g_autofree char *text = join_fatal (found);
+      g_autofree char *text = aip_config_problems_join_fatal (found);
 
       g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG, "the configuration cannot be used:\n%s", text);
     }

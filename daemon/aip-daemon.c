@@ -13,6 +13,7 @@
 #include "base/aip-error.h"
 #include "base/aip-systemd.h"
 #include "bus/aip-bus-path.h"
+#include "config/aip-config-schema.h"
 #include "policy/aip-first-token.h"
 #include "server/aip-sockets.h"
 #include "upstream/aip-upstream.h"
@@ -98,17 +99,13 @@ models_wanted_cb (void *user_data)
   aip_assembly_refresh_models (self->assembly);
 }
 
-/* Sockets, threads and certificates are made once. */
 static void
-tell_what_needs_a_restart (const AipServerConfig *old, const AipServerConfig *new)
+tell_what_needs_a_restart (const AipConfig *old, const AipConfig *new)
 {
-  if (!g_strv_equal ((const char *const *) old->listen, (const char *const *) new->listen))
-    g_message ("`listen` has changed: it counts from the next start on");
-  if (old->workers != new->workers)
-    g_message ("`workers` has changed: it counts from the next start on");
-  if (g_strcmp0 (old->tls_certificate, new->tls_certificate) != 0 ||
-      g_strcmp0 (old->tls_key, new->tls_key) != 0)
-    g_message ("`tls-certificate` or `tls-key` has changed: it counts from the next start on");
+  g_auto (GStrv) settings = aip_setting_list_restarts (old, new);
+
+  for (char **setting = settings; *setting != NULL; setting++)
+    g_message ("`%s` has changed: it counts from the next start on", *setting);
 }
 
 /**
@@ -132,7 +129,7 @@ aip_daemon_reload (AipDaemon *self, GError **error)
   if (loaded)
     {
       g_message ("the configuration was read again");
-      tell_what_needs_a_restart (&old->server, &aip_assembly_get_snapshot (self->assembly)->config->server);
+      tell_what_needs_a_restart (old, aip_assembly_get_snapshot (self->assembly)->config);
     }
   else if (self->bus != NULL)
     aip_bus_show (self->bus);
@@ -402,7 +399,7 @@ aip_daemon_run (AipDaemon *self)
 int
 aip_daemon_check (AipDaemon *self)
 {
-  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
+  g_autoptr (GPtrArray) problems = aip_config_problems_new ();
   g_autoptr (AipConfig) config = aip_assembly_read_config (&self->sources, problems);
 
   for (guint i = 0; i < problems->len; i++)

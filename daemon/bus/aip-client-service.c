@@ -80,19 +80,36 @@ handle_remove (AipBusClient *client, GDBusMethodInvocation *invocation, GVariant
 
 /* --- tokens --- */
 
+static const AipClientConfig *
+find_config (AipClientService *self)
+{
+  const char *name = aip_bus_client_get_name (AIP_BUS_CLIENT (self));
+  const AipConfig *config = self->context->host->get_config (self->context->host_data);
+
+  for (guint i = 0; i < config->clients->len; i++)
+    {
+      const AipClientConfig *client = g_ptr_array_index (config->clients, i);
+
+      if (g_str_equal (client->name, name))
+        return client;
+    }
+  return NULL;
+}
+
+/* @config: (nullable): it is in no config file, or not any more */
 static AipSecret *
-find_token (AipClientService *self)
+find_token (AipClientService *self, const AipClientConfig *config)
 {
   if (self->first)
     return self->context->host->get_first_token (self->context->host_data);
-  return aip_client_token_find (self->context, aip_bus_client_get_name (AIP_BUS_CLIENT (self)));
+  return config != NULL ? aip_client_token_find (self->context, config) : NULL;
 }
 
 static void
 reveal (AipClientService *self, GDBusMethodInvocation *invocation)
 {
   AipBusClient *client = AIP_BUS_CLIENT (self);
-  g_autoptr (AipSecret) token = find_token (self);
+  g_autoptr (AipSecret) token = find_token (self, find_config (self));
   g_autoptr (GUnixFDList) pipe = NULL;
   GError *error = NULL;
 
@@ -185,14 +202,10 @@ rotated (GObject *service, GDBusMethodInvocation *invocation)
 static gboolean
 check_alive (AipChange *change, void *data, GError **error)
 {
-  AipClientService *self = data;
-  const char *name = aip_bus_client_get_name (AIP_BUS_CLIENT (self));
-  const AipConfig *config = self->context->host->get_config (self->context->host_data);
-
-  for (guint i = 0; i < config->clients->len; i++)
-    if (g_str_equal (((const AipClientConfig *) g_ptr_array_index (config->clients, i))->name, name))
-      return TRUE;
-  g_set_error (error, AIP_ERROR, AIP_ERROR_NOT_FOUND, "client %s was removed meanwhile; add it again", name);
+  if (find_config (data) != NULL)
+    return TRUE;
+  g_set_error (error, AIP_ERROR, AIP_ERROR_NOT_FOUND, "client %s was removed meanwhile; add it again",
+               aip_bus_client_get_name (data));
   return FALSE;
 }
 
@@ -301,13 +314,14 @@ aip_client_service_show_first (AipClientService *self)
 /**
  * aip_client_service_show_token:
  * @self: a client on the bus
+ * @config: (nullable): the client; NULL: it is in no config file
  *
  * Shows whether its token can be revealed.
  */
 void
-aip_client_service_show_token (AipClientService *self)
+aip_client_service_show_token (AipClientService *self, const AipClientConfig *config)
 {
-  g_autoptr (AipSecret) token = find_token (self);
+  g_autoptr (AipSecret) token = find_token (self, config);
 
   aip_bus_client_set_token_kept (AIP_BUS_CLIENT (self), token != NULL);
 }

@@ -114,7 +114,7 @@ static AipConfig *
 rebuild (AipConfigBase *self, const AipConfigEdit *edit)
 {
   g_autoptr (GHashTable) touched = g_hash_table_new (g_str_hash, g_str_equal);
-  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
+  g_autoptr (GPtrArray) problems = aip_config_problems_new ();
   g_autoptr (AipConfig) config = NULL;
 
   if (!change_draft (self, edit, touched))

@@ -144,6 +144,14 @@ def test_every_request_after_the_answer_is_served_by_the_new_strategy(start, ups
         assert used == {f"Bearer {KEY_1}"}
 
 
+def test_change_by_hand_that_needs_a_restart_is_told(daemon, peer):
+    text = daemon.config_path.read_text() + "[server]\nmax-body=2MiB\nworkers=3\n"
+    daemon.config_path.write_text(text)
+    peer.manager("Reload")
+    daemon.wait_for_log("`workers` has changed: it counts from the next start on")
+    assert "max-body" not in daemon.stderr()
+
+
 def set_config(peer, group, **members):
     """Calls SetConfig; which of the settings need a restart."""
     return peer.manager("SetConfig", "sa{sv}", group, settings(members))

@@ -15,7 +15,7 @@ static AipConfig *
 load (const char *file, const char *const *environment, gboolean plain_names, char **problems)
 {
   g_autofree char *path = NULL;
-  g_autoptr (GPtrArray) list = problems_new ();
+  g_autoptr (GPtrArray) list = aip_config_problems_new ();
   const AipConfigOverrides overrides = { .plain_names = plain_names };
   const char *paths[] = { NULL, NULL };
   AipConfig *config;
