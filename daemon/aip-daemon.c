@@ -322,6 +322,21 @@ check_health (AipDaemon *self)
   aip_health_set_config (self->health, aip_assembly_get_snapshot (self->assembly)->config);
 }
 
+/* Where the configuration can be used, what fails is the token that lies, or is to be made, in the state
+ * folder. */
+static gboolean
+load (AipDaemon *self, GError **error)
+{
+  g_autoptr (GError) problem = NULL;
+
+  if (aip_assembly_load (self->assembly, &problem))
+    return TRUE;
+  if (!g_error_matches (problem, AIP_ERROR, AIP_ERROR_INVALID_CONFIG))
+    self->exit_code = EX_CANTCREAT;
+  g_propagate_error (error, g_steal_pointer (&problem));
+  return FALSE;
+}
+
 static gboolean
 start (AipDaemon *self, GError **error)
 {
@@ -335,7 +350,7 @@ start (AipDaemon *self, GError **error)
   self->assembly = aip_assembly_new (&self->sources, snapshot_cb, self);
   self->breakers =
       aip_breaker_file_new (self->sources.state_dir, aip_assembly_get_live_keys (self->assembly));
-  if (!aip_assembly_load (self->assembly, error))
+  if (!load (self, error))
     return FALSE;
   check_health (self);
   return serve (self, first, n, error) && join_bus (self, error);
@@ -376,7 +391,7 @@ aip_daemon_run (AipDaemon *self)
   if (!start (self, &error))
     {
       g_critical ("%s", error->message);
-      return exit_code_of (error);
+      return self->exit_code != EX_OK ? self->exit_code : exit_code_of (error);
     }
   self->watch = aip_config_watch_new ((const char *const *) self->sources.paths, files_changed_cb, self);
   add_signal (self, SIGHUP, hangup_cb);

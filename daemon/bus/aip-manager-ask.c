@@ -78,6 +78,9 @@ aip_manager_explain_route (const AipBusContext *context,
 
   if (aip_bus_refuse_options (invocation, options, known))
     return TRUE;
+  if (*model == '\0')
+    return aip_bus_fail (invocation, g_error_new (AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
+                                                  "model: is empty; give a model's name"));
   query.provider = aip_bus_options_get_string (options, "provider");
   query.now_us = aip_clock_now ();
   if (find_protocol (aip_bus_options_get_string (options, "protocol"), &query.protocol, &error))
