@@ -28,7 +28,7 @@ struct _AipAssembly
   AipLiveKeys *live;
   AipLedger *ledger;
   AipConfig *config;      /* (nullable) */
-  AipConfigBase *base;    /* of the changes */
+  AipConfigBase *base;    /* of the next change */
   AipSnapshot *snapshot;  /* (nullable) */
   AipSecret *first_token; /* (nullable): of the client that no config file names */
   char **problems;        /* what the last reading found */
@@ -114,6 +114,29 @@ is_missing (const AipAssemblySources *sources)
   return sources->must_exist && !g_file_test (get_last_path (sources), G_FILE_TEST_EXISTS);
 }
 
+/* @base: (nullable): keeps what is read for the next change */
+static AipConfig *
+read_config (const AipAssemblySources *sources, AipConfigBase *base, GPtrArray *problems)
+{
+  g_auto (GStrv) environment = g_get_environ ();
+  const char *const *paths = (const char *const *) sources->paths;
+  const char *const *variables = (const char *const *) environment;
+  g_autoptr (AipConfig) config = NULL;
+
+  if (is_missing (sources))
+    {
+      add_problem (problems, get_last_path (sources), NULL, MISSING);
+      return NULL;
+    }
+  if (base != NULL)
+    config = aip_config_base_load (base, paths, variables, &sources->overrides, problems);
+  else
+    config = aip_config_load (paths, variables, &sources->overrides, problems);
+  if (config == NULL || !check_exposure (sources, config, problems))
+    return NULL;
+  return g_steal_pointer (&config);
+}
+
 /**
  * aip_assembly_read_config:
  * @sources: where it stands
@@ -124,19 +147,7 @@ is_missing (const AipAssemblySources *sources)
 AipConfig *
 aip_assembly_read_config (const AipAssemblySources *sources, GPtrArray *problems)
 {
-  g_auto (GStrv) environment = g_get_environ ();
-  g_autoptr (AipConfig) config = NULL;
-
-  if (is_missing (sources))
-    {
-      add_problem (problems, get_last_path (sources), NULL, MISSING);
-      return NULL;
-    }
-  config = aip_config_load ((const char *const *) sources->paths, (const char *const *) environment,
-                            &sources->overrides, problems);
-  if (config == NULL || !check_exposure (sources, config, problems))
-    return NULL;
-  return g_steal_pointer (&config);
+  return read_config (sources, NULL, problems);
 }
 
 static GLogLevelFlags
@@ -188,7 +199,7 @@ static AipConfig *
 load_config (AipAssembly *self, GError **error)
 {
   g_autoptr (GPtrArray) found = aip_config_problems_new ();
-  AipConfig *config = aip_assembly_read_config (self->sources, found);
+  AipConfig *config = read_config (self->sources, self->base, found);
 
   g_clear_pointer (&self->problems, g_strfreev);
   self->problems = dup_problem_texts (found);
