@@ -240,8 +240,9 @@ check_clients (AipConfigDraft *draft, const AipConfig *config)
 static gboolean
 is_shared (const GPtrArray *elements, const GPtrArray *base)
 {
+  /* An empty array may have no memory at all, which memcmp () does not take. */
   return elements->len == base->len &&
-         memcmp (elements->pdata, base->pdata, elements->len * sizeof (void *)) == 0;
+         (base->len == 0 || memcmp (elements->pdata, base->pdata, base->len * sizeof (void *)) == 0);
 }
 
 /**
