@@ -204,6 +204,7 @@ start_reading (GTask *task, int fd, char *buffer, guint time_limit, GCancellable
 {
   Reading *reading = g_new0 (Reading, 1);
   g_autoptr (GThread) thread = NULL;
+  g_autoptr (GError) error = NULL;
 
   reading->task = g_object_ref (task);
   reading->time_limit = time_limit;
@@ -216,8 +217,16 @@ start_reading (GTask *task, int fd, char *buffer, guint time_limit, GCancellable
       reading->outer = g_object_ref (cancellable);
       reading->handler = g_cancellable_connect (cancellable, G_CALLBACK (cancelled_cb), reading, NULL);
     }
-  n_threads++;
-  thread = g_thread_new ("secret", read_thread, reading);
+  thread = g_thread_try_new ("secret", read_thread, reading, &error);
+  if (thread != NULL)
+    {
+      n_threads++;
+      return;
+    }
+  if (reading->task != NULL)
+    answer_with_error (reading, AIP_ERROR_UNAVAILABLE, "the secret cannot be read now: %s", error->message);
+  close (fd);
+  reading_free (reading);
 }
 
 /**
