@@ -117,7 +117,7 @@ serve_limited_silently (Upstream *self, gint64 now_us)
 static AipRouter *
 make_router (const char *text, AipLiveKeys *live)
 {
-  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
+  g_autoptr (GPtrArray) problems = aip_config_problems_new ();
   g_autoptr (AipConfig) config = aip_config_parse (text, strlen (text), "test.conf", problems);
   g_autoptr (AipSecret) secret = aip_secret_new ("sk-test", -1);
   AipKeySecret secrets[MAX_KEYS] = { 0 };
