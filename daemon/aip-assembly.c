@@ -28,7 +28,7 @@ struct _AipAssembly
   AipLiveKeys *live;
   AipLedger *ledger;
   AipConfig *config;      /* (nullable) */
-  AipConfigBase *base;    /* of the changes */
+  AipConfigBase *base;    /* of the next change */
   AipSnapshot *snapshot;  /* (nullable) */
   AipSecret *first_token; /* (nullable): of the client that no config file names */
   char **problems;        /* what the last reading found */
@@ -114,6 +114,29 @@ is_missing (const AipAssemblySources *sources)
   return sources->must_exist && !g_file_test (get_last_path (sources), G_FILE_TEST_EXISTS);
 }
 
+/* @base: (nullable): keeps what is read for the next change */
+static AipConfig *
+read_config (const AipAssemblySources *sources, AipConfigBase *base, GPtrArray *problems)
+{
+  g_auto (GStrv) environment = g_get_environ ();
+  const char *const *paths = (const char *const *) sources->paths;
+  const char *const *variables = (const char *const *) environment;
+  g_autoptr (AipConfig) config = NULL;
+
+  if (is_missing (sources))
+    {
+      add_problem (problems, get_last_path (sources), NULL, MISSING);
+      return NULL;
+    }
+  if (base != NULL)
+    config = aip_config_base_load (base, paths, variables, &sources->overrides, problems);
+  else
+    config = aip_config_load (paths, variables, &sources->overrides, problems);
+  if (config == NULL || !check_exposure (sources, config, problems))
+    return NULL;
+  return g_steal_pointer (&config);
+}
+
 /**
  * aip_assembly_read_config:
  * @sources: where it stands
@@ -124,19 +147,7 @@ is_missing (const AipAssemblySources *sources)
 AipConfig *
 aip_assembly_read_config (const AipAssemblySources *sources, GPtrArray *problems)
 {
-  g_auto (GStrv) environment = g_get_environ ();
-  g_autoptr (AipConfig) config = NULL;
-
-  if (is_missing (sources))
-    {
-      add_problem (problems, get_last_path (sources), NULL, MISSING);
-      return NULL;
-    }
-  config = aip_config_load ((const char *const *) sources->paths, (const char *const *) environment,
-                            &sources->overrides, problems);
-  if (config == NULL || !check_exposure (sources, config, problems))
-    return NULL;
-  return g_steal_pointer (&config);
+  return read_config (sources, NULL, problems);
 }
 
 static GLogLevelFlags
@@ -167,12 +178,6 @@ dup_problem_texts (const GPtrArray *problems)
   return texts;
 }
 
-static GPtrArray *
-problems_new (void)
-{
-  return g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
-}
-
 /**
  * aip_assembly_check:
  * @sources: where the configuration stands
@@ -183,36 +188,18 @@ problems_new (void)
 AipConfig *
 aip_assembly_check (const AipAssemblySources *sources, char ***problems)
 {
-  g_autoptr (GPtrArray) found = problems_new ();
+  g_autoptr (GPtrArray) found = aip_config_problems_new ();
   AipConfig *config = aip_assembly_read_config (sources, found);
 
   *problems = dup_problem_texts (found);
   return config;
 }
 
-static char *
-join_fatal (const GPtrArray *problems)
-{
-  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
-  g_auto (GStrv) texts = NULL;
-
-  for (guint i = 0; i < problems->len; i++)
-    {
-      const AipConfigProblem *problem = g_ptr_array_index (problems, i);
-      g_autofree char *text = problem->fatal ? aip_config_problem_to_string (problem) : NULL;
-
-      if (text != NULL)
-        g_strv_builder_add (builder, text);
-    }
-  texts = g_strv_builder_end (builder);
-  return g_strjoinv ("\n", texts);
-}
-
 static AipConfig *
 load_config (AipAssembly *self, GError **error)
 {
-  g_autoptr (GPtrArray) found = problems_new ();
-  AipConfig *config = aip_assembly_read_config (self->sources, found);
+  g_autoptr (GPtrArray) found = aip_config_problems_new ();
+  AipConfig *config = read_config (self->sources, self->base, found);
 
   g_clear_pointer (&self->problems, g_strfreev);
   self->problems = dup_problem_texts (found);
@@ -221,7 +208,7 @@ load_config (AipAssembly *self, GError **error)
     g_warning ("%s", self->problems[i]);
   if (config == NULL)
     {
-      g_autofree char *text = join_fatal (found);
+      g_autofree char *text = aip_config_problems_join_fatal (found);
 
       g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG, "the configuration cannot be used:\n%s", text);
     }

@@ -13,6 +13,7 @@
 #include "base/aip-error.h"
 #include "base/aip-systemd.h"
 #include "bus/aip-bus-path.h"
+#include "config/aip-config-schema.h"
 #include "policy/aip-first-token.h"
 #include "server/aip-sockets.h"
 #include "upstream/aip-upstream.h"
@@ -107,17 +108,13 @@ models_wanted_cb (void *user_data)
   aip_assembly_refresh_models (self->assembly);
 }
 
-/* Sockets, threads and certificates are made once. */
 static void
-tell_what_needs_a_restart (const AipServerConfig *old, const AipServerConfig *new)
+tell_what_needs_a_restart (const AipConfig *old, const AipConfig *new)
 {
-  if (!g_strv_equal ((const char *const *) old->listen, (const char *const *) new->listen))
-    g_message ("`listen` has changed: it counts from the next start on");
-  if (old->workers != new->workers)
-    g_message ("`workers` has changed: it counts from the next start on");
-  if (g_strcmp0 (old->tls_certificate, new->tls_certificate) != 0 ||
-      g_strcmp0 (old->tls_key, new->tls_key) != 0)
-    g_message ("`tls-certificate` or `tls-key` has changed: it counts from the next start on");
+  g_auto (GStrv) settings = aip_setting_list_restarts (old, new);
+
+  for (char **setting = settings; *setting != NULL; setting++)
+    g_message ("`%s` has changed: it counts from the next start on", *setting);
 }
 
 /**
@@ -141,7 +138,7 @@ aip_daemon_reload (AipDaemon *self, GError **error)
   if (loaded)
     {
       g_message ("the configuration was read again");
-      tell_what_needs_a_restart (&old->server, &aip_assembly_get_snapshot (self->assembly)->config->server);
+      tell_what_needs_a_restart (old, aip_assembly_get_snapshot (self->assembly)->config);
     }
   else if (self->bus != NULL)
     aip_bus_show (self->bus);
@@ -334,6 +331,21 @@ check_health (AipDaemon *self)
   aip_health_set_config (self->health, aip_assembly_get_snapshot (self->assembly)->config);
 }
 
+/* Where the configuration can be used, what fails is the token that lies, or is to be made, in the state
+ * folder. */
+static gboolean
+load (AipDaemon *self, GError **error)
+{
+  g_autoptr (GError) problem = NULL;
+
+  if (aip_assembly_load (self->assembly, &problem))
+    return TRUE;
+  if (!g_error_matches (problem, AIP_ERROR, AIP_ERROR_INVALID_CONFIG))
+    self->exit_code = EX_CANTCREAT;
+  g_propagate_error (error, g_steal_pointer (&problem));
+  return FALSE;
+}
+
 static gboolean
 start (AipDaemon *self, GError **error)
 {
@@ -347,7 +359,7 @@ start (AipDaemon *self, GError **error)
   self->assembly = aip_assembly_new (&self->sources, snapshot_cb, self);
   self->breakers =
       aip_breaker_file_new (self->sources.state_dir, aip_assembly_get_live_keys (self->assembly));
-  if (!aip_assembly_load (self->assembly, error))
+  if (!load (self, error))
     return FALSE;
   check_health (self);
   aip_ledger_set_watch (aip_assembly_get_snapshot (self->assembly)->ledger, ledger_cb, self);
@@ -389,7 +401,7 @@ aip_daemon_run (AipDaemon *self)
   if (!start (self, &error))
     {
       g_critical ("%s", error->message);
-      return exit_code_of (error);
+      return self->exit_code != EX_OK ? self->exit_code : exit_code_of (error);
     }
   self->watch = aip_config_watch_new ((const char *const *) self->sources.paths, files_changed_cb, self);
   add_signal (self, SIGHUP, hangup_cb);
@@ -412,7 +424,7 @@ aip_daemon_run (AipDaemon *self)
 int
 aip_daemon_check (AipDaemon *self)
 {
-  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
+  g_autoptr (GPtrArray) problems = aip_config_problems_new ();
   g_autoptr (AipConfig) config = aip_assembly_read_config (&self->sources, problems);
 
   for (guint i = 0; i < problems->len; i++)

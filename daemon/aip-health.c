@@ -67,6 +67,9 @@ replied_cb (const AipModelsReply *reply, void *user_data)
       .body_length = strlen (reply->body),
       .retry_after_us = -1,
   });
+  /* Keys may be made that may ask a model, but not for the list of them: that tells nothing. */
+  if (reply->status == 403 && check->outcome.verdict.fault_class == AIP_FAULT_CLASS_AUTH)
+    check->outcome.verdict.fault_class = AIP_FAULT_CLASS_CANCELLED;
   if (before != AIP_BREAKER_CLOSED && check->outcome.verdict.fault_class == AIP_FAULT_CLASS_NONE)
     g_message ("%s is well again", aip_live_key_get_id (check->key));
   g_hash_table_remove (check->owner->checks, check);

@@ -9,6 +9,7 @@
 #include "aip-build.h"
 #include "aip-daemon.h"
 #include "base/aip-log.h"
+#include "config/aip-config-values.h"
 
 static void
 options_clear (AipDaemonOptions *options)
@@ -33,12 +34,49 @@ is_one_of (const char *option, const char *value, const char *const *values)
 }
 
 static gboolean
+check_listen (char **addresses)
+{
+  for (char **address = addresses; address != NULL && *address != NULL; address++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (GSocketAddress) parsed G_GNUC_UNUSED = aip_config_parse_listen (*address, &error);
+
+      if (error == NULL)
+        continue;
+      fprintf (stderr, "aiproxyd: --listen %s: %s\n", *address, error->message);
+      return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
 check_options (const AipDaemonOptions *options)
 {
   static const char *const stores[] = { "auto", "libsecret", "credentials", "environment", "memory", NULL };
   static const char *const buses[] = { "session", "system", "none", NULL };
 
-  return is_one_of ("--key-store", options->key_store, stores) && is_one_of ("--bus", options->bus, buses);
+  return is_one_of ("--key-store", options->key_store, stores) && is_one_of ("--bus", options->bus, buses) &&
+         check_listen (options->listen);
+}
+
+/* The XDG Base Directory Specification has relative paths ignored: they, and a HOME that is empty, would put
+ * the daemon's state wherever it was started. Whoever asks later, GLib too, finds the default. */
+static void
+ignore_relative_paths (void)
+{
+  static const char *const names[] = { "HOME",          "XDG_CONFIG_HOME", "XDG_STATE_HOME",
+                                       "XDG_DATA_HOME", "XDG_CACHE_HOME",  "XDG_RUNTIME_DIR" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      const char *path = g_getenv (names[i]);
+
+      if (path == NULL || g_path_is_absolute (path))
+        continue;
+      if (*path != '\0')
+        g_warning ("%s is ignored: it is no absolute path", names[i]);
+      g_unsetenv (names[i]);
+    }
 }
 
 static gboolean
@@ -90,6 +128,7 @@ main (int argc, char **argv)
       return EX_OK;
     }
   aip_log_init (options.verbose ? G_LOG_LEVEL_DEBUG : G_LOG_LEVEL_MESSAGE);
+  ignore_relative_paths ();
   daemon = aip_daemon_new (&options);
   return options.check ? aip_daemon_check (daemon) : aip_daemon_run (daemon);
 }

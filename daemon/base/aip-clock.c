@@ -4,6 +4,7 @@
 #include "base/aip-clock.h"
 
 #include <stdatomic.h>
+#include <time.h>
 
 static atomic_bool is_fake;
 static _Atomic gint64 fake_monotonic;
@@ -12,17 +13,22 @@ static _Atomic gint64 fake_wall;
 /**
  * aip_clock_now:
  *
- * The clock for durations and deadlines. It never jumps. Any thread may call it.
+ * The clock for durations and deadlines. It never jumps, and goes on while the machine sleeps: what was to
+ * last an hour is over in the morning. So it is not to be mixed with g_get_monotonic_time (), which stands
+ * still then. Any thread may call it.
  *
- * Returns: monotonic time in microseconds, as of g_get_monotonic_time ()
+ * Returns: microseconds since the machine's start
  */
 gint64
 aip_clock_now (void)
 {
+  struct timespec now;
+
   if (G_UNLIKELY (atomic_load_explicit (&is_fake, memory_order_acquire)))
     return atomic_load_explicit (&fake_monotonic, memory_order_relaxed);
 
-  return g_get_monotonic_time ();
+  clock_gettime (CLOCK_BOOTTIME, &now);
+  return (gint64) now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
 }
 
 /**

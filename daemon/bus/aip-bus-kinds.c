@@ -188,7 +188,7 @@ client_show (GDBusInterfaceSkeleton *service, gconstpointer section)
 static void
 client_show_secret (GDBusInterfaceSkeleton *service, gconstpointer section)
 {
-  aip_client_service_show_token (AIP_CLIENT_SERVICE (service));
+  aip_client_service_show_token (AIP_CLIENT_SERVICE (service), section);
 }
 
 const AipBusKind aip_bus_kind_client = {

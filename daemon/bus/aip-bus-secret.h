@@ -7,8 +7,12 @@
 
 G_BEGIN_DECLS
 
+/* In ms. */
+#define AIP_BUS_SECRET_TIME_LIMIT 5000
+
 void aip_bus_secret_read_async (GUnixFDList *list,
                                 gint32 index,
+                                guint time_limit,
                                 GCancellable *cancellable,
                                 GAsyncReadyCallback callback,
                                 void *user_data);

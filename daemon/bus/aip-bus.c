@@ -53,7 +53,7 @@ show_first_client (AipBus *self)
 
   self->first_client = aip_client_service_new (&self->context);
   aip_client_service_show_first (self->first_client);
-  aip_client_service_show_token (self->first_client);
+  aip_client_service_show_token (self->first_client, NULL);
   g_dbus_object_skeleton_add_interface (object, G_DBUS_INTERFACE_SKELETON (self->first_client));
   g_dbus_object_manager_server_export (self->objects, object);
 }

@@ -9,26 +9,36 @@
 #define PATIENCE_MS 2000
 
 /*
- *   PUT secret 1 ─> PUT secret 2 ─> ... ─> APPLY ─> SETTLE ─> over
- *        │                │                  │
- *        └────────────────┴─── failed ───────┴─> UNDO the last done ─> ... ─> UNDO secret 1 ─> over
+ *   CHECK removal 1 ─> ... ─> PUT secret 1 ─> ... ─> APPLY ─> REMOVE secret 1 ─> ... ─> SETTLE ─> over
+ *          │                       │                 │              │
+ *   failed: over                   │                 │       failed: told in the end; on with the next
+ *                                  └───── failed ────┴─> UNDO the last one put ─> ... ─> over
+ *
+ * Wherever the daemon is killed, a key that the file names has its secret: one too many may be left over.
  */
 
 typedef struct
 {
   char *ref;
-  AipSecret *secret; /* (nullable): take it away */
-  AipSecret *old;    /* (nullable): what was there before */
-} Step;
+  AipSecret *secret;
+  AipSecret *old; /* (nullable): what was there before */
+} Put;
 
 struct _AipChange
 {
   AipConfigEdit *edit;
   gboolean edits; /* the edit was asked for */
-  GArray *steps;  /* of Step */
-  guint done;     /* how many of them */
-  gboolean begun; /* it does not wait for its turn, or the key store, any more */
-  GError *error;  /* (nullable): why it is being undone */
+  AipChangeCheckFunc check;
+  void *check_data;
+  GDestroyNotify check_free;
+  GArray *puts;         /* of Put */
+  GPtrArray *removals;  /* of refs */
+  guint n_checked;      /* how many of @removals can be made */
+  guint n_put;          /* how many of @puts are done */
+  guint n_removed;      /* how many of @removals were tried */
+  GPtrArray *remaining; /* (not owned) refs that could not be removed */
+  gboolean begun;       /* it does not wait for its turn, or the key store, any more */
+  GError *error;        /* (nullable): why it is being undone, or a secret is left over */
   AipChangeQueue *queue;
 };
 
@@ -44,11 +54,11 @@ static void start (GTask *task);
 static void loaded_cb (AipKeyStore *store, gpointer task);
 
 static void
-step_clear (Step *step)
+put_clear (Put *put)
 {
-  g_free (step->ref);
-  g_clear_pointer (&step->secret, aip_secret_unref);
-  g_clear_pointer (&step->old, aip_secret_unref);
+  g_free (put->ref);
+  aip_secret_unref (put->secret);
+  g_clear_pointer (&put->old, aip_secret_unref);
 }
 
 /**
@@ -62,8 +72,10 @@ aip_change_new (void)
   AipChange *self = g_new0 (AipChange, 1);
 
   self->edit = aip_config_edit_new ();
-  self->steps = g_array_new (FALSE, FALSE, sizeof (Step));
-  g_array_set_clear_func (self->steps, (GDestroyNotify) step_clear);
+  self->puts = g_array_new (FALSE, FALSE, sizeof (Put));
+  g_array_set_clear_func (self->puts, (GDestroyNotify) put_clear);
+  self->removals = g_ptr_array_new_with_free_func (g_free);
+  self->remaining = g_ptr_array_new ();
   return self;
 }
 
@@ -75,7 +87,11 @@ void
 aip_change_free (AipChange *self)
 {
   aip_config_edit_free (self->edit);
-  g_array_unref (self->steps);
+  if (self->check_free != NULL)
+    self->check_free (self->check_data);
+  g_array_unref (self->puts);
+  g_ptr_array_unref (self->remaining);
+  g_ptr_array_unref (self->removals);
   g_clear_error (&self->error);
   g_free (self);
 }
@@ -94,17 +110,49 @@ aip_change_get_edit (AipChange *self)
 }
 
 /**
+ * aip_change_set_check:
+ * @self: a change
+ * @check: whether it can still be made, asked when all those before it have been
+ * @data: for @check
+ * @free_func: (nullable): frees @data with the change
+ */
+void
+aip_change_set_check (AipChange *self, AipChangeCheckFunc check, void *data, GDestroyNotify free_func)
+{
+  g_return_if_fail (self->check == NULL);
+
+  self->check = check;
+  self->check_data = data;
+  self->check_free = free_func;
+}
+
+/**
  * aip_change_put_secret:
  * @self: a change
  * @ref: what the key store calls it
- * @secret: (nullable) (transfer none): the secret; NULL: forget the one there is
+ * @secret: (transfer none): the secret
+ *
+ * Has a secret stored before the file is written.
  */
 void
 aip_change_put_secret (AipChange *self, const char *ref, AipSecret *secret)
 {
-  Step step = { .ref = g_strdup (ref), .secret = secret != NULL ? aip_secret_ref (secret) : NULL };
+  Put put = { .ref = g_strdup (ref), .secret = aip_secret_ref (secret) };
 
-  g_array_append_val (self->steps, step);
+  g_array_append_val (self->puts, put);
+}
+
+/**
+ * aip_change_remove_secret:
+ * @self: a change
+ * @ref: what the key store calls it
+ *
+ * Has a secret forgotten after the file is written.
+ */
+void
+aip_change_remove_secret (AipChange *self, const char *ref)
+{
+  g_ptr_array_add (self->removals, g_strdup (ref));
 }
 
 /**
@@ -211,6 +259,12 @@ settle (GTask *task)
   queue->host->settle (settled_cb, task, queue->host_data);
 }
 
+static AipKeyStore *
+get_store (AipChange *change)
+{
+  return change->queue->host->get_key_store (change->queue->host_data);
+}
+
 /* --- undoing --- */
 
 static void undo (GTask *task);
@@ -219,11 +273,11 @@ static void
 undone (GTask *task, gboolean ok, const GError *error)
 {
   AipChange *change = g_task_get_task_data (task);
-  Step *step = &g_array_index (change->steps, Step, change->done - 1);
+  Put *put = &g_array_index (change->puts, Put, change->n_put - 1);
 
   if (!ok)
-    g_warning ("the secret %s could not be put back as it was: %s", step->ref, error->message);
-  change->done--;
+    g_warning ("the secret %s could not be put back as it was: %s", put->ref, error->message);
+  change->n_put--;
   undo (task);
 }
 
@@ -249,81 +303,162 @@ static void
 undo (GTask *task)
 {
   AipChange *change = g_task_get_task_data (task);
-  AipKeyStore *store = change->queue->host->get_key_store (change->queue->host_data);
-  Step *step;
+  GCancellable *cancellable = change->queue->cancellable;
+  Put *put;
 
-  if (change->done == 0)
+  if (change->n_put == 0)
     {
       end (task);
       return;
     }
-  step = &g_array_index (change->steps, Step, change->done - 1);
-  if (step->old != NULL)
-    aip_key_store_store_async (store, step->ref, step->old, change->queue->cancellable, undo_store_cb, task);
+  put = &g_array_index (change->puts, Put, change->n_put - 1);
+  if (put->old != NULL)
+    aip_key_store_store_async (get_store (change), put->ref, put->old, cancellable, undo_store_cb, task);
   else
-    aip_key_store_remove_async (store, step->ref, change->queue->cancellable, undo_remove_cb, task);
+    aip_key_store_remove_async (get_store (change), put->ref, cancellable, undo_remove_cb, task);
 }
 
-/* --- doing --- */
+/* --- removing: the change is made by then, and stays --- */
 
-static void run (GTask *task);
-
-static void
-stepped (GTask *task, GError *error)
-{
-  AipChange *change = g_task_get_task_data (task);
-
-  if (error != NULL)
-    {
-      change->error = error;
-      undo (task);
-      return;
-    }
-  change->done++;
-  run (task);
-}
-
-static void
-store_cb (GObject *object, GAsyncResult *result, gpointer user_data)
-{
-  GError *error = NULL;
-
-  aip_key_store_store_finish (AIP_KEY_STORE (object), result, &error);
-  stepped (user_data, error);
-}
+static void remove_next (GTask *task);
 
 static void
 remove_cb (GObject *object, GAsyncResult *result, gpointer user_data)
 {
-  GError *error = NULL;
+  AipChange *change = g_task_get_task_data (user_data);
+  const char *ref = g_ptr_array_index (change->removals, change->n_removed);
+  g_autoptr (GError) error = NULL;
 
-  aip_key_store_remove_finish (AIP_KEY_STORE (object), result, &error);
-  stepped (user_data, error);
+  if (!aip_key_store_remove_finish (AIP_KEY_STORE (object), result, &error))
+    {
+      g_warning ("the secret %s is not used any more, but could not be removed: %s", ref, error->message);
+      g_ptr_array_add (change->remaining, (char *) ref);
+      if (change->error == NULL)
+        change->error = g_steal_pointer (&error);
+    }
+  change->n_removed++;
+  remove_next (user_data);
+}
+
+static void
+tell_remaining (AipChange *change)
+{
+  g_autoptr (GError) first = g_steal_pointer (&change->error);
+  g_autofree char *refs = NULL;
+
+  g_ptr_array_add (change->remaining, NULL);
+  refs = g_strjoinv (", ", (char **) change->remaining->pdata);
+  change->error =
+      g_error_new (AIP_ERROR, AIP_ERROR_FAILED,
+                   "the change was made and is in use, but the keyring still has what nothing uses "
+                   "any more, %s: %s; remove it there by hand",
+                   refs, first->message);
+}
+
+static void
+remove_next (GTask *task)
+{
+  AipChange *change = g_task_get_task_data (task);
+
+  if (change->n_removed < change->removals->len)
+    {
+      aip_key_store_remove_async (get_store (change), g_ptr_array_index (change->removals, change->n_removed),
+                                  change->queue->cancellable, remove_cb, task);
+      return;
+    }
+  if (change->remaining->len > 0)
+    tell_remaining (change);
+  settle (task);
+}
+
+/* --- doing --- */
+
+static void
+apply (GTask *task)
+{
+  AipChange *change = g_task_get_task_data (task);
+  AipChangeQueue *queue = change->queue;
+
+  if (change->edits && !queue->host->apply (change->edit, &change->error, queue->host_data))
+    undo (task);
+  else
+    remove_next (task);
+}
+
+static void put_next (GTask *task);
+
+static void
+put_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  AipChange *change = g_task_get_task_data (user_data);
+
+  if (!aip_key_store_store_finish (AIP_KEY_STORE (object), result, &change->error))
+    {
+      undo (user_data);
+      return;
+    }
+  change->n_put++;
+  put_next (user_data);
+}
+
+static void
+put_next (GTask *task)
+{
+  AipChange *change = g_task_get_task_data (task);
+  Put *put;
+
+  if (change->n_put == change->puts->len)
+    {
+      apply (task);
+      return;
+    }
+  put = &g_array_index (change->puts, Put, change->n_put);
+  put->old = aip_key_store_lookup (get_store (change), put->ref);
+  aip_key_store_store_async (get_store (change), put->ref, put->secret, change->queue->cancellable, put_cb,
+                             task);
+}
+
+static void check_next (GTask *task);
+
+static void
+check_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  AipChange *change = g_task_get_task_data (user_data);
+
+  if (!aip_key_store_check_remove_finish (AIP_KEY_STORE (object), result, &change->error))
+    {
+      end (user_data);
+      return;
+    }
+  change->n_checked++;
+  check_next (user_data);
+}
+
+static void
+check_next (GTask *task)
+{
+  AipChange *change = g_task_get_task_data (task);
+
+  if (change->n_checked == change->removals->len)
+    {
+      put_next (task);
+      return;
+    }
+  aip_key_store_check_remove_async (get_store (change),
+                                    g_ptr_array_index (change->removals, change->n_checked),
+                                    change->queue->cancellable, check_cb, task);
 }
 
 static void
 run (GTask *task)
 {
   AipChange *change = g_task_get_task_data (task);
-  AipChangeQueue *queue = change->queue;
-  AipKeyStore *store = queue->host->get_key_store (queue->host_data);
-  Step *step;
 
   change->begun = TRUE;
-  if (change->done == change->steps->len)
-    {
-      if (change->edits && !queue->host->apply (change->edit, &change->error, queue->host_data))
-        undo (task);
-      else
-        settle (task);
-      return;
-    }
-  step = &g_array_index (change->steps, Step, change->done);
-  step->old = aip_key_store_lookup (store, step->ref);
-  if (step->secret != NULL)
-    aip_key_store_store_async (store, step->ref, step->secret, queue->cancellable, store_cb, task);
+  if (change->check != NULL && !change->check (change, change->check_data, &change->error))
+    end (task);
   else
-    aip_key_store_remove_async (store, step->ref, queue->cancellable, remove_cb, task);
+    check_next (task);
 }
 
 static void
@@ -340,9 +475,10 @@ static void
 start (GTask *task)
 {
   AipChange *change = g_task_get_task_data (task);
-  AipKeyStore *store = change->queue->host->get_key_store (change->queue->host_data);
+  AipKeyStore *store = get_store (change);
 
-  if (change->steps->len > 0 && aip_key_store_get_state (store) == AIP_KEY_STORE_LOADING)
+  if (change->puts->len + change->removals->len > 0 &&
+      aip_key_store_get_state (store) == AIP_KEY_STORE_LOADING)
     g_signal_connect_object (store, "changed", G_CALLBACK (loaded_cb), task, 0);
   else
     run (task);
@@ -377,9 +513,10 @@ aip_change_queue_run_async (AipChangeQueue *self,
 /**
  * aip_change_queue_run_finish:
  * @result: what the callback got
- * @error: return location for what the key store or the configuration says
+ * @error: return location for what the check, the key store or the configuration says; where the change was
+ *   made and only a secret is left over, AIP_ERROR_FAILED, which says so
  *
- * Returns: whether the change was made
+ * Returns: whether the change was made whole
  */
 gboolean
 aip_change_queue_run_finish (GAsyncResult *result, GError **error)

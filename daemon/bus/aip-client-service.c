@@ -75,25 +75,42 @@ handle_remove (AipBusClient *client, GDBusMethodInvocation *invocation, GVariant
   change = aip_change_new ();
   aip_config_edit_remove_group (aip_change_get_edit (change), group);
   if (aip_client_token_is_kept (self->context))
-    aip_client_token_put (change, aip_bus_client_get_name (client), NULL);
+    aip_client_token_forget (change, aip_bus_client_get_name (client));
   return aip_bus_change (self->context, self, invocation, change, removed);
 }
 
 /* --- tokens --- */
 
+static const AipClientConfig *
+find_config (AipClientService *self)
+{
+  const char *name = aip_bus_client_get_name (AIP_BUS_CLIENT (self));
+  const AipConfig *config = self->context->host->get_config (self->context->host_data);
+
+  for (guint i = 0; i < config->clients->len; i++)
+    {
+      const AipClientConfig *client = g_ptr_array_index (config->clients, i);
+
+      if (g_str_equal (client->name, name))
+        return client;
+    }
+  return NULL;
+}
+
+/* @config: (nullable): it is in no config file, or not any more */
 static AipSecret *
-find_token (AipClientService *self)
+find_token (AipClientService *self, const AipClientConfig *config)
 {
   if (self->first)
     return self->context->host->get_first_token (self->context->host_data);
-  return aip_client_token_find (self->context, aip_bus_client_get_name (AIP_BUS_CLIENT (self)));
+  return config != NULL ? aip_client_token_find (self->context, config) : NULL;
 }
 
 static void
 reveal (AipClientService *self, GDBusMethodInvocation *invocation)
 {
   AipBusClient *client = AIP_BUS_CLIENT (self);
-  g_autoptr (AipSecret) token = find_token (self);
+  g_autoptr (AipSecret) token = find_token (self, find_config (self));
   g_autoptr (GUnixFDList) pipe = NULL;
   GError *error = NULL;
 
@@ -182,6 +199,17 @@ rotated (GObject *service, GDBusMethodInvocation *invocation)
     aip_bus_client_complete_rotate_token (AIP_BUS_CLIENT (self), invocation, pipe, g_variant_new_handle (0));
 }
 
+/* A removal may have been before it: the new token would let the client in again. */
+static gboolean
+check_alive (AipChange *change, void *data, GError **error)
+{
+  if (find_config (data) != NULL)
+    return TRUE;
+  g_set_error (error, AIP_ERROR, AIP_ERROR_NOT_FOUND, "client %s was removed meanwhile; add it again",
+               aip_bus_client_get_name (data));
+  return FALSE;
+}
+
 static gboolean
 handle_rotate_token (AipBusClient *client,
                      GDBusMethodInvocation *invocation,
@@ -198,6 +226,8 @@ handle_rotate_token (AipBusClient *client,
   change = aip_change_new ();
   if (self->first)
     aip_config_edit_add_group (aip_change_get_edit (change), group);
+  else
+    aip_change_set_check (change, check_alive, g_object_ref (self), g_object_unref);
   token = aip_client_token_issue (self->context, change, aip_bus_client_get_name (client));
   g_object_set_data_full (G_OBJECT (invocation), "token", g_steal_pointer (&token),
                           (GDestroyNotify) aip_secret_unref);
@@ -297,13 +327,14 @@ aip_client_service_show_first (AipClientService *self)
 /**
  * aip_client_service_show_token:
  * @self: a client on the bus
+ * @config: (nullable): the client; NULL: it is in no config file
  *
  * Shows whether its token can be revealed.
  */
 void
-aip_client_service_show_token (AipClientService *self)
+aip_client_service_show_token (AipClientService *self, const AipClientConfig *config)
 {
-  g_autoptr (AipSecret) token = find_token (self);
+  g_autoptr (AipSecret) token = find_token (self, config);
 
   aip_bus_client_set_token_kept (AIP_BUS_CLIENT (self), token != NULL);
 }

@@ -11,6 +11,6 @@ G_DECLARE_FINAL_TYPE (AipClientService, aip_client_service, AIP, CLIENT_SERVICE,
 AipClientService *aip_client_service_new (const AipBusContext *context);
 void aip_client_service_show (AipClientService *self, const AipClientConfig *config);
 void aip_client_service_show_first (AipClientService *self);
-void aip_client_service_show_token (AipClientService *self);
+void aip_client_service_show_token (AipClientService *self, const AipClientConfig *config);
 
 G_END_DECLS

@@ -43,24 +43,14 @@ aip_client_token_is_awaited (const AipBusContext *context)
 
 /* The key store may have one of another time, when the keyring was locked while the token was rotated. */
 static gboolean
-has_digest (const AipBusContext *context, const char *client, AipSecret *token)
+has_digest (const AipClientConfig *client, AipSecret *token)
 {
-  const AipConfig *config = context->host->get_config (context->host_data);
   g_autofree char *digest = aip_secret_dup_digest (token);
+  char hex[2 * sizeof client->digest + 1];
 
-  for (guint i = 0; i < config->clients->len; i++)
-    {
-      const AipClientConfig *candidate = g_ptr_array_index (config->clients, i);
-      g_autoptr (GString) hex = NULL;
-
-      if (!g_str_equal (candidate->name, client))
-        continue;
-      hex = g_string_sized_new (2 * sizeof candidate->digest);
-      for (gsize b = 0; b < sizeof candidate->digest; b++)
-        g_string_append_printf (hex, "%02x", candidate->digest[b]);
-      return g_str_equal (hex->str, digest);
-    }
-  return FALSE;
+  for (gsize i = 0; i < sizeof client->digest; i++)
+    g_snprintf (hex + 2 * i, 3, "%02x", client->digest[i]);
+  return g_str_equal (hex, digest);
 }
 
 /**
@@ -71,24 +61,24 @@ has_digest (const AipBusContext *context, const char *client, AipSecret *token)
  * Returns: (transfer full) (nullable): its token, where it is kept
  */
 AipSecret *
-aip_client_token_find (const AipBusContext *context, const char *client)
+aip_client_token_find (const AipBusContext *context, const AipClientConfig *client)
 {
-  g_autofree char *ref = g_strconcat ("client:", client, NULL);
+  g_autofree char *ref = g_strconcat ("client:", client->name, NULL);
   g_autoptr (AipSecret) token = NULL;
   g_autoptr (AipSecret) first = context->host->get_first_token (context->host_data);
 
   if (aip_key_store_is_writable (get_store (context)))
     token = aip_key_store_lookup (get_store (context), ref);
-  if (token != NULL && has_digest (context, client, token))
+  if (token != NULL && has_digest (client, token))
     return g_steal_pointer (&token);
-  return first != NULL && has_digest (context, client, first) ? g_steal_pointer (&first) : NULL;
+  return first != NULL && has_digest (client, first) ? g_steal_pointer (&first) : NULL;
 }
 
 /**
  * aip_client_token_put:
  * @change: gets it
  * @client: whose it is
- * @token: (nullable): what to keep; NULL: forget it
+ * @token: what to keep
  */
 void
 aip_client_token_put (AipChange *change, const char *client, AipSecret *token)
@@ -96,6 +86,19 @@ aip_client_token_put (AipChange *change, const char *client, AipSecret *token)
   g_autofree char *ref = g_strconcat ("client:", client, NULL);
 
   aip_change_put_secret (change, ref, token);
+}
+
+/**
+ * aip_client_token_forget:
+ * @change: gets it
+ * @client: whose token is to be kept no longer
+ */
+void
+aip_client_token_forget (AipChange *change, const char *client)
+{
+  g_autofree char *ref = g_strconcat ("client:", client, NULL);
+
+  aip_change_remove_secret (change, ref);
 }
 
 /**

@@ -46,11 +46,16 @@ find_config (AipBusKey *key)
   return NULL;
 }
 
+static GError *
+make_dead_error (void)
+{
+  return g_error_new (AIP_ERROR, AIP_ERROR_NOT_FOUND, "the key was removed meanwhile; add it again");
+}
+
 static gboolean
 refuse_dead (GDBusMethodInvocation *invocation)
 {
-  return aip_bus_fail (invocation, g_error_new (AIP_ERROR, AIP_ERROR_NOT_FOUND,
-                                                "the key was removed meanwhile; add it again"));
+  return aip_bus_fail (invocation, make_dead_error ());
 }
 
 static void
@@ -91,25 +96,40 @@ handle_remove (AipBusKey *key, GDBusMethodInvocation *invocation, GVariant *opti
   aip_config_edit_remove_group (aip_change_get_edit (change), group);
   if (config != NULL && config->ref_kind == AIP_KEY_REF_KEYRING && aip_key_store_is_writable (store) &&
       !aip_bus_options_get_boolean (options, "keep-secret", FALSE))
-    aip_change_put_secret (change, config->name, NULL);
+    aip_change_remove_secret (change, config->name);
   return aip_bus_change (context, key, invocation, g_steal_pointer (&change), removed);
 }
 
 /* --- secrets --- */
 
+/* A removal may have been before it: the keyring would have a secret that no key names. */
+static gboolean
+check_alive (AipChange *change, void *data, GError **error)
+{
+  const AipKeyConfig *config = find_config (data);
+  g_autofree char *group = NULL;
+
+  if (config == NULL)
+    {
+      g_propagate_error (error, make_dead_error ());
+      return FALSE;
+    }
+  if (config->ref_kind != AIP_KEY_REF_KEYRING)
+    {
+      group = dup_group (data);
+      aip_config_edit_set (aip_change_get_edit (change), group, "secret", "keyring");
+    }
+  return TRUE;
+}
+
 static gboolean
 put_secret (AipBusKey *key, GDBusMethodInvocation *invocation, AipSecret *secret, AipBusReplyFunc reply)
 {
-  const AipKeyConfig *config = find_config (key);
-  g_autoptr (AipChange) change = aip_change_new ();
-  g_autofree char *group = dup_group (key);
+  AipChange *change = aip_change_new ();
 
-  if (config == NULL)
-    return refuse_dead (invocation);
-  aip_change_put_secret (change, config->name, secret);
-  if (config->ref_kind != AIP_KEY_REF_KEYRING)
-    aip_config_edit_set (aip_change_get_edit (change), group, "secret", "keyring");
-  return aip_bus_change (AIP_KEY_SERVICE (key)->context, key, invocation, g_steal_pointer (&change), reply);
+  aip_change_put_secret (change, aip_bus_key_get_name (key), secret);
+  aip_change_set_check (change, check_alive, g_object_ref (key), g_object_unref);
+  return aip_bus_change (AIP_KEY_SERVICE (key)->context, key, invocation, change, reply);
 }
 
 static void
@@ -152,8 +172,8 @@ handle_set_secret (AipBusKey *key,
     return TRUE;
   call = g_new0 (SecretCall, 1);
   *call = (SecretCall){ g_object_ref (key), invocation };
-  aip_bus_secret_read_async (list, g_variant_get_handle (secret), AIP_KEY_SERVICE (key)->context->ending,
-                             secret_read_cb, call);
+  aip_bus_secret_read_async (list, g_variant_get_handle (secret), AIP_BUS_SECRET_TIME_LIMIT,
+                             AIP_KEY_SERVICE (key)->context->ending, secret_read_cb, call);
   return TRUE;
 }
 

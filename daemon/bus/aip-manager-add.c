@@ -313,7 +313,7 @@ aip_manager_add_key (const AipBusContext *context,
     }
   call = g_new0 (KeyCall, 1);
   *call = (KeyCall){ context, g_object_ref (manager), invocation, change, g_strdup (name) };
-  aip_bus_secret_read_async (list, handle, context->ending, secret_read_cb, call);
+  aip_bus_secret_read_async (list, handle, AIP_BUS_SECRET_TIME_LIMIT, context->ending, secret_read_cb, call);
   return TRUE;
 }
 

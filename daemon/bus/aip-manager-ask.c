@@ -50,6 +50,7 @@ make_explanation (const AipRouteExplanation *explanation)
   g_variant_dict_insert (&dict, "reason", "s", explanation->reason != NULL ? explanation->reason : "");
   g_variant_dict_insert (&dict, "score", "d", explanation->score);
   g_variant_dict_insert (&dict, "note", "s", explanation->note != NULL ? explanation->note : "");
+  g_variant_dict_insert (&dict, "context", "u", explanation->context);
   return g_variant_dict_end (&dict);
 }
 
@@ -78,6 +79,9 @@ aip_manager_explain_route (const AipBusContext *context,
 
   if (aip_bus_refuse_options (invocation, options, known))
     return TRUE;
+  if (*model == '\0')
+    return aip_bus_fail (invocation, g_error_new (AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
+                                                  "model: is empty; give a model's name"));
   query.provider = aip_bus_options_get_string (options, "provider");
   query.now_us = aip_clock_now ();
   if (find_protocol (aip_bus_options_get_string (options, "protocol"), &query.protocol, &error))
@@ -182,19 +186,20 @@ aip_manager_check_config (const AipBusContext *context,
   return TRUE;
 }
 
-/* Sockets, threads and certificates are made once. */
+/* @kind: (nullable): there is no such group, which the config will say */
 static char **
-list_restarts (const char *group, GVariant *settings)
+list_restarts (const AipSettingGroup *kind, GVariant *settings)
 {
-  static const char *const needed[] = { "listen", "workers", "tls-certificate", "tls-key", NULL };
   g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
 
-  for (gsize i = 0; needed[i] != NULL && g_str_equal (group, "server"); i++)
+  for (const AipSetting *setting = kind != NULL ? kind->settings : NULL;
+       setting != NULL && setting->key != NULL; setting++)
     {
-      g_autoptr (GVariant) value = g_variant_lookup_value (settings, needed[i], NULL);
+      g_autoptr (GVariant) value =
+          setting->at_start ? g_variant_lookup_value (settings, setting->key, NULL) : NULL;
 
       if (value != NULL)
-        g_strv_builder_add (builder, needed[i]);
+        g_strv_builder_add (builder, setting->key);
     }
   return g_strv_builder_end (builder);
 }
@@ -232,7 +237,7 @@ aip_manager_set_config (const AipBusContext *context,
       !g_str_has_prefix (group, "model "))
     return aip_bus_fail (invocation, g_error_new (AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
                                                   "[%s] has an object of its own: call its Update", group));
-  g_object_set_data_full (G_OBJECT (invocation), "restarts", list_restarts (group, settings),
+  g_object_set_data_full (G_OBJECT (invocation), "restarts", list_restarts (kind, settings),
                           (GDestroyNotify) g_strfreev);
   return aip_bus_update (context, manager, invocation, group, NULL, settings, options, config_set);
 }

@@ -13,7 +13,8 @@ struct _AipManagerService
   AipBusManagerSkeleton parent_instance;
 
   const AipBusContext *context;
-  GDBusInterfaceVTable vtable;
+  const GDBusInterfaceVTable *generated;
+  GDBusInterfaceVTable vtable; /* in its place */
 };
 
 static void aip_manager_service_iface_init (AipBusManagerIface *iface);
@@ -197,27 +198,42 @@ handle_set_config (AipBusManager *manager,
   return aip_manager_set_config (get_context (manager), manager, invocation, group, settings, options);
 }
 
-/* In place of the generated one, which takes any value and says that it did. */
-static gboolean
-set_property_cb (GDBusConnection *connection,
-                 const char *sender,
-                 const char *path,
-                 const char *interface,
-                 const char *property,
-                 GVariant *value,
-                 GError **error,
-                 gpointer user_data)
+static void
+strategy_set (GObject *service, GDBusMethodInvocation *invocation)
 {
-  const AipBusContext *context = AIP_MANAGER_SERVICE (user_data)->context;
-  g_autoptr (AipConfigEdit) edit = aip_config_edit_new ();
+  g_dbus_method_invocation_return_value (invocation, NULL);
+}
 
-  /* It is the only one that GDBus lets be written. */
-  g_assert (g_str_equal (property, "Strategy"));
-  aip_config_edit_set (edit, "routing", "strategy", g_variant_get_string (value, NULL));
-  if (context->host->apply (edit, error, context->host_data))
-    return TRUE;
-  aip_bus_mend_error (*error);
-  return FALSE;
+/* Without a set_property () GDBus hands a Set of what may be written over here, its type checked: so it can
+ * be answered like any change, when it has been made. The generated set_property () takes any value, and says
+ * at once that it did. */
+static void
+method_call_cb (GDBusConnection *connection,
+                const char *sender,
+                const char *path,
+                const char *interface,
+                const char *method,
+                GVariant *arguments,
+                GDBusMethodInvocation *invocation,
+                gpointer user_data)
+{
+  AipManagerService *self = AIP_MANAGER_SERVICE (user_data);
+  g_autoptr (GVariant) value = NULL;
+  AipChange *change;
+
+  if (g_dbus_method_invocation_get_property_info (invocation) == NULL)
+    {
+      self->generated->method_call (connection, sender, path, interface, method, arguments, invocation,
+                                    user_data);
+      return;
+    }
+  /* It is the only one that may be written. */
+  g_assert (g_str_equal (g_dbus_method_invocation_get_property_info (invocation)->name, "Strategy"));
+  g_variant_get_child (arguments, 2, "v", &value);
+  change = aip_change_new ();
+  aip_config_edit_set (aip_change_get_edit (change), "routing", "strategy",
+                       g_variant_get_string (value, NULL));
+  aip_bus_change (self->context, self, invocation, change, strategy_set);
 }
 
 static GDBusInterfaceVTable *
@@ -225,8 +241,10 @@ get_vtable (GDBusInterfaceSkeleton *skeleton)
 {
   AipManagerService *self = AIP_MANAGER_SERVICE (skeleton);
 
-  self->vtable = *G_DBUS_INTERFACE_SKELETON_CLASS (aip_manager_service_parent_class)->get_vtable (skeleton);
-  self->vtable.set_property = set_property_cb;
+  self->generated = G_DBUS_INTERFACE_SKELETON_CLASS (aip_manager_service_parent_class)->get_vtable (skeleton);
+  self->vtable = *self->generated;
+  self->vtable.method_call = method_call_cb;
+  self->vtable.set_property = NULL;
   return &self->vtable;
 }
 

@@ -65,7 +65,7 @@ collect_users (const AipBusContext *context, const char *name, GString *users, A
       g_string_append_printf (users, "%s[%s]", users->len > 0 ? ", " : "", group);
       aip_config_edit_remove_group (aip_change_get_edit (change), group);
       if (key->ref_kind == AIP_KEY_REF_KEYRING && writable)
-        aip_change_put_secret (change, key->name, NULL);
+        aip_change_remove_secret (change, key->name);
     }
   for (guint i = 0; i < config->mappings->len; i++)
     {

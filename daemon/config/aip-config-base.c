@@ -9,10 +9,10 @@
 #include "config/aip-config-file.h"
 
 /*
- * Reading a file of thousands of groups takes far longer than what an edit changes. So what was saved last is
- * kept: of a text that is still the same, an edit of settings reads anew only the groups that it names, and
- * all others are shared with the configuration before. What does not depend on these groups is not checked
- * again, and whatever is not as simple as that, or turns out to be wrong, is left to a full reading.
+ * Reading a file of thousands of groups takes far longer than what an edit changes. So what was read or saved
+ * last is kept: of a text that is still the same, an edit of settings reads anew only the groups that it
+ * names, and all others are shared with the configuration before. What does not depend on these groups is not
+ * checked again, and whatever is not as simple as that, or turns out to be wrong, is left to a full reading.
  */
 struct _AipConfigBase
 {
@@ -66,6 +66,21 @@ read_stamp (const char *path)
   return stat (path, &status) == 0 ? aip_config_stamp_from_status (&status) : (AipConfigStamp){ 0 };
 }
 
+/* Of all files but the last one. */
+static GArray *
+read_stamps (const char *const *paths)
+{
+  GArray *stamps = g_array_new (FALSE, FALSE, sizeof (AipConfigStamp));
+
+  for (; paths[1] != NULL; paths++)
+    {
+      AipConfigStamp stamp = read_stamp (*paths);
+
+      g_array_append_val (stamps, stamp);
+    }
+  return stamps;
+}
+
 static gboolean
 are_others_unchanged (const AipConfigBase *self, const char *const *paths)
 {
@@ -114,7 +129,7 @@ static AipConfig *
 rebuild (AipConfigBase *self, const AipConfigEdit *edit)
 {
   g_autoptr (GHashTable) touched = g_hash_table_new (g_str_hash, g_str_equal);
-  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
+  g_autoptr (GPtrArray) problems = aip_config_problems_new ();
   g_autoptr (AipConfig) config = NULL;
 
   if (!change_draft (self, edit, touched))
@@ -173,26 +188,11 @@ aip_config_base_get_draft (const AipConfigBase *self)
   return self->draft;
 }
 
-/**
- * aip_config_base_keep:
- * @self: a base
- * @draft: (transfer full) (nullable): what a full reading found; NULL: aip_config_base_change () went well
- * @text: (transfer full): what the last file holds now
- * @config: what became of it
- * @paths: (array zero-terminated=1): the config files
- *
- * Keeps what was saved, for the next change.
- */
-void
-aip_config_base_keep (AipConfigBase *self,
-                      AipConfigDraft *draft,
-                      char *text,
-                      AipConfig *config,
-                      const char *const *paths)
+/* Takes @draft, @text and @others. */
+static void
+keep (AipConfigBase *self, AipConfigDraft *draft, char *text, AipConfig *config, GArray *others)
 {
-  g_return_if_fail (self != NULL);
-  g_return_if_fail (draft != NULL || self->draft != NULL);
-  g_return_if_fail (text != NULL && config != NULL && paths != NULL);
+  g_autoptr (GArray) stamps = others;
 
   /* A warning would have to be told again after each change, which only a full reading can. */
   if (draft != NULL && draft->problems != NULL && draft->problems->len > 0)
@@ -214,11 +214,80 @@ aip_config_base_keep (AipConfigBase *self,
   self->text = text;
   g_clear_pointer (&self->config, aip_config_unref);
   self->config = aip_config_ref (config);
-  g_array_set_size (self->others, 0);
-  for (; paths[1] != NULL; paths++)
-    {
-      AipConfigStamp stamp = read_stamp (*paths);
+  g_array_unref (self->others);
+  self->others = g_steal_pointer (&stamps);
+}
 
-      g_array_append_val (self->others, stamp);
+/**
+ * aip_config_base_keep:
+ * @self: a base
+ * @draft: (transfer full) (nullable): what a full reading found; NULL: aip_config_base_change () went well
+ * @text: (transfer full): what the last file holds now
+ * @config: what became of it
+ * @paths: (array zero-terminated=1): the config files
+ *
+ * Keeps what was saved, for the next change.
+ */
+void
+aip_config_base_keep (AipConfigBase *self,
+                      AipConfigDraft *draft,
+                      char *text,
+                      AipConfig *config,
+                      const char *const *paths)
+{
+  g_return_if_fail (self != NULL);
+  g_return_if_fail (draft != NULL || self->draft != NULL);
+  g_return_if_fail (text != NULL && config != NULL && paths != NULL);
+
+  keep (self, draft, text, config, read_stamps (paths));
+}
+
+/**
+ * aip_config_base_load:
+ * @self: a base
+ * @paths: (array zero-terminated=1): as for aip_config_load (), at least one
+ * @environment: (nullable) (array zero-terminated=1): as for aip_config_load ()
+ * @overrides: (nullable): as for aip_config_load ()
+ * @problems: (element-type AipConfigProblem): an empty list; gets all that is wrong
+ *
+ * Does the same as aip_config_load (), and keeps what was read for the next change.
+ *
+ * Returns: (transfer full) (nullable): the snapshot; NULL: a problem is fatal
+ */
+AipConfig *
+aip_config_base_load (AipConfigBase *self,
+                      const char *const *paths,
+                      const char *const *environment,
+                      const AipConfigOverrides *overrides,
+                      GPtrArray *problems)
+{
+  g_autoptr (AipConfigDraft) draft = NULL;
+  g_autoptr (AipConfig) config = NULL;
+  g_autoptr (GArray) others = NULL;
+  struct stat status;
+  GString *text;
+
+  g_return_val_if_fail (self != NULL, NULL);
+  g_return_val_if_fail (paths != NULL && paths[0] != NULL, NULL);
+  g_return_val_if_fail (problems != NULL && problems->len == 0, NULL);
+
+  text = aip_config_file_read_text (paths[g_strv_length ((char **) paths) - 1], &status);
+  /* There is none, or the reading says why it cannot be read. */
+  if (text == NULL)
+    return aip_config_load (paths, environment, overrides, problems);
+
+  draft = aip_config_draft_new (problems);
+  /* Before they are read: what is written meanwhile is read again with the next change. */
+  others = read_stamps (paths);
+  config =
+      aip_config_load_draft (draft, paths, &(AipConfigText){ text->str, text->len }, environment, overrides);
+  if (config != NULL)
+    keep (self, g_steal_pointer (&draft), g_string_free (text, FALSE), config, g_steal_pointer (&others));
+  else
+    {
+      /* It may hold a key in clear, which is why it is refused. */
+      aip_secret_wipe (text->str, text->allocated_len);
+      g_string_free (text, TRUE);
     }
+  return g_steal_pointer (&config);
 }

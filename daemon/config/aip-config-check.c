@@ -178,10 +178,30 @@ check_mappings (AipConfigDraft *draft, AipConfig *config)
     }
 }
 
-static void
-check_token (AipConfigDraft *draft, const AipConfig *config, guint index, const char *group)
+/* A digest's bytes are as good as random. */
+static guint
+digest_hash (gconstpointer key)
 {
-  const AipClientConfig *client = g_ptr_array_index (config->clients, index);
+  guint hash;
+
+  memcpy (&hash, ((const AipClientConfig *) key)->digest, sizeof hash);
+  return hash;
+}
+
+static gboolean
+digest_equal (gconstpointer a, gconstpointer b)
+{
+  const AipClientConfig *x = a;
+  const AipClientConfig *y = b;
+
+  return memcmp (x->digest, y->digest, sizeof x->digest) == 0;
+}
+
+/* @met: clients before this one, by their digests */
+static void
+check_token (AipConfigDraft *draft, const AipClientConfig *client, GHashTable *met, const char *group)
+{
+  const AipClientConfig *other;
   static const guint8 unset[32];
 
   /* Reported as missing or malformed already. */
@@ -194,25 +214,25 @@ check_token (AipConfigDraft *draft, const AipConfig *config, guint index, const 
         "is the digest of an example's token, which everybody knows; make a token of your own "
         "with: aiproxyctl client rotate %s",
         client->name);
-  for (guint i = 0; i < index; i++)
-    {
-      const AipClientConfig *other = g_ptr_array_index (config->clients, i);
-
-      if (memcmp (client->digest, other->digest, sizeof unset) == 0)
-        aip_config_draft_report (draft, TRUE, group, "token-sha256",
-                                 "is the token of [client %s] too; give each client its own", other->name);
-    }
+  other = g_hash_table_lookup (met, client);
+  if (other != NULL)
+    aip_config_draft_report (draft, TRUE, group, "token-sha256",
+                             "is the token of [client %s] too; give each client its own", other->name);
+  else
+    g_hash_table_add (met, (gpointer) client);
 }
 
 static void
 check_clients (AipConfigDraft *draft, const AipConfig *config)
 {
+  g_autoptr (GHashTable) met = g_hash_table_new (digest_hash, digest_equal);
+
   for (guint i = 0; i < config->clients->len; i++)
     {
       const AipClientConfig *client = g_ptr_array_index (config->clients, i);
       g_autofree char *group = g_strconcat ("client ", client->name, NULL);
 
-      check_token (draft, config, i, group);
+      check_token (draft, client, met, group);
       check_reference (draft, group, "tenant", "tenant", config->tenants, client->tenant);
     }
 }
@@ -220,8 +240,9 @@ check_clients (AipConfigDraft *draft, const AipConfig *config)
 static gboolean
 is_shared (const GPtrArray *elements, const GPtrArray *base)
 {
+  /* An empty array may have no memory at all, which memcmp () does not take. */
   return elements->len == base->len &&
-         memcmp (elements->pdata, base->pdata, elements->len * sizeof (void *)) == 0;
+         (base->len == 0 || memcmp (elements->pdata, base->pdata, base->len * sizeof (void *)) == 0);
 }
 
 /**

@@ -95,7 +95,7 @@ append_setting (GString *out, const AipSetting *setting)
       g_string_append (out, ". Default: ");
       append_roff (out, setting->initial);
     }
-  g_string_append (out, ".\n");
+  g_string_append (out, setting->at_start ? ". A change counts from the next start on.\n" : ".\n");
 }
 
 static gboolean

@@ -14,12 +14,17 @@ G_BEGIN_DECLS
 typedef struct _AipConfigEdit AipConfigEdit;
 
 /**
- * AipConfigBase: what was saved last, so that the next change of it need not read all anew.
+ * AipConfigBase: what was read or saved last, so that the next change of it need not read all anew.
  */
 typedef struct _AipConfigBase AipConfigBase;
 
 AipConfigBase *aip_config_base_new (void);
 void aip_config_base_free (AipConfigBase *self);
+AipConfig *aip_config_base_load (AipConfigBase *self,
+                                 const char *const *paths,
+                                 const char *const *environment,
+                                 const AipConfigOverrides *overrides,
+                                 GPtrArray *problems);
 
 /**
  * AipConfigCheckFunc:

@@ -160,6 +160,39 @@ aip_config_dup_default_paths (void)
 }
 
 /**
+ * aip_config_problems_new:
+ *
+ * Returns: (transfer full) (element-type AipConfigProblem): an empty list
+ */
+GPtrArray *
+aip_config_problems_new (void)
+{
+  return g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
+}
+
+/**
+ * aip_config_problems_join_fatal:
+ * @problems: (element-type AipConfigProblem): what was found
+ *
+ * Returns: (transfer full): those because of which the configuration cannot be used, a line each
+ */
+char *
+aip_config_problems_join_fatal (const GPtrArray *problems)
+{
+  GString *all = g_string_new (NULL);
+
+  for (guint i = 0; i < problems->len; i++)
+    {
+      const AipConfigProblem *problem = g_ptr_array_index (problems, i);
+      g_autofree char *text = problem->fatal ? aip_config_problem_to_string (problem) : NULL;
+
+      if (text != NULL)
+        g_string_append_printf (all, "%s%s", all->len == 0 ? "" : "\n", text);
+    }
+  return g_string_free (all, FALSE);
+}
+
+/**
  * aip_config_problem_free:
  * @problem: (transfer full): a problem
  */

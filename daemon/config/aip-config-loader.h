@@ -34,6 +34,8 @@ typedef struct
   gboolean plain_names;      /* --env: also read UPSTREAM_URL, OPENAI_API_KEY, ... */
 } AipConfigOverrides;
 
+GPtrArray *aip_config_problems_new (void);
+char *aip_config_problems_join_fatal (const GPtrArray *problems);
 void aip_config_problem_free (AipConfigProblem *problem);
 char *aip_config_problem_to_string (const AipConfigProblem *problem);
 

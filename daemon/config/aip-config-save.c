@@ -37,28 +37,6 @@ load (const Save *self, const char *text, gsize length, GPtrArray *problems, Aip
   return draft;
 }
 
-static GPtrArray *
-problems_new (void)
-{
-  return g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
-}
-
-static char *
-join_problems (const GPtrArray *problems)
-{
-  GString *all = g_string_new (NULL);
-
-  for (guint i = 0; i < problems->len; i++)
-    {
-      const AipConfigProblem *problem = g_ptr_array_index (problems, i);
-      g_autofree char *text = problem->fatal ? aip_config_problem_to_string (problem) : NULL;
-
-      if (text != NULL)
-        g_string_append_printf (all, "%s%s", all->len == 0 ? "" : "\n", text);
-    }
-  return g_string_free (all, FALSE);
-}
-
 /* Lines of a text that will not be written mean nothing to whoever opens the file. */
 static void
 move_to_old_lines (GPtrArray *problems, const AipConfigSource *old)
@@ -76,7 +54,7 @@ move_to_old_lines (GPtrArray *problems, const AipConfigSource *old)
 static AipConfig *
 fail_invalid (const Save *self, GPtrArray *problems, GError **error)
 {
-  g_autoptr (GPtrArray) old_problems = problems_new ();
+  g_autoptr (GPtrArray) old_problems = aip_config_problems_new ();
   g_autoptr (AipConfig) old_config = NULL;
   g_autoptr (AipConfigDraft) old =
       load (self, self->file->text->str, self->file->text->len, old_problems, &old_config);
@@ -84,13 +62,13 @@ fail_invalid (const Save *self, GPtrArray *problems, GError **error)
 
   if (old_config == NULL)
     {
-      text = join_problems (old_problems);
+      text = aip_config_problems_join_fatal (old_problems);
       g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG,
                    "the configuration has to be mended before it can be changed:\n%s", text);
       return NULL;
     }
   move_to_old_lines (problems, aip_config_draft_get_last_file (old));
-  text = join_problems (problems);
+  text = aip_config_problems_join_fatal (problems);
   g_set_error_literal (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG, text);
   return NULL;
 }
@@ -261,7 +239,7 @@ check_use (const Save *self, const AipConfig *config, GPtrArray *problems, GErro
 
   if (self->edit->check == NULL || self->edit->check (config, problems, self->edit->check_data))
     return TRUE;
-  text = join_problems (problems);
+  text = aip_config_problems_join_fatal (problems);
   g_set_error_literal (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG, text);
   return FALSE;
 }
@@ -270,7 +248,7 @@ check_use (const Save *self, const AipConfig *config, GPtrArray *problems, GErro
 static AipConfig *
 try_to_save (const Save *self, gboolean *overtaken, GError **error)
 {
-  g_autoptr (GPtrArray) problems = problems_new ();
+  g_autoptr (GPtrArray) problems = aip_config_problems_new ();
   AipConfigBase *base = self->edit->base;
   g_autoptr (AipConfigDraft) read = NULL;
   g_autoptr (AipConfig) config = NULL;

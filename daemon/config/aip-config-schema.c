@@ -23,6 +23,7 @@ const char *const aip_config_strategies[] = { "weighted_score",   "round_robin",
 
 static const char *const backoffs[] = { "exponential", "linear", "none", NULL };
 static const char *const levels[] = { "error", "warning", "message", "info", "debug", NULL };
+static const char *const exhausted_choices[] = { "reject", "least-bad", NULL };
 static const char *const redis_failures[] = { "local", "closed", NULL };
 static const char *const jwt_algorithms[] = { "HS256", "RS256", "ES256", NULL };
 static const char *const dialects[] = { "openai", "anthropic", "gemini",  "azure", "deepseek",
@@ -32,9 +33,9 @@ static const char *const dialects[] = { "openai", "anthropic", "gemini",  "azure
 
 #define AT(member) G_STRUCT_OFFSET (AipServerConfig, member)
 static const AipSetting server_settings[] = {
-  { "listen", &aip_setting_listen, AT (listen), "127.0.0.1:8000;[::1]:8000",
+  { "listen", &aip_setting_listen, AT (listen), "127.0.0.1:8000;[::1]:8000", .at_start = TRUE,
     .doc = "where clients connect: ADDRESS:PORT or unix:/PATH" },
-  { "workers", &aip_setting_uint, AT (workers), "0", 0, 256,
+  { "workers", &aip_setting_uint, AT (workers), "0", 0, 256, .at_start = TRUE,
     .doc = "threads that carry requests; 0: as many as there are cores, at most 4" },
   { "require-token", &aip_setting_boolean, AT (require_token), "true",
     .doc = "whether a client must send a token" },
@@ -48,9 +49,9 @@ static const AipSetting server_settings[] = {
     .doc = "client connections at a time; more are answered with 503" },
   { "max-client-requests", &aip_setting_uint, AT (max_client_requests), "1024", 1, MILLION,
     .doc = "requests that one client may have under way at a time; more are answered with 429" },
-  { "tls-certificate", &aip_setting_optional, AT (tls_certificate), "",
+  { "tls-certificate", &aip_setting_optional, AT (tls_certificate), "", .at_start = TRUE,
     .doc = "PEM file with the certificate chain; needs tls-key too" },
-  { "tls-key", &aip_setting_optional, AT (tls_key), "",
+  { "tls-key", &aip_setting_optional, AT (tls_key), "", .at_start = TRUE,
     .doc = "PEM file with the private key of tls-certificate" },
   { "shutdown-timeout", &aip_setting_duration, AT (shutdown_timeout), "25s", 0, HOUR,
     .doc = "how long running requests may go on when the daemon is told to stop" },
@@ -72,6 +73,8 @@ static const AipSetting routing_settings[] = {
     .doc = "the provider for requests that name no known model" },
   { "max-wait", &aip_setting_duration, AT (max_wait), "0", 0, HOUR,
     .doc = "how long a request waits while no key can serve it; 0: it is refused at once" },
+  { "on-exhausted", &aip_setting_choice, AT (on_exhausted), "reject", .choices = exhausted_choices,
+    .doc = "when no key can serve it: reject (after max-wait) or least-bad (a key that failed is tried early)" },
   { NULL }
 };
 #undef AT
@@ -312,7 +315,7 @@ static const AipSetting client_settings[] = {
   { "admin", &aip_setting_boolean, AT (admin), "false",
     .doc = "whether the client may use /admin" },
   { "models", &aip_setting_list, AT (models), "",
-    .doc = "names or patterns of models that the client may use; empty: all" },
+    .doc = "names or patterns of models that the client may use, where an alias is a name of its own; empty: all" },
   { "max-concurrent", &aip_setting_uint, AT (max_concurrent), "0", 0, MILLION,
     .doc = "requests under way at a time; 0: max-client-requests of [server]" },
   { "rpm", &aip_setting_uint, AT (rpm), "0", 0, 1000 * MILLION,
@@ -358,7 +361,7 @@ static const AipSetting model_settings[] = {
   { "cache-write-price", &aip_setting_price, AT (cache_write_price), "", 0, MILLION,
     .doc = "US dollars per million tokens written to the provider's cache; empty: unknown" },
   { "context", &aip_setting_uint, AT (context), "0", 0, 1000 * MILLION,
-    .doc = "tokens that fit into the model; 0: unknown" },
+    .doc = "tokens that fit into the model; what is too long for it is tried with larger ones alone; 0: unknown" },
   { "max-output", &aip_setting_uint, AT (max_output), "0", 0, 1000 * MILLION,
     .doc = "tokens that one answer may have; 0: unknown" },
   { "capabilities", &aip_setting_list, AT (capabilities), "",
@@ -439,6 +442,47 @@ aip_setting_group_find_setting (const AipSettingGroup *self, const char *key)
     if (g_str_equal (setting->key, key))
       return setting;
   return NULL;
+}
+
+static gboolean
+is_same (const AipSetting *setting, const void *a, const void *b)
+{
+  const void *x = G_STRUCT_MEMBER_P (a, setting->offset);
+  const void *y = G_STRUCT_MEMBER_P (b, setting->offset);
+
+  if (setting->type->format_items != NULL)
+    {
+      g_auto (GStrv) left = setting->type->format_items (x);
+      g_auto (GStrv) right = setting->type->format_items (y);
+
+      return g_strv_equal ((const char *const *) left, (const char *const *) right);
+    }
+  g_autofree char *left = setting->type->format (x);
+  g_autofree char *right = setting->type->format (y);
+
+  return g_str_equal (left, right);
+}
+
+/**
+ * aip_setting_list_restarts:
+ * @old: what the daemon was started with
+ * @new: what is to hold now
+ *
+ * Returns: (transfer full): the settings that differ and count from the daemon's next start on
+ */
+char **
+aip_setting_list_restarts (const AipConfig *old, const AipConfig *new)
+{
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+
+  g_return_val_if_fail (old != NULL && new != NULL, NULL);
+
+  for (const AipSettingGroup *group = aip_setting_groups; group->name != NULL; group++)
+    for (const AipSetting *setting = group->settings; group->size == 0 && setting->key != NULL; setting++)
+      if (setting->at_start &&
+          !is_same (setting, G_STRUCT_MEMBER_P (old, group->offset), G_STRUCT_MEMBER_P (new, group->offset)))
+        g_strv_builder_add (builder, setting->key);
+  return g_strv_builder_end (builder);
 }
 
 /**

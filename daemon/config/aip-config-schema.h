@@ -34,6 +34,7 @@ typedef struct
  * @inherit: (nullable): offset in AipConfig of the duration that holds where this one is not set
  * @required: there is no default; the setting must be there
  * @is_spared: (nullable): whether a required one may be left out all the same
+ * @at_start: what it stands for is made once, so that a change counts from the daemon's next start on
  * @doc: one line without a full stop
  */
 struct _AipSetting
@@ -48,6 +49,7 @@ struct _AipSetting
   gsize inherit;
   gboolean required;
   gboolean (*is_spared) (const AipConfig *config);
+  gboolean at_start;
   const char *doc;
 };
 
@@ -76,6 +78,7 @@ const AipSettingGroup *aip_setting_group_find (const char *group, const char **n
 const AipSetting *aip_setting_group_find_setting (const AipSettingGroup *self, const char *key);
 gboolean aip_setting_group_is_name (const AipSettingGroup *self, const char *name);
 void aip_setting_apply_default (const AipSetting *self, const AipConfig *config, void *field);
+char **aip_setting_list_restarts (const AipConfig *old, const AipConfig *new);
 void aip_setting_group_clear (const AipSettingGroup *self, void *section);
 
 AipConfig *aip_config_new_unset (void);

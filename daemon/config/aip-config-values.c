@@ -189,6 +189,25 @@ parse_unix (const char *path, GError **error)
   return g_unix_socket_address_new (path);
 }
 
+/* @colon: (nullable): what stands before the port */
+static gboolean
+parse_port (const char *colon, guint64 *port, GError **error)
+{
+  const char *text = colon != NULL ? colon + 1 : "";
+  const char *fault = "has a port that is no number";
+
+  if (g_ascii_string_to_unsigned (text, 10, 0, G_MAXUINT16, port, NULL))
+    return TRUE;
+  if (*text == '\0')
+    fault = "has an address without a port";
+  else if (text[strspn (text, "-" G_CSET_DIGITS)] == '\0')
+    fault = "has a port out of range";
+  g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG,
+               "%s; write ADDRESS:PORT, such as 127.0.0.1:8000, with a port from 0 (any free one) to 65535",
+               fault);
+  return FALSE;
+}
+
 /**
  * aip_config_parse_listen:
  * @text: "127.0.0.1:8000", "[::1]:8000" or "unix:/path"
@@ -214,14 +233,8 @@ aip_config_parse_listen (const char *text, GError **error)
     return parse_unix (text + strlen ("unix:"), error);
 
   colon = strrchr (text, ':');
-  if (colon == NULL || !g_ascii_string_to_unsigned (colon + 1, 10, 0, G_MAXUINT16, &port, NULL))
-    {
-      g_set_error_literal (
-          error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG,
-          "has an address without a port; write ADDRESS:PORT, such as 127.0.0.1:8000, with a "
-          "port from 0 (any free one) to 65535");
-      return NULL;
-    }
+  if (!parse_port (colon, &port, error))
+    return NULL;
 
   length = colon - text;
   if (length > 2 && text[0] == '[' && text[length - 1] == ']')

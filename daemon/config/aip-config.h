@@ -35,6 +35,7 @@ typedef struct
   gboolean allow_unknown_models;
   char *default_provider; /* (nullable) */
   guint64 max_wait;       /* 0: not at all */
+  char *on_exhausted;     /* "reject", "least-bad" */
 } AipRoutingConfig;
 
 typedef struct

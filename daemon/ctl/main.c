@@ -55,6 +55,19 @@ check_encoding (char **words, GError **error)
   return TRUE;
 }
 
+/* Nothing has an empty name. */
+static gboolean
+check_words (const AipCtlArgs *args, GError **error)
+{
+  for (guint i = 0; i < aip_ctl_args_count (args); i++)
+    if (*aip_ctl_args_nth (args, i) == '\0')
+      {
+        g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "an argument is empty: type a name");
+        return FALSE;
+      }
+  return TRUE;
+}
+
 /* The words are not repeated: the one too many may be a secret. */
 static gboolean
 check_count (const AipCtlCommand *command, const AipCtlArgs *args, GError **error)
@@ -92,7 +105,7 @@ run (AipCtl *ctl, const AipCtlCommand *command, AipCtlArgs *args)
   g_autoptr (GError) error = NULL;
   AipCtlExit code;
 
-  if (!set_bus (ctl, args, &error) || !check_count (command, args, &error))
+  if (!set_bus (ctl, args, &error) || !check_count (command, args, &error) || !check_words (args, &error))
     return fail (error);
   ctl->json = aip_ctl_args_has (args, "json");
   ctl->colour = !ctl->json && aip_ctl_print_wants_colour (STDOUT_FILENO);

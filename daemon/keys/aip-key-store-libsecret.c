@@ -363,6 +363,7 @@ typedef struct
   AipKeyringLimit limit;
   char *ref;
   AipSecret *secret; /* (nullable): to store; none: to remove */
+  gboolean checks;   /* whether it could be removed, and no more */
 } Write;
 
 static void
@@ -423,7 +424,8 @@ removed_cb (GObject *source, GAsyncResult *result, void *user_data)
       return;
     }
 
-  aip_keyring_view_write (self->view, write->ref, NULL, NULL);
+  if (!write->checks)
+    aip_keyring_view_write (self->view, write->ref, NULL, NULL);
   g_task_return_boolean (task, TRUE);
 }
 
@@ -443,30 +445,52 @@ write_session_cb (GObject *source, GAsyncResult *result, void *user_data)
     aip_keyring_create_async (self->link->bus, write->ref,
                               aip_keyring_session_encode (session, write->secret), cancellable, stored_cb,
                               g_steal_pointer (&task));
+  else if (write->checks)
+    aip_keyring_check_delete_async (self->link->bus, write->ref, cancellable, removed_cb,
+                                    g_steal_pointer (&task));
   else
     aip_keyring_delete_async (self->link->bus, write->ref, cancellable, removed_cb, g_steal_pointer (&task));
 }
 
 static void
 start_write (AipKeyStore *store,
-             const char *ref,
-             AipSecret *secret,
+             Write *write,
              GCancellable *cancellable,
              GAsyncReadyCallback callback,
              void *user_data)
 {
   AipKeyStoreLibsecret *self = AIP_KEY_STORE_LIBSECRET (store);
   GTask *task = g_task_new (store, cancellable, callback, user_data);
-  Write *write = g_new0 (Write, 1);
 
-  write->ref = g_strdup (ref);
-  write->secret = secret != NULL ? aip_secret_ref (secret) : NULL;
   aip_keyring_limit_start (&write->limit, self->time_limit, cancellable);
   g_task_set_source_tag (task, start_write);
   /* What is done is done: a late cancel must not hide it. */
   g_task_set_check_cancellable (task, FALSE);
   g_task_set_task_data (task, write, write_free);
   aip_keyring_link_open_async (self->link, write->limit.cancellable, write_session_cb, task);
+}
+
+static Write *
+write_new (const char *ref)
+{
+  Write *write = g_new0 (Write, 1);
+
+  write->ref = g_strdup (ref);
+  return write;
+}
+
+static void
+aip_key_store_libsecret_store_async (AipKeyStore *store,
+                                     const char *ref,
+                                     AipSecret *secret,
+                                     GCancellable *cancellable,
+                                     GAsyncReadyCallback callback,
+                                     void *user_data)
+{
+  Write *write = write_new (ref);
+
+  write->secret = aip_secret_ref (secret);
+  start_write (store, write, cancellable, callback, user_data);
 }
 
 static void
@@ -476,7 +500,20 @@ aip_key_store_libsecret_remove_async (AipKeyStore *store,
                                       GAsyncReadyCallback callback,
                                       void *user_data)
 {
-  start_write (store, ref, NULL, cancellable, callback, user_data);
+  start_write (store, write_new (ref), cancellable, callback, user_data);
+}
+
+static void
+aip_key_store_libsecret_check_remove_async (AipKeyStore *store,
+                                            const char *ref,
+                                            GCancellable *cancellable,
+                                            GAsyncReadyCallback callback,
+                                            void *user_data)
+{
+  Write *write = write_new (ref);
+
+  write->checks = TRUE;
+  start_write (store, write, cancellable, callback, user_data);
 }
 
 /* Unlocking: load, to see what is locked; open that; load. */
@@ -583,10 +620,12 @@ aip_key_store_libsecret_class_init (AipKeyStoreLibsecretClass *klass)
   store_class->load_finish = propagate_boolean;
   store_class->get_state = aip_key_store_libsecret_get_state;
   store_class->lookup = aip_key_store_libsecret_lookup;
-  store_class->store_async = start_write;
+  store_class->store_async = aip_key_store_libsecret_store_async;
   store_class->store_finish = propagate_boolean;
   store_class->remove_async = aip_key_store_libsecret_remove_async;
   store_class->remove_finish = propagate_boolean;
+  store_class->check_remove_async = aip_key_store_libsecret_check_remove_async;
+  store_class->check_remove_finish = propagate_boolean;
   store_class->unlock_async = aip_key_store_libsecret_unlock_async;
   store_class->unlock_finish = propagate_boolean;
 }

@@ -326,6 +326,65 @@ aip_key_store_remove_finish (AipKeyStore *self, GAsyncResult *result, GError **e
 }
 
 /**
+ * aip_key_store_check_remove_async:
+ * @self: the store
+ * @ref: the secret's name
+ * @cancellable: (nullable): to give up
+ * @callback: called in the caller's main context when it is known
+ * @user_data: for @callback
+ *
+ * Finds out whether aip_key_store_remove_async () would go well now, as far as that can be known without
+ * removing anything: whether the store is there, and what it has under this name is not locked.
+ */
+void
+aip_key_store_check_remove_async (AipKeyStore *self,
+                                  const char *ref,
+                                  GCancellable *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  void *user_data)
+{
+  g_return_if_fail (AIP_IS_KEY_STORE (self));
+  g_return_if_fail (ref != NULL);
+
+  g_autoptr (GError) error = NULL;
+
+  if (!aip_key_store_is_writable (self))
+    refuse_write (self, callback, user_data, aip_key_store_check_remove_async);
+  else if (!check_ref (ref, &error))
+    g_task_report_error (self, callback, user_data, aip_key_store_check_remove_async,
+                         g_steal_pointer (&error));
+  else if (AIP_KEY_STORE_GET_CLASS (self)->check_remove_async == NULL)
+    {
+      g_autoptr (GTask) task = g_task_new (self, cancellable, callback, user_data);
+
+      g_task_set_source_tag (task, aip_key_store_check_remove_async);
+      g_task_return_boolean (task, TRUE);
+    }
+  else
+    AIP_KEY_STORE_GET_CLASS (self)->check_remove_async (self, ref, cancellable, callback, user_data);
+}
+
+/**
+ * aip_key_store_check_remove_finish:
+ * @self: the store
+ * @result: what the callback got
+ * @error: where to put an %AIP_ERROR, as in aip_key_store_store_finish ()
+ *
+ * Ends aip_key_store_check_remove_async ().
+ *
+ * Returns: whether nothing speaks against the removal
+ */
+gboolean
+aip_key_store_check_remove_finish (AipKeyStore *self, GAsyncResult *result, GError **error)
+{
+  g_return_val_if_fail (AIP_IS_KEY_STORE (self), FALSE);
+
+  if (g_async_result_is_tagged (result, aip_key_store_check_remove_async))
+    return g_task_propagate_boolean (G_TASK (result), error);
+  return AIP_KEY_STORE_GET_CLASS (self)->check_remove_finish (self, result, error);
+}
+
+/**
  * aip_key_store_unlock_async:
  * @self: the store
  * @cancellable: (nullable): to give up

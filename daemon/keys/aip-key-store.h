@@ -60,6 +60,14 @@ struct _AipKeyStoreClass
                         void *user_data);
   gboolean (*remove_finish) (AipKeyStore *self, GAsyncResult *result, GError **error);
 
+  /* (nullable), both: what can be written to takes every removal */
+  void (*check_remove_async) (AipKeyStore *self,
+                              const char *ref,
+                              GCancellable *cancellable,
+                              GAsyncReadyCallback callback,
+                              void *user_data);
+  gboolean (*check_remove_finish) (AipKeyStore *self, GAsyncResult *result, GError **error);
+
   /* (nullable), both: there is nothing to unlock */
   void (*unlock_async) (AipKeyStore *self,
                         GCancellable *cancellable,
@@ -92,6 +100,12 @@ void aip_key_store_remove_async (AipKeyStore *self,
                                  GAsyncReadyCallback callback,
                                  void *user_data);
 gboolean aip_key_store_remove_finish (AipKeyStore *self, GAsyncResult *result, GError **error);
+void aip_key_store_check_remove_async (AipKeyStore *self,
+                                       const char *ref,
+                                       GCancellable *cancellable,
+                                       GAsyncReadyCallback callback,
+                                       void *user_data);
+gboolean aip_key_store_check_remove_finish (AipKeyStore *self, GAsyncResult *result, GError **error);
 void aip_key_store_unlock_async (AipKeyStore *self,
                                  GCancellable *cancellable,
                                  GAsyncReadyCallback callback,

@@ -167,8 +167,53 @@ found_cb (GObject *source, GAsyncResult *result, void *user_data)
       return;
     }
 
+  if (g_task_get_source_tag (task) == aip_keyring_check_delete_async)
+    {
+      g_task_return_boolean (task, TRUE);
+      return;
+    }
   g_task_set_task_data (task, g_steal_pointer (&unlocked), (GDestroyNotify) g_variant_iter_free);
   delete_next (g_steal_pointer (&task), G_DBUS_CONNECTION (source));
+}
+
+static void
+find_items (GDBusConnection *bus,
+            const char *ref,
+            GCancellable *cancellable,
+            GAsyncReadyCallback callback,
+            void *user_data,
+            void *tag)
+{
+  GTask *task = g_task_new (NULL, cancellable, callback, user_data);
+
+  (g_task_set_source_tag) (task, tag);
+  g_task_set_check_cancellable (task, FALSE);
+  aip_keyring_call (bus, AIP_KEYRING_PATH, AIP_KEYRING_SERVICE_INTERFACE, "SearchItems",
+                    g_variant_new ("(@a{ss})", aip_keyring_attributes_new (ref)), "(aoao)", cancellable,
+                    found_cb, task);
+}
+
+/**
+ * aip_keyring_check_delete_async:
+ * @bus: the session bus
+ * @ref: the secret's name in the store
+ * @cancellable: (nullable): to give up
+ * @callback: called in the caller's main context
+ * @user_data: for @callback
+ *
+ * Looks whether an item of @ref is locked. It is ended by aip_keyring_delete_finish ().
+ */
+void
+aip_keyring_check_delete_async (GDBusConnection *bus,
+                                const char *ref,
+                                GCancellable *cancellable,
+                                GAsyncReadyCallback callback,
+                                void *user_data)
+{
+  g_return_if_fail (G_IS_DBUS_CONNECTION (bus));
+  g_return_if_fail (ref != NULL);
+
+  find_items (bus, ref, cancellable, callback, user_data, aip_keyring_check_delete_async);
 }
 
 /**
@@ -191,13 +236,7 @@ aip_keyring_delete_async (GDBusConnection *bus,
   g_return_if_fail (G_IS_DBUS_CONNECTION (bus));
   g_return_if_fail (ref != NULL);
 
-  GTask *task = g_task_new (NULL, cancellable, callback, user_data);
-
-  g_task_set_source_tag (task, aip_keyring_delete_async);
-  g_task_set_check_cancellable (task, FALSE);
-  aip_keyring_call (bus, AIP_KEYRING_PATH, AIP_KEYRING_SERVICE_INTERFACE, "SearchItems",
-                    g_variant_new ("(@a{ss})", aip_keyring_attributes_new (ref)), "(aoao)", cancellable,
-                    found_cb, task);
+  find_items (bus, ref, cancellable, callback, user_data, aip_keyring_delete_async);
 }
 
 /**
@@ -205,9 +244,9 @@ aip_keyring_delete_async (GDBusConnection *bus,
  * @result: what the callback got
  * @error: where to put what a call ended with, see aip_keyring_error_new ()
  *
- * Ends aip_keyring_delete_async ().
+ * Ends aip_keyring_delete_async (), or aip_keyring_check_delete_async ().
  *
- * Returns: whether there is no such item any more
+ * Returns: whether there is no such item any more, or none that is locked
  */
 gboolean
 aip_keyring_delete_finish (GAsyncResult *result, GError **error)

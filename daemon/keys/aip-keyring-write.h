@@ -12,6 +12,11 @@ void aip_keyring_create_async (GDBusConnection *bus,
                                GAsyncReadyCallback callback,
                                void *user_data);
 char *aip_keyring_create_finish (GAsyncResult *result, GError **error);
+void aip_keyring_check_delete_async (GDBusConnection *bus,
+                                     const char *ref,
+                                     GCancellable *cancellable,
+                                     GAsyncReadyCallback callback,
+                                     void *user_data);
 void aip_keyring_delete_async (GDBusConnection *bus,
                                const char *ref,
                                GCancellable *cancellable,

@@ -6,6 +6,9 @@
 #include "base/aip-clock.h"
 #include "policy/aip-ledger-file.h"
 
+/* How long what Redis has refused is not asked for again. */
+#define TRUST_REFUSAL G_USEC_PER_SEC
+
 struct _AipLedgerLocal
 {
   GMutex lock;          /* of the table, not of what is in it */
@@ -168,6 +171,32 @@ aip_ledger_local_charge (const AipQuota *quota, guint64 tokens, AipTally *tally)
   unlock_quota (quota);
 }
 
+/**
+ * aip_ledger_local_note_refusal:
+ * @quota: the limits
+ * @tokens: what a request was thought to take
+ * @tally: how Redis has refused it
+ *
+ * Keeps in mind, for a second, what others have used up, so that the same is not asked for at once.
+ */
+void
+aip_ledger_local_note_refusal (const AipQuota *quota, guint64 tokens, const AipTally *tally)
+{
+  AipAccount *account;
+  gint64 now = aip_clock_now ();
+
+  g_return_if_fail (quota != NULL && tally != NULL && tally->part < quota->n_parts);
+
+  if (tally->wait == AIP_WINDOW_NEVER)
+    return;
+  account = quota->parts[tally->part].account;
+  g_mutex_lock (&account->lock);
+  account->refused_tokens = aip_limit_is_on_tokens (tally->kind) ? tokens : 0;
+  account->refused_until = now + tally->wait;
+  account->ask_again = MIN (account->refused_until, now + TRUST_REFUSAL);
+  g_mutex_unlock (&account->lock);
+}
+
 /* More than was reserved is charged now, as it is now known; less goes back to where it was reserved. */
 static void
 correct (const AipQuota *quota, const AipTally *tally, guint64 reserved, guint64 tokens, gboolean requests)
@@ -226,12 +255,28 @@ aip_ledger_local_refund (const AipQuota *quota, const AipTally *tally, guint64 r
 
 /* --- what others ask of a quota --- */
 
+static gint64
+get_shared_wait (const AipQuota *quota, guint64 tokens, const Now *now)
+{
+  gint64 wait = 0;
+
+  for (guint i = 0; i < quota->n_parts; i++)
+    {
+      const AipAccount *account = quota->parts[i].account;
+
+      if (now->steady < account->ask_again && tokens >= account->refused_tokens)
+        wait = MAX (wait, account->refused_until - now->steady);
+    }
+  return wait;
+}
+
 /**
  * aip_quota_get_wait:
  * @self: (nullable): a quota
  * @tokens: what a request would take
  *
- * From any thread. Where limits are shared over Redis, only what went through this daemon is known here.
+ * From any thread. Where limits are shared over Redis, only what went through this daemon is known here, and
+ * what Redis has refused within the last second.
  *
  * Returns: microseconds until the request would be granted, 0 if it would be now; %G_MAXINT64 if never
  */
@@ -246,6 +291,7 @@ aip_quota_get_wait (const AipQuota *self, guint64 tokens)
   lock_quota (self);
   now = read_clocks ();
   check (self, &now, tokens, &tally);
+  tally.wait = MAX (tally.wait, get_shared_wait (self, tokens, &now));
   unlock_quota (self);
   return tally.wait;
 }

@@ -5,7 +5,7 @@
 
 G_BEGIN_DECLS
 
-/* Private to aip-ledger.c and aip-reservation.c. */
+/* Private to aip-ledger.c, aip-ledger-quotas.c and aip-reservation.c. */
 
 typedef struct _AipLedgerCall AipLedgerCall;
 
@@ -22,6 +22,7 @@ struct _AipReservation
 
 void
 aip_ledger_correct (AipLedger *self, AipQuota *quota, const AipTally *tally, gint64 requests, gint64 tokens);
+void aip_ledger_open_part (AipLedger *self, AipQuotaPart *part, const char *kind, const char *account);
 void aip_ledger_touch (AipLedger *self);
 void aip_ledger_call_abandon (AipLedgerCall *call);
 

@@ -29,9 +29,13 @@ struct _AipLedger
   AipRedisConfig redis;         /* url NULL: none */
   AipSecret *password;          /* (nullable) */
   AipRedisLink *link;           /* (nullable) */
+  gboolean connecting;          /* for the first time: what is asked waits for how that ends */
+  GQueue waiting;               /* of AipLedgerCall */
+  gboolean refusing;            /* it is there, and does not keep limits */
   AipLedgerChangedFunc changed; /* (nullable) */
   void *user_data;
 
+  GAsyncQueue *corrections; /* of Correction, each announced to the main thread */
   GMutex lock;
   char *description; /* under the lock; so is the next */
   gboolean healthy;
@@ -60,6 +64,18 @@ post (GMainContext *context, GSourceFunc func, void *data, GDestroyNotify destro
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
   g_source_set_callback (source, func, data, destroy);
   g_source_attach (source, context);
+}
+
+static void
+describe (AipLedger *self, gboolean healthy, char *description)
+{
+  g_mutex_lock (&self->lock);
+  g_free (self->description);
+  self->description = description;
+  self->healthy = healthy;
+  g_mutex_unlock (&self->lock);
+  if (self->changed != NULL)
+    self->changed (self->user_data);
 }
 
 /* --- asking Redis --- */
@@ -135,32 +151,75 @@ decide_without_redis (AipLedgerCall *call)
     aip_ledger_local_reserve (call->quota, call->tokens, &call->tally);
 }
 
+static const char *
+what_holds (const AipLedger *self)
+{
+  return g_strcmp0 (self->redis.on_failure, "closed") == 0 ? "requests with limits are refused"
+                                                           : "local limits hold";
+}
+
+/* A Redis that is there may still not do what it is asked: it is full, or another one's replica. */
+static void
+note_whether_it_keeps (AipLedger *self, gboolean keeps)
+{
+  if (self->link == NULL || !aip_redis_link_is_up (self->link) || keeps == !self->refusing)
+    return;
+  self->refusing = !keeps;
+  describe (self, keeps,
+            keeps
+                ? g_strdup ("redis: connected")
+                : g_strdup_printf ("redis: connected, but it refuses to keep limits, %s", what_holds (self)));
+}
+
 static void
 reserved_cb (const AipTally *tally, void *user_data)
 {
   AipLedgerCall *call = user_data;
 
+  note_whether_it_keeps (call->ledger, tally != NULL);
   if (tally != NULL)
     call->tally = *tally;
   else
     decide_without_redis (call);
   if (tally != NULL && tally->granted)
     aip_ledger_local_charge (call->quota, call->tokens, &call->tally);
+  else if (tally != NULL)
+    aip_ledger_local_note_refusal (call->quota, call->tokens, &call->tally);
   aip_ledger_touch (call->ledger);
   post (call->asker, answer_cb, call, call_free);
 }
 
-static gboolean
-ask_cb (gpointer user_data)
+static void
+ask (AipLedgerCall *call)
 {
-  AipLedgerCall *call = user_data;
   AipLedger *self = call->ledger;
 
   if (self->link != NULL)
     aip_ledger_redis_reserve (self->link, self->redis.prefix, call->quota, call->tokens, reserved_cb, call);
   else
     reserved_cb (NULL, call);
+}
+
+static gboolean
+ask_cb (gpointer user_data)
+{
+  AipLedgerCall *call = user_data;
+
+  if (call->ledger->connecting)
+    g_queue_push_tail (&call->ledger->waiting, call);
+  else
+    ask (call);
   return G_SOURCE_REMOVE;
+}
+
+static void
+stop_waiting (AipLedger *self)
+{
+  AipLedgerCall *call;
+
+  self->connecting = FALSE;
+  while ((call = g_queue_pop_head (&self->waiting)) != NULL)
+    ask (call);
 }
 
 static void
@@ -179,7 +238,6 @@ ask_redis (AipLedger *self, AipReservation *reservation)
 
 typedef struct
 {
-  AipLedger *ledger;
   AipQuota *quota;
   AipTally tally;
   gint64 requests;
@@ -192,20 +250,35 @@ correction_free (void *data)
   Correction *correction = data;
 
   aip_quota_unref (correction->quota);
-  aip_ledger_unref (correction->ledger);
   g_free (correction);
+}
+
+/* Returns whether there was one to send. */
+static gboolean
+send_correction (AipLedger *self)
+{
+  Correction *correction = g_async_queue_try_pop (self->corrections);
+
+  if (correction == NULL)
+    return FALSE;
+  if (self->link != NULL)
+    aip_ledger_redis_correct (self->link, self->redis.prefix, correction->quota, &correction->tally,
+                              correction->requests, correction->tokens);
+  correction_free (correction);
+  return TRUE;
 }
 
 static gboolean
 correct_cb (gpointer user_data)
 {
-  Correction *correction = user_data;
-  AipLedger *self = correction->ledger;
-
-  if (self->link != NULL)
-    aip_ledger_redis_correct (self->link, self->redis.prefix, correction->quota, &correction->tally,
-                              correction->requests, correction->tokens);
+  send_correction (user_data);
   return G_SOURCE_REMOVE;
+}
+
+static void
+unref_cb (void *data)
+{
+  aip_ledger_unref (data);
 }
 
 /**
@@ -228,12 +301,12 @@ aip_ledger_correct (AipLedger *self, AipQuota *quota, const AipTally *tally, gin
   if (!tally->shared || (requests == 0 && tokens == 0))
     return;
   correction = g_new0 (Correction, 1);
-  correction->ledger = aip_ledger_ref (self);
   correction->quota = aip_quota_ref (quota);
   correction->tally = *tally;
   correction->requests = requests;
   correction->tokens = tokens;
-  post (self->context, correct_cb, correction, correction_free);
+  g_async_queue_push (self->corrections, correction);
+  post (self->context, correct_cb, aip_ledger_ref (self), unref_cb);
 }
 
 /* --- reserving --- */
@@ -284,155 +357,28 @@ aip_ledger_reserve (AipLedger *self,
   return made->tally.granted ? AIP_LEDGER_GRANTED : AIP_LEDGER_REFUSED;
 }
 
-/* --- quotas --- */
+/* --- the ledger --- */
 
-static void
-open_part (AipLedger *self, AipQuotaPart *part, const char *kind, const char *account)
+/**
+ * aip_ledger_open_part:
+ * @self: a ledger
+ * @part: of a quota, with its limits
+ * @kind: of the account: "client", "tenant", "key"
+ * @account: its name among those of its kind
+ *
+ * Finds out where the part is counted. From any thread.
+ */
+void
+aip_ledger_open_part (AipLedger *self, AipQuotaPart *part, const char *kind, const char *account)
 {
-  g_autofree char *name = g_strconcat (kind, ":", account, NULL);
+  g_autofree char *name = NULL;
 
+  g_assert (self != NULL && part != NULL && kind != NULL && account != NULL);
+
+  name = g_strconcat (kind, ":", account, NULL);
   part->account = aip_ledger_local_get_account (self->local, name);
   aip_ledger_local_open_windows (part);
 }
-
-static void
-add_client (AipLedger *self,
-            AipQuota *quota,
-            const AipConfig *config,
-            const char *name,
-            const AipClientConfig *client)
-{
-  AipQuotaPart *part;
-  gboolean by_default = config->rate_limit.enabled && (client == NULL || client->rpm == 0);
-  g_autofree char *account = client != NULL ? g_strdup (name) : g_strdup_printf ("(%s)", name);
-
-  if (!by_default && (client == NULL || (client->rpm == 0 && client->tpm == 0 &&
-                                         client->daily_requests == 0 && client->daily_tokens == 0)))
-    return;
-  part = aip_quota_add_part (quota, AIP_PARTY_CLIENT, name);
-  part->in_config = client != NULL;
-  part->is_default = by_default;
-  if (by_default)
-    {
-      part->limits[AIP_LIMIT_REQUESTS] = config->rate_limit.requests;
-      part->window = (gint64) config->rate_limit.window * 1000;
-    }
-  else
-    part->limits[AIP_LIMIT_REQUESTS] = client->rpm;
-  if (client != NULL)
-    {
-      part->limits[AIP_LIMIT_TOKENS] = client->tpm;
-      part->limits[AIP_LIMIT_DAY_REQUESTS] = client->daily_requests;
-      part->limits[AIP_LIMIT_DAY_TOKENS] = client->daily_tokens;
-    }
-  open_part (self, part, "client", account);
-}
-
-static void
-add_tenant (AipLedger *self, AipQuota *quota, const AipTenantConfig *tenant)
-{
-  AipQuotaPart *part;
-
-  if (tenant->daily_requests == 0 && tenant->daily_tokens == 0)
-    return;
-  part = aip_quota_add_part (quota, AIP_PARTY_TENANT, tenant->name);
-  part->in_config = TRUE;
-  part->limits[AIP_LIMIT_DAY_REQUESTS] = tenant->daily_requests;
-  part->limits[AIP_LIMIT_DAY_TOKENS] = tenant->daily_tokens;
-  open_part (self, part, "tenant", tenant->name);
-}
-
-static AipQuota *
-finish_quota (AipQuota *quota)
-{
-  if (quota->n_parts > 0)
-    return quota;
-  aip_quota_unref (quota);
-  return NULL;
-}
-
-/**
- * aip_ledger_get_client_quota:
- * @self: a ledger
- * @config: where the limits stand
- * @name: the client's name
- * @client: (nullable): its settings; %NULL: it is held to [rate-limit] alone
- * @tenant: (nullable): the [tenant NAME] that it belongs to
- *
- * From any thread.
- *
- * Returns: (transfer full) (nullable): the client's limits with those of its tenant; %NULL: there are none
- */
-AipQuota *
-aip_ledger_get_client_quota (AipLedger *self,
-                             const AipConfig *config,
-                             const char *name,
-                             const AipClientConfig *client,
-                             const char *tenant)
-{
-  const AipTenantConfig *found;
-  AipQuota *quota;
-
-  g_return_val_if_fail (self != NULL && config != NULL && name != NULL, NULL);
-
-  quota = aip_quota_new ();
-  found = tenant != NULL ? aip_config_find_tenant (config, tenant) : NULL;
-  add_client (self, quota, config, name, client);
-  if (found != NULL)
-    add_tenant (self, quota, found);
-  return finish_quota (quota);
-}
-
-/**
- * aip_ledger_get_tenant_quota:
- * @self: a ledger
- * @tenant: a tenant
- *
- * From any thread.
- *
- * Returns: (transfer full) (nullable): the tenant's own limits; %NULL: there are none
- */
-AipQuota *
-aip_ledger_get_tenant_quota (AipLedger *self, const AipTenantConfig *tenant)
-{
-  AipQuota *quota;
-
-  g_return_val_if_fail (self != NULL && tenant != NULL, NULL);
-
-  quota = aip_quota_new ();
-  add_tenant (self, quota, tenant);
-  return finish_quota (quota);
-}
-
-/**
- * aip_ledger_get_key_quota:
- * @self: a ledger
- * @key: an upstream key
- *
- * From any thread.
- *
- * Returns: (transfer full) (nullable): the key's limits; %NULL: there are none
- */
-AipQuota *
-aip_ledger_get_key_quota (AipLedger *self, const AipKeyConfig *key)
-{
-  AipQuota *quota;
-  AipQuotaPart *part;
-
-  g_return_val_if_fail (self != NULL && key != NULL, NULL);
-
-  if (key->rpm == 0 && key->tpm == 0)
-    return NULL;
-  quota = aip_quota_new ();
-  part = aip_quota_add_part (quota, AIP_PARTY_KEY, key->name);
-  part->in_config = TRUE;
-  part->limits[AIP_LIMIT_REQUESTS] = key->rpm;
-  part->limits[AIP_LIMIT_TOKENS] = key->tpm;
-  open_part (self, part, "key", key->name);
-  return finish_quota (quota);
-}
-
-/* --- the ledger --- */
 
 /**
  * aip_ledger_touch:
@@ -452,18 +398,6 @@ dump (void *user_data)
   return aip_ledger_local_dump (((AipLedger *) user_data)->local);
 }
 
-static void
-describe (AipLedger *self, gboolean healthy, char *description)
-{
-  g_mutex_lock (&self->lock);
-  g_free (self->description);
-  self->description = description;
-  self->healthy = healthy;
-  g_mutex_unlock (&self->lock);
-  if (self->changed != NULL)
-    self->changed (self->user_data);
-}
-
 /**
  * aip_ledger_new:
  * @state_dir: (nullable): the daemon's folder, where counts are kept over a restart; %NULL: they are not
@@ -481,6 +415,7 @@ aip_ledger_new (const char *state_dir)
   g_atomic_ref_count_init (&self->refs);
   g_mutex_init (&self->lock);
   self->context = g_main_context_ref_thread_default ();
+  self->corrections = g_async_queue_new_full (correction_free);
   self->local = aip_ledger_local_new ();
   self->store = aip_ledger_store_new (state_dir, self->context, dump, self);
   aip_ledger_store_load (self->store, self->local);
@@ -512,6 +447,8 @@ clear_redis (AipLedger *self)
 
   if (link != NULL)
     aip_redis_link_free (link);
+  stop_waiting (self);
+  self->refusing = FALSE;
   g_clear_pointer (&self->redis.url, g_free);
   g_clear_pointer (&self->redis.prefix, g_free);
   g_clear_pointer (&self->redis.on_failure, g_free);
@@ -534,6 +471,7 @@ aip_ledger_unref (AipLedger *self)
   clear_redis (self);
   aip_ledger_store_free (self->store);
   aip_ledger_local_free (self->local);
+  g_async_queue_unref (self->corrections);
   g_main_context_unref (self->context);
   g_mutex_clear (&self->lock);
   g_free (self->description);
@@ -545,7 +483,7 @@ link_changed_cb (AipRedisLink *link, void *user_data)
 {
   AipLedger *self = user_data;
   gboolean closed = g_strcmp0 (self->redis.on_failure, "closed") == 0;
-  const char *held = closed ? "requests with limits are refused" : "local limits hold";
+  const char *held = what_holds (self);
   g_autoptr (GDateTime) since =
       g_date_time_new_from_unix_local (aip_redis_link_get_since (link) / G_USEC_PER_SEC);
   g_autofree char *time = since != NULL ? g_date_time_format (since, "%F %T") : NULL;
@@ -554,13 +492,16 @@ link_changed_cb (AipRedisLink *link, void *user_data)
     {
       g_atomic_int_set (&self->place, PLACE_REDIS);
       describe (self, TRUE, g_strdup ("redis: connected"));
+      self->refusing = FALSE;
       g_message ("redis is connected: limits are shared");
+      stop_waiting (self);
       return;
     }
   g_atomic_int_set (&self->place, closed ? PLACE_NONE : PLACE_HERE);
   describe (self, FALSE,
             g_strdup_printf ("redis: gone since %s (%s), %s", time, aip_redis_link_get_fault (link), held));
   g_warning ("redis is gone: %s; %s", aip_redis_link_get_fault (link), held);
+  stop_waiting (self);
 }
 
 static gboolean
@@ -586,8 +527,6 @@ is_same_redis (const AipLedger *self, const AipRedisConfig *redis, const AipSecr
 void
 aip_ledger_set_config (AipLedger *self, const AipConfig *config, AipSecret *redis_password)
 {
-  gboolean closed;
-
   g_return_if_fail (self != NULL && config != NULL);
 
   if (is_same_redis (self, &config->redis, redis_password))
@@ -604,8 +543,8 @@ aip_ledger_set_config (AipLedger *self, const AipConfig *config, AipSecret *redi
   self->redis.timeout = config->redis.timeout;
   self->redis.on_failure = g_strdup (config->redis.on_failure);
   self->password = redis_password != NULL ? aip_secret_ref (redis_password) : NULL;
-  closed = g_strcmp0 (self->redis.on_failure, "closed") == 0;
-  g_atomic_int_set (&self->place, closed ? PLACE_NONE : PLACE_HERE);
+  self->connecting = TRUE;
+  g_atomic_int_set (&self->place, PLACE_REDIS);
   describe (self, FALSE, g_strdup ("redis: connecting"));
   self->link = aip_redis_link_new (&self->redis, self->password, link_changed_cb, self);
 }
@@ -628,14 +567,19 @@ aip_ledger_save (AipLedger *self)
  * aip_ledger_close:
  * @self: a ledger
  *
- * Writes the counts down and lets go of Redis; what is asked from now on is answered by this process. For the
- * main thread, before the last reference goes.
+ * Writes the counts down and lets go of Redis, which is told first, within its timeout, what is due; what is
+ * asked from now on is answered by this process. For the main thread, before the last reference goes.
  */
 void
 aip_ledger_close (AipLedger *self)
 {
   g_return_if_fail (self != NULL);
 
+  /* What the last requests took: nobody runs the main loop any more. */
+  while (send_correction (self))
+    continue;
+  if (self->link != NULL)
+    aip_redis_link_finish (self->link);
   clear_redis (self);
   g_atomic_int_set (&self->place, PLACE_HERE);
   aip_ledger_store_close (self->store);

@@ -18,6 +18,7 @@
 #define BUSY (50 * G_TIME_SPAN_MILLISECOND)
 /* So much of a password gives it away; a server may repeat no more of it. */
 #define GIVEAWAY 8
+#define TELL_AGAIN (60 * G_USEC_PER_SEC) /* between two warnings of the same kind */
 
 /*
  *            .--- delay <--------------------------.
@@ -46,6 +47,7 @@ struct _AipRedisLink
   guint delay;     /* of the next retry, ms */
   char *fault;     /* (nullable): why it is not up */
   gint64 since;    /* wall's microseconds: in this state */
+  gint64 told;     /* monotonic microseconds: when it was last told that a command was refused; 0: never */
 };
 
 typedef struct
@@ -129,6 +131,14 @@ come_back (AipRedisLink *self)
   set_alarm (self, &self->retry, delay, retry_cb);
 }
 
+static void
+stop_looking_up (AipRedisLink *self)
+{
+  if (self->cancellable != NULL)
+    g_cancellable_cancel (self->cancellable);
+  g_clear_object (&self->cancellable);
+}
+
 /* The connection is gone already, or goes now. */
 static void
 lose (AipRedisLink *self, const char *fault)
@@ -137,6 +147,7 @@ lose (AipRedisLink *self, const char *fault)
   g_autofree char *kept = g_strdup (fault);
 
   clear_source (&self->alarm);
+  stop_looking_up (self);
   self->greetings = 0;
   set_up (self, FALSE, kept);
   come_back (self);
@@ -322,6 +333,7 @@ begin (AipRedisLink *self)
     }
   /* hiredis would wait for the name server, and all of the main loop with it. */
   resolver = g_resolver_get_default ();
+  set_alarm (self, &self->alarm, self->timeout, alarm_cb);
   self->cancellable = g_cancellable_new ();
   g_resolver_lookup_by_name_async (resolver, self->address.host, self->cancellable, resolved_cb, self);
 }
@@ -374,6 +386,20 @@ call_send_text (AipRedisCall *call)
   return FALSE;
 }
 
+/* Not for every request. */
+static void
+tell_refusal (AipRedisLink *self, const char *text)
+{
+  gint64 now = g_get_monotonic_time ();
+  g_autofree char *fault = NULL;
+
+  if (self->told != 0 && now < self->told + TELL_AGAIN)
+    return;
+  self->told = now;
+  fault = clean_text (text);
+  g_warning ("redis refuses to keep limits: %s", fault);
+}
+
 static void
 replied_cb (redisAsyncContext *redis, void *data, void *privdata)
 {
@@ -387,9 +413,7 @@ replied_cb (redisAsyncContext *redis, void *data, void *privdata)
     }
   if (!g_str_has_prefix (reply->str, "NOSCRIPT") || !call_send_text (call))
     {
-      g_autofree char *fault = clean_text (reply->str);
-
-      g_warning ("redis refuses to keep limits: %s", fault);
+      tell_refusal (call->link, reply->str);
       call_finish (call, NULL);
     }
 }
@@ -492,9 +516,7 @@ aip_redis_link_free (AipRedisLink *self)
 
   clear_source (&self->alarm);
   clear_source (&self->retry);
-  if (self->cancellable != NULL)
-    g_cancellable_cancel (self->cancellable);
-  g_clear_object (&self->cancellable);
+  stop_looking_up (self);
   self->up = FALSE;
   redis = g_steal_pointer (&self->redis);
   if (redis != NULL)
@@ -508,6 +530,35 @@ aip_redis_link_free (AipRedisLink *self)
   g_main_context_unref (self->context);
   g_free (self->fault);
   g_free (self);
+}
+
+/**
+ * aip_redis_link_finish:
+ * @self: a link
+ *
+ * Waits, within its timeout, for the answers to all calls. Nothing else of the GMainContext is run.
+ */
+void
+aip_redis_link_finish (AipRedisLink *self)
+{
+  gint64 deadline;
+  gint64 left;
+
+  g_return_if_fail (self != NULL);
+
+  deadline = g_get_monotonic_time () + (gint64) self->timeout * 1000;
+  while (self->up && !g_queue_is_empty (&self->calls) && (left = deadline - g_get_monotonic_time ()) > 0)
+    {
+      GPollFD poll = { .fd = self->redis->c.fd, .events = G_IO_IN };
+
+      redisAsyncHandleWrite (self->redis);
+      if (self->redis == NULL)
+        break;
+      if (*self->redis->c.obuf != '\0')
+        poll.events |= G_IO_OUT;
+      if (g_poll (&poll, 1, (int) ((left + 999) / 1000)) > 0 && (poll.revents & ~G_IO_OUT) != 0)
+        redisAsyncHandleRead (self->redis);
+    }
 }
 
 /**

@@ -29,6 +29,7 @@ AipRedisLink *aip_redis_link_new (const AipRedisConfig *config,
                                   AipRedisLinkFunc changed,
                                   void *user_data);
 void aip_redis_link_free (AipRedisLink *self);
+void aip_redis_link_finish (AipRedisLink *self);
 gboolean aip_redis_link_is_up (const AipRedisLink *self);
 const char *aip_redis_link_get_fault (const AipRedisLink *self);
 gint64 aip_redis_link_get_since (const AipRedisLink *self);

@@ -12,6 +12,9 @@
  *     |                       the probe is served                               v               | fails
  *     +---------------------------------------------------------------------- HALF-OPEN --------+
  *
+ * OPEN lets health checks through that may find it well before its time, and, where there is nobody else to
+ * serve a request, one attempt in each `cooldown` (aip_breaker_enter_early ()): each holds the probe's place.
+ *
  * OPEN and HALF-OPEN differ by the time alone: both are "until_us is not 0". Each change of state has a new
  * generation, by which attempts that began before it are known: they neither close what has opened since, nor
  * open again what has closed since.
@@ -21,6 +24,7 @@
 #define HARD_DOWN_US (30 * G_TIME_SPAN_MINUTE)
 #define MIN_REQUESTS 5
 #define MAX_STREAK 30
+#define MAX_IN_A_ROW 1000000
 #define SAVED_TYPE "(uuxxuu)"
 /* What should have come back this long ago starts anew. */
 #define STALE_US G_TIME_SPAN_HOUR
@@ -93,6 +97,14 @@ set_until (AipBreaker *self, gint64 until_us)
   __atomic_store_n (&self->until_us, until_us, __ATOMIC_RELEASE);
 }
 
+/* Changes no state, but when it will. */
+static void
+put_off (AipBreaker *self, gint64 until_us)
+{
+  set_until (self, until_us);
+  aip_breaker_watch_notify (self->watch);
+}
+
 /* Whoever is told finds all of the change done once the lock is free. */
 static void
 change (AipBreaker *self, gint64 until_us)
@@ -106,6 +118,7 @@ static void
 recover (AipBreaker *self)
 {
   self->since_us = 0;
+  self->floor_us = self->early_us = 0;
   self->streak = 0;
   self->in_a_row = 0;
   memset (self->buckets, 0, sizeof self->buckets);
@@ -307,7 +320,7 @@ aip_breaker_enter (AipBreaker *self, gint64 now_us, AipBreakerPass *pass)
 {
   g_return_val_if_fail (self != NULL && pass != NULL, FALSE);
 
-  *pass = (AipBreakerPass){ .generation = aip_breaker_get_generation (self) };
+  *pass = (AipBreakerPass){ .began_us = now_us, .generation = aip_breaker_get_generation (self) };
   switch (aip_breaker_get_state (self, now_us))
     {
     case AIP_BREAKER_CLOSED:
@@ -355,10 +368,70 @@ aip_breaker_enter_check (AipBreaker *self, gint64 now_us, AipBreakerPass *pass)
 {
   g_return_val_if_fail (self != NULL && pass != NULL, FALSE);
 
-  *pass = (AipBreakerPass){ .generation = aip_breaker_get_generation (self) };
+  *pass = (AipBreakerPass){ .began_us = now_us, .generation = aip_breaker_get_generation (self) };
   if (aip_breaker_get_until (self) == 0)
     return TRUE;
   return aip_breaker_can_be_checked (self) && take_probe (self, pass, now_us, TRUE);
+}
+
+/* With the lock held. A key that is refused, has no money, or was told when to come back is no better than
+ * nobody. */
+static gboolean
+may_go_early (const AipBreaker *self, gint64 now_us)
+{
+  return self->fault.fault_class == AIP_FAULT_CLASS_TRANSIENT && now_us >= self->floor_us &&
+         now_us >= self->early_us;
+}
+
+/**
+ * aip_breaker_may_go_early:
+ * @self: a breaker
+ * @now_us: the time
+ *
+ * Only looks: the probe's place stays free.
+ *
+ * Returns: whether aip_breaker_enter_early () would let an attempt through although the breaker is open
+ */
+gboolean
+aip_breaker_may_go_early (AipBreaker *self, gint64 now_us)
+{
+  g_return_val_if_fail (self != NULL, FALSE);
+
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  return self->until_us > now_us && may_go_early (self, now_us) && !aip_breaker_is_probing (self);
+}
+
+/**
+ * aip_breaker_enter_early:
+ * @self: a breaker
+ * @now_us: the time
+ * @pass: (out caller-allocates): to be settled, if it is given
+ *
+ * Asks for an attempt that has nobody else to go to. Open because of faults that may pass by themselves, the
+ * breaker lets one through at a time, and the next one no sooner than a `cooldown` later, whatever its own
+ * cooldown has grown to; never before the Retry-After that the provider has told. If it fails, the breaker
+ * stays as it is; else it closes.
+ *
+ * Returns: whether the attempt may start
+ */
+gboolean
+aip_breaker_enter_early (AipBreaker *self, gint64 now_us, AipBreakerPass *pass)
+{
+  g_return_val_if_fail (self != NULL && pass != NULL, FALSE);
+
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  *pass = (AipBreakerPass){ .began_us = now_us, .generation = self->generation };
+  if (self->until_us == 0)
+    return TRUE;
+  if (self->until_us > now_us && !may_go_early (self, now_us))
+    return FALSE;
+  if (!take_probe (self, pass, now_us, TRUE))
+    return FALSE;
+  if (pass->early)
+    self->early_us = now_us + self->policy.cooldown_us;
+  return TRUE;
 }
 
 /* --- settling --- */
@@ -415,6 +488,7 @@ trip (AipBreaker *self, const AipFaultVerdict *verdict, gint64 now_us, gint64 ho
 {
   self->fault = *verdict;
   self->n_opened++;
+  self->floor_us = now_us + get_floor (verdict);
   change (self, MAX (now_us + hold_us, 1));
 }
 
@@ -432,8 +506,8 @@ settle_closed (AipBreaker *self,
     count (self, now_us, FALSE);
   if (!aip_fault_class_counts (verdict->fault_class) || !self->policy.enabled)
     return;
-  /* It began before the key was found to be well again. */
-  if (stale && !aip_fault_class_opens (verdict->fault_class))
+  /* It began before the key was found to be well again, or got another secret. */
+  if (stale)
     return;
   count (self, now_us, TRUE);
   hold_us = get_floor (verdict);
@@ -443,6 +517,38 @@ settle_closed (AipBreaker *self,
     return;
   self->since_us = now_us;
   trip (self, verdict, now_us, hold_us);
+}
+
+/* What says something of a breaker that is open already can only make it later. */
+static void
+make_later (AipBreaker *self, const AipFaultVerdict *verdict, gint64 now_us, guint64 random)
+{
+  gint64 hold_us = get_floor (verdict);
+  gboolean hard = aip_fault_class_opens (verdict->fault_class);
+  gboolean was_hard = aip_fault_class_opens (self->fault.fault_class);
+
+  if (!aip_fault_class_counts (verdict->fault_class))
+    return;
+  self->floor_us = MAX (self->floor_us, now_us + hold_us);
+  if (hard && !was_hard)
+    hold_us = MAX (hold_us, get_cooldown (self, verdict, random));
+  /* A key that is refused is not well because its provider had another fault since. */
+  if ((hard || !was_hard) && (hard || now_us + hold_us > self->until_us))
+    self->fault = *verdict;
+  if (now_us + hold_us > self->until_us)
+    put_off (self, now_us + hold_us);
+}
+
+/* It found nothing out. If it hung until its client had enough, the next one would hang as well, and so would
+ * each one after it; so for as long as it took, up to a cooldown, nobody is sent there. */
+static void
+give_up_probe (AipBreaker *self, const AipBreakerPass *pass, gint64 now_us)
+{
+  gint64 hold_us = MIN (now_us - pass->began_us, self->policy.cooldown_us);
+
+  /* Before its time, nobody is sent there anyway. */
+  if (now_us >= self->until_us)
+    put_off (self, now_us + hold_us);
 }
 
 static void
@@ -456,38 +562,22 @@ settle_probe (AipBreaker *self,
 
   if (aip_fault_class_counts (fault_class))
     {
-      /* An early check that fails is no news. */
-      if (!pass->early)
+      /* What fails before its time is no news, unless its time has come meanwhile. */
+      if (pass->early && now_us < self->until_us)
+        make_later (self, verdict, now_us, random);
+      else
         {
           self->streak++;
+          self->early_us = now_us + self->policy.cooldown_us;
           trip (self, verdict, now_us, MAX (get_floor (verdict), get_cooldown (self, verdict, random)));
         }
     }
+  else if (fault_class == AIP_FAULT_CLASS_CANCELLED)
+    give_up_probe (self, pass, now_us);
   /* Whoever turns a request down in his own words is there; it says little about keys and money, though. */
-  else if (fault_class == AIP_FAULT_CLASS_NONE ||
-           (fault_class != AIP_FAULT_CLASS_CANCELLED && !aip_fault_class_opens (self->fault.fault_class)))
+  else if (fault_class == AIP_FAULT_CLASS_NONE || !aip_fault_class_opens (self->fault.fault_class))
     recover (self);
   free_probe (self);
-}
-
-/* What began before the breaker opened can only make it later. */
-static void
-settle_late (AipBreaker *self, const AipFaultVerdict *verdict, gint64 now_us, guint64 random)
-{
-  gint64 hold_us = get_floor (verdict);
-
-  if (!aip_fault_class_counts (verdict->fault_class))
-    return;
-  if (aip_fault_class_opens (verdict->fault_class))
-    hold_us = MAX (hold_us, get_cooldown (self, verdict, random));
-  if (now_us + hold_us <= self->until_us)
-    return;
-  if (hold_us > 0)
-    {
-      self->fault = *verdict;
-      set_until (self, now_us + hold_us);
-      aip_breaker_watch_notify (self->watch);
-    }
 }
 
 /**
@@ -517,7 +607,7 @@ aip_breaker_settle (AipBreaker *self,
   else if (self->until_us == 0)
     settle_closed (self, pass, verdict, now_us, random);
   else
-    settle_late (self, verdict, now_us, random);
+    make_later (self, verdict, now_us, random);
   *pass = (AipBreakerPass){ .generation = self->generation };
 }
 
@@ -583,7 +673,9 @@ aip_breaker_restore (AipBreaker *self, GVariant *saved, gint64 now_us, gint64 wa
                                    .retry_after_us = -1 };
   self->since_us = now_us - MIN (wall_us - since_us, MAX_HOLD_US);
   self->streak = MIN (streak, MAX_STREAK);
-  self->in_a_row = in_a_row;
+  self->in_a_row = MIN (in_a_row, MAX_IN_A_ROW);
   change (self, MAX (now_us + MIN (until_us - wall_us, MAX_HOLD_US), 1));
+  /* Whether the provider has named that time is not known any more. */
+  self->floor_us = self->until_us;
   return TRUE;
 }

@@ -79,6 +79,8 @@ typedef struct
   AipBreakerPolicy policy;
   AipFaultVerdict fault;
   gint64 since_us;
+  gint64 floor_us; /* the provider does not want to be asked before */
+  gint64 early_us; /* nobody may go ahead of its time before */
   guint streak;
   guint in_a_row;
   guint64 n_opened;
@@ -88,11 +90,13 @@ typedef struct
 
 /**
  * AipBreakerPass: the right to one attempt, from aip_breaker_enter () to aip_breaker_settle (). Private.
+ * @began_us: when it was given
  * @probe: it holds the only place that there is while the breaker is not closed
- * @early: it is a check before the breaker's time has come
+ * @early: it is a check, or an attempt for want of anybody else, before the breaker's time has come
  */
 typedef struct
 {
+  gint64 began_us;
   guint generation;
   gboolean probe;
   gboolean early;
@@ -108,12 +112,14 @@ void aip_breaker_set_policy (AipBreaker *self, const AipBreakerPolicy *policy);
 AipBreakerState aip_breaker_get_state (const AipBreaker *self, gint64 now_us);
 gint64 aip_breaker_get_until (const AipBreaker *self);
 gboolean aip_breaker_can_be_checked (const AipBreaker *self);
+gboolean aip_breaker_may_go_early (AipBreaker *self, gint64 now_us);
 gboolean aip_breaker_is_probing (const AipBreaker *self);
 guint aip_breaker_get_generation (const AipBreaker *self);
 void aip_breaker_get_view (AipBreaker *self, gint64 now_us, AipBreakerView *view);
 
 gboolean aip_breaker_enter (AipBreaker *self, gint64 now_us, AipBreakerPass *pass);
 gboolean aip_breaker_enter_check (AipBreaker *self, gint64 now_us, AipBreakerPass *pass);
+gboolean aip_breaker_enter_early (AipBreaker *self, gint64 now_us, AipBreakerPass *pass);
 void aip_breaker_settle (AipBreaker *self,
                          AipBreakerPass *pass,
                          const AipFaultVerdict *verdict,

@@ -124,6 +124,41 @@ static const Code codes[] = {
   { "operationnotsupported", AIP_FAULT_CLASS_MODEL_MISSING },
   { "content_filter", AIP_FAULT_CLASS_CLIENT },
   { "content_policy_violation", AIP_FAULT_CLASS_CLIENT },
+  /* Baidu Qianfan, by the name. */
+  { "account_overdue", AIP_FAULT_CLASS_BILLING },
+  { "invalid_iam_token", AIP_FAULT_CLASS_AUTH },
+  { "invalid_appid", AIP_FAULT_CLASS_AUTH },
+  { "characters_too_long", AIP_FAULT_CLASS_CONTEXT_LENGTH },
+  { "tokens_too_long", AIP_FAULT_CLASS_CONTEXT_LENGTH },
+  { "invalid_model", AIP_FAULT_CLASS_MODEL_MISSING },
+  { "model_offline", AIP_FAULT_CLASS_MODEL_MISSING },
+  { "no_parameter_permission", AIP_FAULT_CLASS_MODEL_MISSING },
+  { "unsafe_request", AIP_FAULT_CLASS_CLIENT },
+  /* And by the number, often with a status of 200. What is missing here is a fault of its own. */
+  { "baidu-3", AIP_FAULT_CLASS_MODEL_MISSING }, /* the method does not exist */
+  { "baidu-4", AIP_FAULT_CLASS_RATE_LIMITED },  /* the cluster is at its limit */
+  { "baidu-6", AIP_FAULT_CLASS_MODEL_MISSING }, /* the application may not use this service */
+  { "baidu-13", AIP_FAULT_CLASS_AUTH },         /* no token for the service */
+  { "baidu-14", AIP_FAULT_CLASS_AUTH },         /* IAM certification failed */
+  { "baidu-17", AIP_FAULT_CLASS_BILLING },      /* the day's free calls are used up, or the account owes */
+  { "baidu-18", AIP_FAULT_CLASS_RATE_LIMITED }, /* queries per second */
+  { "baidu-19", AIP_FAULT_CLASS_BILLING },      /* all calls that there were are used up */
+  { "baidu-100", AIP_FAULT_CLASS_AUTH },        /* no valid access_token */
+  { "baidu-110", AIP_FAULT_CLASS_AUTH },        /* the token is invalid */
+  { "baidu-111", AIP_FAULT_CLASS_AUTH },        /* the token has expired */
+  { "baidu-336001", AIP_FAULT_CLASS_CLIENT },   /* invalid argument */
+  { "baidu-336002", AIP_FAULT_CLASS_CLIENT },   /* invalid JSON */
+  { "baidu-336003", AIP_FAULT_CLASS_CLIENT },   /* invalid parameter */
+  { "baidu-336004", AIP_FAULT_CLASS_AUTH },     /* permission error */
+  { "baidu-336005", AIP_FAULT_CLASS_MODEL_MISSING },  /* the name of the API does not exist */
+  { "baidu-336007", AIP_FAULT_CLASS_CONTEXT_LENGTH }, /* more characters than the model takes */
+  { "baidu-336101", AIP_FAULT_CLASS_CLIENT },         /* invalid HTTP method */
+  { "baidu-336103", AIP_FAULT_CLASS_CONTEXT_LENGTH }, /* more tokens than the model takes */
+  { "baidu-336104", AIP_FAULT_CLASS_CLIENT },         /* invalid argument: system */
+  { "baidu-336105", AIP_FAULT_CLASS_CLIENT },         /* invalid argument: user_setting */
+  { "baidu-336501", AIP_FAULT_CLASS_RATE_LIMITED },   /* requests per minute */
+  { "baidu-336502", AIP_FAULT_CLASS_RATE_LIMITED },   /* tokens per minute */
+  { "baidu-336503", AIP_FAULT_CLASS_RATE_LIMITED },   /* what is shared by all is used up */
 };
 
 /* What counts only where the status tells nothing: in an answer that began as a success. */

@@ -75,7 +75,8 @@ typedef struct
 
 /**
  * AipFaultSigns: the same after the first stage, in one form for all providers.
- * @code: what the provider calls it, lower case: "insufficient_quota", "resource_exhausted"; empty: nothing
+ * @code: what the provider calls it, lower case: "insufficient_quota", "resource_exhausted"; "baidu-18" is
+ *   Baidu's error_code 18; empty: nothing
  * @type: its other name for it: "invalid_request_error"
  * @hints: mask of (1 << AipFaultClass) that the message's text speaks for
  * @is_error: the body is an error object, whatever the status

@@ -201,10 +201,31 @@ read_error (AipFaultSigns *signs, Span object)
     read_details (signs, get_value (object, &members[4]));
 }
 
+static gboolean
+is_zero (Span number)
+{
+  return number.length == 1 && number.text[0] == '0';
+}
+
+/* Baidu's numbers are too short to mean anything without saying whose they are. */
+static void
+read_baidu (AipFaultSigns *signs, Span number, Span message)
+{
+  char code[AIP_FAULT_CODE_SIZE];
+
+  if (number.length >= sizeof code - strlen ("baidu-"))
+    return;
+  g_snprintf (code, sizeof code, "baidu-%.*s", (int) number.length, number.text);
+  set_code (signs->code, (Span){ code, strlen (code) });
+  read_message (signs, message);
+}
+
 static void
 read_body (AipFaultSigns *signs, Span body)
 {
-  AipJsonMember members[] = { { .name = "error" }, { .name = "message" } };
+  AipJsonMember members[] = {
+    { .name = "error" }, { .name = "message" }, { .name = "error_code" }, { .name = "error_msg" }
+  };
 
   if (body.length > MAX_BODY)
     return;
@@ -222,6 +243,11 @@ read_body (AipFaultSigns *signs, Span body)
     {
       signs->is_error = TRUE;
       read_message (signs, get_string (body, &members[0]));
+    }
+  else if (members[2].type == AIP_JSON_NUMBER && !is_zero (get_value (body, &members[2])))
+    {
+      signs->is_error = TRUE;
+      read_baidu (signs, get_value (body, &members[2]), get_string (body, &members[3]));
     }
   else if (signs->status >= 400 && members[1].type == AIP_JSON_STRING)
     {

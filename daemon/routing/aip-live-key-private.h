@@ -36,6 +36,7 @@ struct _AipLiveKey
   AipLiveLimit tokens;
   GMutex lock; /* of what follows, and for writing the figures that are no mere counts */
   AipLiveKeyTotals totals;
+  AipSecret *secret; /* (nullable): what it was last used with */
   gatomicrefcount ref_count;
   char *id;
 };

@@ -78,6 +78,7 @@ aip_live_key_unref (AipLiveKey *self)
     return;
   aip_breaker_clear (&self->breaker);
   g_mutex_clear (&self->lock);
+  g_clear_pointer (&self->secret, aip_secret_unref);
   g_free (self->id);
   g_aligned_free (self);
 }
@@ -123,6 +124,19 @@ use_request (AipLiveKey *self)
     continue;
 }
 
+/* What each attempt counts for that has its pass. */
+static void
+count_attempt (AipLiveKey *self, gint64 now_us)
+{
+  __atomic_add_fetch (&self->in_flight, 1, __ATOMIC_RELAXED);
+  use_request (self);
+
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  self->totals.attempts++;
+  self->totals.last_used_us = now_us;
+}
+
 /**
  * aip_live_key_begin:
  * @self: a key
@@ -142,13 +156,29 @@ aip_live_key_begin (AipLiveKey *self, gint64 now_us, AipLiveAttempt *attempt)
   *attempt = (AipLiveAttempt){ .started_us = now_us };
   if (!aip_breaker_enter (&self->breaker, now_us, &attempt->pass))
     return FALSE;
-  __atomic_add_fetch (&self->in_flight, 1, __ATOMIC_RELAXED);
-  use_request (self);
+  count_attempt (self, now_us);
+  return TRUE;
+}
 
-  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+/**
+ * aip_live_key_begin_early:
+ * @self: a key
+ * @now_us: the time
+ * @attempt: (out caller-allocates): to be ended by aip_live_key_end (), if it may start
+ *
+ * Asks for an attempt with a key that is out, for want of anybody else; see aip_breaker_enter_early ().
+ *
+ * Returns: whether the attempt may start
+ */
+gboolean
+aip_live_key_begin_early (AipLiveKey *self, gint64 now_us, AipLiveAttempt *attempt)
+{
+  g_return_val_if_fail (self != NULL && attempt != NULL, FALSE);
 
-  self->totals.attempts++;
-  self->totals.last_used_us = now_us;
+  *attempt = (AipLiveAttempt){ .started_us = now_us };
+  if (!aip_breaker_enter_early (&self->breaker, now_us, &attempt->pass))
+    return FALSE;
+  count_attempt (self, now_us);
   return TRUE;
 }
 
@@ -348,6 +378,39 @@ aip_live_key_reset (AipLiveKey *self)
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   average (&self->success, 1, 1, TRUE);
+}
+
+static gboolean
+is_same (const AipSecret *a, const AipSecret *b)
+{
+  gsize length, other_length;
+  const char *text = aip_secret_peek (a, &length);
+  const char *other = aip_secret_peek (b, &other_length);
+
+  return length == other_length && memcmp (text, other, length) == 0;
+}
+
+/**
+ * aip_live_key_set_secret:
+ * @self: a key
+ * @secret: what it is used with from now on; referenced
+ *
+ * Resets the key if it was used with another secret before, for what that one has met with says nothing of
+ * this one.
+ */
+void
+aip_live_key_set_secret (AipLiveKey *self, AipSecret *secret)
+{
+  g_autoptr (AipSecret) old = NULL;
+
+  g_return_if_fail (self != NULL && secret != NULL);
+
+  g_mutex_lock (&self->lock);
+  old = self->secret;
+  self->secret = aip_secret_ref (secret);
+  g_mutex_unlock (&self->lock);
+  if (old != NULL && old != secret && !is_same (old, secret))
+    aip_live_key_reset (self);
 }
 
 /* --- looking --- */

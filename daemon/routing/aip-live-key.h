@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "base/aip-secret.h"
 #include "routing/aip-breaker.h"
 #include "wire/aip-rate-limit-headers.h"
 
@@ -81,6 +82,7 @@ const char *aip_live_key_get_id (const AipLiveKey *self);
 AipBreaker *aip_live_key_get_breaker (AipLiveKey *self);
 
 gboolean aip_live_key_begin (AipLiveKey *self, gint64 now_us, AipLiveAttempt *attempt);
+gboolean aip_live_key_begin_early (AipLiveKey *self, gint64 now_us, AipLiveAttempt *attempt);
 gboolean aip_live_key_begin_check (AipLiveKey *self, gint64 now_us, AipLiveAttempt *attempt);
 void aip_live_key_answered (AipLiveKey *self, AipLiveAttempt *attempt, gint64 now_us);
 void aip_live_key_end (AipLiveKey *self,
@@ -91,6 +93,7 @@ void aip_live_key_end (AipLiveKey *self,
 
 void aip_live_key_set_headroom (AipLiveKey *self, const AipRateLimits *limits, gint64 now_us);
 void aip_live_key_reset (AipLiveKey *self);
+void aip_live_key_set_secret (AipLiveKey *self, AipSecret *secret);
 
 AipBreakerState aip_live_key_get_state (const AipLiveKey *self, gint64 now_us);
 void aip_live_key_get_figures (const AipLiveKey *self, gint64 now_us, AipLiveKeyFigures *figures);

@@ -115,6 +115,18 @@ add_rest_of_route (GPtrArray *list, const AipRoutePlan *plan, const AipRoute *ro
     }
 }
 
+static void
+add_contexts (GPtrArray *list, const AipRouteRules *rules)
+{
+  for (guint i = 0; i < list->len; i++)
+    {
+      AipRouteExplanation *explanation = g_ptr_array_index (list, i);
+
+      if (explanation->model != NULL)
+        explanation->context = aip_route_rules_get_context (rules, explanation->model);
+    }
+}
+
 /**
  * aip_route_explain:
  * @config: the config
@@ -147,5 +159,6 @@ aip_route_explain (const AipConfig *config,
       if (!is_on_route (route, provider->name))
         add (list, provider->name, NULL, NULL, get_reason (provider, rules, plan->query));
     }
+  add_contexts (list, rules);
   return list;
 }

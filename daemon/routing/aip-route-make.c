@@ -37,6 +37,17 @@ is_considered (const Build *build, const AipRouteProvider *provider)
   return (build->only == NULL || build->only == provider) && find_special (build->alias, provider) == NULL;
 }
 
+static void
+add_step (const Build *build,
+          guint rank,
+          const AipRouteProvider *provider,
+          guint protocols,
+          const char *model)
+{
+  aip_route_add (build->route, rank, provider, protocols, model,
+                 aip_route_rules_get_context (build->rules, model));
+}
+
 static gboolean
 add_known (const Build *build, guint rank, const char *model, const AipRouteProvider *only)
 {
@@ -50,7 +61,7 @@ add_known (const Build *build, guint rank, const char *model, const AipRouteProv
         continue;
       if (!aip_route_provider_knows (provider, model))
         continue;
-      aip_route_add (build->route, rank, provider, provider->dialect->protocols, model);
+      add_step (build, rank, provider, provider->dialect->protocols, model);
       added = TRUE;
     }
 
@@ -87,7 +98,7 @@ add_unknown (const Build *build, guint rank, const char *model, const AipRoutePr
 
       guint protocols = get_unknown_protocols (build->rules, provider, only);
       if (protocols != 0)
-        aip_route_add (build->route, rank, provider, protocols, model);
+        add_step (build, rank, provider, protocols, model);
     }
 }
 
@@ -148,7 +159,7 @@ add_special_targets (const Build *build)
       if (mapping == NULL || (build->only != NULL && build->only != provider))
         continue;
       for (guint rank = 0; mapping->targets[rank] != NULL; rank++)
-        aip_route_add (build->route, rank, provider, provider->dialect->protocols, mapping->targets[rank]);
+        add_step (build, rank, provider, provider->dialect->protocols, mapping->targets[rank]);
       added = TRUE;
     }
 

@@ -175,6 +175,20 @@ add_candidate (AipRoutePlan *self, Group *group, const AipCandidate *candidate, 
     leave_out (self, standing, wait_us);
 }
 
+/* How many candidates a step has to offer. */
+static guint
+count_candidates (const AipRoutePlan *self, const AipRouteStep *step)
+{
+  const AipRouteQuery *query = self->query;
+
+  if ((step->protocols & (1u << query->protocol)) == 0)
+    return 0;
+  if (query->too_long != NULL && step->model != NULL &&
+      aip_too_long_rules_out (query->too_long, step->model, step->context))
+    return 0;
+  return step->candidates->len;
+}
+
 static void
 append (AipRoutePlan *self, const AipStrategyItem *item)
 {
@@ -272,20 +286,19 @@ aip_route_plan_add_steps (AipRoutePlan *self, const AipRouteStep *steps, guint n
   AipStrategyItem few[FEW];
   g_autofree AipStrategyItem *many = NULL;
   Group group = { .items = few, .sorted = TRUE };
-  guint mask, n = 0;
+  guint n = 0;
 
   g_return_if_fail (self != NULL && steps != NULL);
 
-  mask = 1u << self->query->protocol;
   for (guint i = 0; i < n_steps; i++)
-    n += (steps[i].protocols & mask) != 0 ? steps[i].candidates->len : 0;
+    n += count_candidates (self, &steps[i]);
   if (n > FEW)
     group.items = many = g_new (AipStrategyItem, n);
 
   for (guint i = 0; i < n_steps; i++)
     {
       const AipCandidate *candidates = (const AipCandidate *) (const void *) steps[i].candidates->data;
-      guint n_candidates = (steps[i].protocols & mask) != 0 ? steps[i].candidates->len : 0;
+      guint n_candidates = count_candidates (self, &steps[i]);
 
       for (guint k = 0; k < n_candidates; k++)
         if (is_plainly_ready (self, candidates[k].live))
@@ -333,6 +346,58 @@ aip_route_plan_finish (AipRoutePlan *self)
   return g_steal_pointer (&self->candidates);
 }
 
+/* Whether nothing speaks against it but faults that may pass by themselves. */
+static gboolean
+is_least_bad (const AipRoutePlan *self, const AipCandidate *candidate)
+{
+  const AipRouteQuery *query = self->query;
+  gint64 wait_us = -1;
+
+  return is_allowed (query, candidate) &&
+         aip_breaker_may_go_early (&candidate->live->breaker, query->now_us) &&
+         aip_live_key_load_headroom (candidate->live, query->now_us) > 0 &&
+         (query->may_use == NULL || query->may_use (candidate, &wait_us, query->may_use_data));
+}
+
+/**
+ * aip_route_plan_find_least_bad:
+ * @self: a plan that came out empty
+ * @steps: (array length=n_steps): all that there is
+ * @n_steps: how many
+ * @found: (out caller-allocates): who is out, but soonest to return of those that may be tried before, see
+ *   aip_breaker_enter_early (); the first among equals
+ *
+ * Returns: whether there is anybody
+ */
+gboolean
+aip_route_plan_find_least_bad (const AipRoutePlan *self,
+                               const AipRouteStep *steps,
+                               guint n_steps,
+                               AipCandidate *found)
+{
+  gint64 soonest_us = G_MAXINT64;
+
+  g_return_val_if_fail (self != NULL && steps != NULL && found != NULL, FALSE);
+
+  for (guint i = 0; i < n_steps; i++)
+    {
+      const AipCandidate *candidates = (const AipCandidate *) (const void *) steps[i].candidates->data;
+      guint n = count_candidates (self, &steps[i]);
+
+      for (guint k = 0; k < n; k++)
+        {
+          gint64 until_us = aip_live_key_load_until (candidates[k].live);
+
+          if (until_us >= soonest_us || !is_least_bad (self, &candidates[k]))
+            continue;
+          soonest_us = until_us;
+          *found = make_candidate (&candidates[k], steps[i].model, 0);
+          found->least_bad = TRUE;
+        }
+    }
+  return soonest_us < G_MAXINT64;
+}
+
 static char *
 dup_full_reason (gint64 wait_us)
 {
@@ -359,7 +424,7 @@ aip_route_plan_dup_reason (const AipRoutePlan *self, const AipCandidate *candida
   switch (get_standing (self, candidate, &wait_us))
     {
     case STANDING_FORBIDDEN:
-      return g_strdup ("this client may not use it");
+      return g_strdup ("this client may not use it (see its `allowed-providers` and `allowed-keys`)");
     case STANDING_OPEN:
     case STANDING_PROBED:
       return aip_live_key_dup_reason (candidate->live, self->query->now_us);

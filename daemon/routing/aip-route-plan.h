@@ -37,6 +37,10 @@ void aip_route_plan_clear (AipRoutePlan *self);
 void aip_route_plan_add_steps (AipRoutePlan *self, const AipRouteStep *steps, guint n_steps);
 void aip_route_plan_add_route (AipRoutePlan *self, const AipRoute *route);
 GArray *aip_route_plan_finish (AipRoutePlan *self);
+gboolean aip_route_plan_find_least_bad (const AipRoutePlan *self,
+                                        const AipRouteStep *steps,
+                                        guint n_steps,
+                                        AipCandidate *found);
 char *aip_route_plan_dup_reason (const AipRoutePlan *self, const AipCandidate *candidate);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (AipRoutePlan, aip_route_plan_clear)

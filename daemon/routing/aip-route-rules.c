@@ -111,6 +111,21 @@ add_aliases (AipRouteRules *self, const AipConfig *config)
     }
 }
 
+static void
+add_contexts (AipRouteRules *self, const AipConfig *config)
+{
+  for (guint i = 0; i < config->models->len; i++)
+    {
+      AipModelConfig *model = g_ptr_array_index (config->models, i);
+
+      if (model->context == 0)
+        continue;
+      if (self->contexts == NULL)
+        self->contexts = g_hash_table_new (g_str_hash, g_str_equal);
+      g_hash_table_insert (self->contexts, model->name, model);
+    }
+}
+
 /* How much a provider is wanted for models that nobody knows; 0: not at all. */
 static guint
 get_unknown_grade (const AipRouteRules *self, const AipRouteProvider *provider, AipProtocol protocol)
@@ -168,6 +183,7 @@ aip_route_rules_new (const AipConfig *config,
   for (AipProtocol protocol = 0; protocol < AIP_N_PROTOCOLS; protocol++)
     choose_for_unknown (self, protocol);
   add_aliases (self, config);
+  add_contexts (self, config);
 
   return self;
 }
@@ -181,6 +197,7 @@ aip_route_rules_free (AipRouteRules *self)
 {
   g_return_if_fail (self != NULL);
 
+  g_clear_pointer (&self->contexts, g_hash_table_unref);
   g_hash_table_unref (self->aliases);
   g_ptr_array_unref (self->providers);
   g_ptr_array_unref (self->live);
@@ -244,4 +261,22 @@ aip_route_rules_find_fixed_provider (const AipRouteRules *self, AipProtocol prot
       return aip_route_rules_get_provider (self, i);
 
   return NULL;
+}
+
+/**
+ * aip_route_rules_get_context:
+ * @self: the rules
+ * @model: a provider's name for a model
+ *
+ * Returns: how many tokens fit into it, as its `context` in the configuration says; 0: not known
+ */
+guint
+aip_route_rules_get_context (const AipRouteRules *self, const char *model)
+{
+  const AipModelConfig *found;
+
+  g_return_val_if_fail (self != NULL && model != NULL, 0);
+
+  found = self->contexts != NULL ? g_hash_table_lookup (self->contexts, model) : NULL;
+  return found != NULL ? found->context : 0;
 }

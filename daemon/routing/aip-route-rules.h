@@ -22,6 +22,7 @@ typedef struct
  * @providers: (element-type AipRouteProvider): those in use, lower priority first
  * @default_provider: (nullable): one of @providers
  * @aliases: (element-type utf8 AipRouteAlias): by the alias
+ * @contexts: (nullable): a model's name -> AipModelConfig, of those whose context is known
  * @live: (element-type AipLiveKey): the state of all keys, by AipCandidate.index
  */
 typedef struct
@@ -30,6 +31,7 @@ typedef struct
   GPtrArray *providers;
   const AipRouteProvider *default_provider;
   GHashTable *aliases;
+  GHashTable *contexts;
   GPtrArray *live;
 } AipRouteRules;
 
@@ -42,6 +44,7 @@ void aip_route_rules_free (AipRouteRules *self);
 const AipRouteProvider *aip_route_rules_get_provider (const AipRouteRules *self, guint index);
 const AipRouteProvider *aip_route_rules_find_provider (const AipRouteRules *self, const char *name);
 const AipRouteProvider *aip_route_rules_find_fixed_provider (const AipRouteRules *self, AipProtocol protocol);
+guint aip_route_rules_get_context (const AipRouteRules *self, const char *model);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipRouteRules, aip_route_rules_free)
 

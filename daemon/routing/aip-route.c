@@ -46,6 +46,7 @@ aip_route_free (AipRoute *self)
  * @provider: who serves it
  * @protocols: for which protocols
  * @model: the provider's name for the model; it must outlive @self
+ * @context: how many tokens fit into @model; 0: not known
  *
  * Adds a step; aip_route_sort () puts them in order when all are there.
  */
@@ -54,7 +55,8 @@ aip_route_add (AipRoute *self,
                guint rank,
                const AipRouteProvider *provider,
                guint protocols,
-               const char *model)
+               const char *model,
+               guint context)
 {
   g_return_if_fail (self != NULL && provider != NULL && model != NULL);
 
@@ -63,6 +65,7 @@ aip_route_add (AipRoute *self,
     .provider = provider,
     .protocols = protocols,
     .model = model,
+    .context = context,
     .candidates = aip_route_provider_ref_candidates (provider, model),
   };
 

@@ -12,6 +12,7 @@ G_BEGIN_DECLS
  * @rank: place of @model among the targets of a mapping, from 0
  * @protocols: mask of (1 << AipProtocol) for which the step counts
  * @model: (not owned): the provider's name for the model
+ * @context: how many tokens fit into @model; 0: not known
  * @candidates: (element-type AipCandidate): its keys for @model; empty: none is usable
  */
 typedef struct
@@ -20,6 +21,7 @@ typedef struct
   const AipRouteProvider *provider;
   guint protocols;
   const char *model;
+  guint context;
   GArray *candidates;
 } AipRouteStep;
 
@@ -43,7 +45,8 @@ void aip_route_add (AipRoute *self,
                     guint rank,
                     const AipRouteProvider *provider,
                     guint protocols,
-                    const char *model);
+                    const char *model,
+                    guint context);
 void aip_route_sort (AipRoute *self);
 guint aip_route_count_group (const AipRoute *self, guint start);
 

@@ -25,15 +25,24 @@ struct _AipRouter
   AipBalance *balance; /* for names that have no route of their own */
   const AipStrategy *strategy;
   gint64 patience_us; /* how long a half-open key waits for a health check */
+  gboolean least_bad; /* who is out is tried when there is nobody else */
 };
+
+static void
+set_secrets (const AipConfig *config, const AipKeySecret *secrets, const GPtrArray *known)
+{
+  for (guint i = 0; i < config->keys->len; i++)
+    if (secrets[i].secret != NULL)
+      aip_live_key_set_secret (g_ptr_array_index (known, i), secrets[i].secret);
+}
 
 /**
  * aip_router_new:
  * @config: the config; kept
  * @secrets: (array) (nullable): for each key of @config, in its order; the secrets are referenced
  * @discovered: (nullable) (element-type AipDiscovered): the providers' own lists; copied
- * @live: (nullable): what is going on with the keys; gets @config, see aip_live_keys_set_config (); %NULL:
- *   nothing is known yet
+ * @live: (nullable): what is going on with the keys; gets @config, see aip_live_keys_set_config (), and
+ *   @secrets, see aip_live_key_set_secret (); %NULL: nothing is known yet
  *
  * Returns: (transfer full): the router
  */
@@ -51,6 +60,7 @@ aip_router_new (AipConfig *config,
   GPtrArray *known = aip_live_keys_set_config (keys, config);
 
   g_atomic_ref_count_init (&self->ref_count);
+  set_secrets (config, secrets, known);
   self->config = aip_config_ref (config);
   self->rules = aip_route_rules_new (config, secrets, discovered, known);
   self->table = aip_route_table_new (self->rules, known->len);
@@ -58,6 +68,7 @@ aip_router_new (AipConfig *config,
   self->strategy = aip_strategy_find (config->routing.strategy);
   /* Two checks in a row that do not come are none. */
   self->patience_us = config->health_check.enabled ? 2 * 1000 * (gint64) config->health_check.interval : 0;
+  self->least_bad = g_str_equal (config->routing.on_exhausted, "least-bad");
 
   return self;
 }
@@ -114,6 +125,19 @@ get_catalog (AipRouter *self)
   return g_atomic_pointer_get (&self->catalog);
 }
 
+/* Returns: (transfer full) (element-type AipCandidate): the plan; may be empty */
+static GArray *
+finish_plan (const AipRouter *self, AipRoutePlan *plan, const AipRouteStep *steps, guint n_steps)
+{
+  GArray *candidates = aip_route_plan_finish (plan);
+  AipCandidate found;
+
+  if (candidates->len == 0 && self->least_bad && plan->take_turn && plan->n_out > 0 &&
+      aip_route_plan_find_least_bad (plan, steps, n_steps, &found))
+    g_array_append_val (candidates, found);
+  return candidates;
+}
+
 /* Keys of one provider may be of different accounts, so their order does not change either. */
 static GArray *
 plan_without_model (AipRouter *self, AipRoutePlan *plan, const AipRouteProvider *only, GError **error)
@@ -137,7 +161,7 @@ plan_without_model (AipRouter *self, AipRoutePlan *plan, const AipRouteProvider 
 
   plan->strategy = &aip_strategy_failover;
   aip_route_plan_add_steps (plan, &step, 1);
-  candidates = aip_route_plan_finish (plan);
+  candidates = finish_plan (self, plan, &step, 1);
   if (candidates->len > 0)
     return g_steal_pointer (&candidates);
 
@@ -173,7 +197,8 @@ plan_route (AipRouter *self, AipRoutePlan *plan, const AipRoute *route)
   plan->strategy = choose_strategy (self, plan->query, route);
   plan->balance = route->balance != NULL ? route->balance : self->balance;
   aip_route_plan_add_route (plan, route);
-  return aip_route_plan_finish (plan);
+  return finish_plan (self, plan, (const AipRouteStep *) (const void *) route->steps->data,
+                      route->steps->len);
 }
 
 static GArray *
@@ -196,7 +221,9 @@ plan_model (AipRouter *self, AipRoutePlan *plan, const AipRouteProvider *only, G
   if (candidates->len > 0)
     return g_steal_pointer (&candidates);
 
-  aip_route_error_no_candidate (self->rules, get_catalog (self), plan, route, error);
+  /* It looks for near names among all that there are, which is no little work. */
+  if (error != NULL)
+    aip_route_error_no_candidate (self->rules, get_catalog (self), plan, route, error);
 
   return NULL;
 }
@@ -231,7 +258,9 @@ check_query (AipRouter *self, const AipRouteQuery *query, const AipRouteProvider
  * priority, then the key's, and among equals by the strategy. Who is out (an open breaker, a limit, the
  * client's rights) is not in it. At the end come keys that are better not tried while others are there:
  * half-open ones, and those whose provider said that its limit is used up. A half-open key for which no
- * health check can or does find out comes first among its equals, once; see aip_live_key_begin ().
+ * health check can or does find out comes first among its equals, once; see aip_live_key_begin (). Where
+ * there is nobody, and [routing] on-exhausted says so, one that is out is the whole plan, with its
+ * `least_bad` set.
  *
  * Requests that name no model get one provider, always the same, and its keys always in the same order.
  *
@@ -336,4 +365,19 @@ aip_router_list_models (AipRouter *self)
   g_return_val_if_fail (self != NULL, NULL);
 
   return g_ptr_array_ref (get_catalog (self));
+}
+
+/**
+ * aip_router_get_context:
+ * @self: the router
+ * @model: a provider's name for a model
+ *
+ * Returns: how many tokens fit into it; 0: not known
+ */
+guint
+aip_router_get_context (AipRouter *self, const char *model)
+{
+  g_return_val_if_fail (self != NULL && model != NULL, 0);
+
+  return aip_route_rules_get_context (self->rules, model);
 }

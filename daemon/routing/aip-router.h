@@ -4,6 +4,7 @@
 #include "base/aip-secret.h"
 #include "config/aip-config.h"
 #include "routing/aip-live-keys.h"
+#include "routing/aip-too-long.h"
 #include "wire/aip-dialect.h"
 
 G_BEGIN_DECLS
@@ -24,6 +25,7 @@ typedef struct
   double score;            /* what the strategy made of it; in a plan alone */
   guint index;             /* of the key or keyless provider within the router */
   int priority;            /* the key's; 0: the provider needs none */
+  gboolean least_bad;      /* it is out, and there is nobody else: aip_live_key_begin_early () */
 } AipCandidate;
 
 /**
@@ -46,6 +48,7 @@ typedef gboolean (*AipMayUseFunc) (const AipCandidate *candidate, gint64 *wait_u
  * @limit: how many candidates are needed, see [retry] max-attempts; 0: all
  * @providers: (nullable) (array zero-terminated=1): globs: the providers that the client may use; NULL: all
  * @keys: (nullable) (array zero-terminated=1): globs: the keys that the client may use; NULL: all
+ * @too_long: (nullable): models that have turned the same request down; only those that may be larger count
  * @may_use: (nullable): see #AipMayUseFunc
  * @strategy_used: (out) (optional): static: the name of the strategy that put the candidates in order
  */
@@ -61,6 +64,7 @@ typedef struct
   guint limit;
   const char *const *providers;
   const char *const *keys;
+  const AipTooLong *too_long;
   AipMayUseFunc may_use;
   void *may_use_data;
   const char **strategy_used;
@@ -97,6 +101,7 @@ typedef struct
  * @reason: (nullable): why it is out; NULL: it would serve
  * @note: (nullable): what else there is to know of one that would serve: "half-open: ..."
  * @score: what the strategy made of it; 0 where it is out
+ * @context: how many tokens fit into @model; 0: not known
  */
 typedef struct
 {
@@ -106,6 +111,7 @@ typedef struct
   char *reason;
   char *note;
   double score;
+  guint context;
 } AipRouteExplanation;
 
 /**
@@ -125,6 +131,7 @@ void aip_router_unref (AipRouter *self);
 GArray *aip_router_plan (AipRouter *self, const AipRouteQuery *query, gint64 *retry_after_us, GError **error);
 GPtrArray *aip_router_explain (AipRouter *self, const AipRouteQuery *query, GError **error);
 GPtrArray *aip_router_list_models (AipRouter *self);
+guint aip_router_get_context (AipRouter *self, const char *model);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipRouter, aip_router_unref)
 

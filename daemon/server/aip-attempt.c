@@ -21,7 +21,8 @@ aip_attempt_begin (AipAttempt *self, const AipCandidate *candidate)
 
   g_return_val_if_fail (self != NULL && candidate != NULL && !self->under_way, FALSE);
 
-  if (!aip_live_key_begin (candidate->live, aip_clock_now (), &live))
+  if (!(candidate->least_bad ? aip_live_key_begin_early : aip_live_key_begin) (candidate->live,
+                                                                               aip_clock_now (), &live))
     return FALSE;
   *self = (AipAttempt){
     .candidate = candidate,
@@ -59,6 +60,21 @@ aip_attempt_reserve (AipAttempt *self,
   if (quota == NULL)
     return AIP_LEDGER_GRANTED;
   return aip_ledger_reserve (ledger, quota, tokens, func, user_data, &self->reservation);
+}
+
+/**
+ * aip_attempt_tell_refusal:
+ * @self: an attempt whose key's limits have refused it
+ * @retry_after: (out): seconds until it is of use to ask again; 0: it never is
+ * @error: where to put which limit it was, or what else was wrong
+ */
+void
+aip_attempt_tell_refusal (const AipAttempt *self, guint *retry_after, GError **error)
+{
+  g_return_if_fail (self != NULL && self->reservation != NULL && retry_after != NULL);
+
+  *retry_after = aip_reservation_get_retry_after (self->reservation);
+  aip_reservation_set_error (self->reservation, error);
 }
 
 /**

@@ -119,6 +119,39 @@ aip_call_parse_query (AipCall *self, const char *query, GError **error)
   return FALSE;
 }
 
+/**
+ * aip_call_has_second_model:
+ * @self: a call that was parsed
+ *
+ * Returns: whether its body has a member that differs from "model" in case alone, which some servers (those
+ *   written in Go) take for the same
+ */
+gboolean
+aip_call_has_second_model (const AipCall *self)
+{
+  static const char name[] = "model";
+  AipJsonMember members[(1 << (sizeof name - 1)) - 1];
+  char names[G_N_ELEMENTS (members)][sizeof name];
+  gsize length;
+  const char *text;
+
+  g_return_val_if_fail (self != NULL && self->body != NULL, FALSE);
+
+  for (guint i = 0; i < G_N_ELEMENTS (members); i++)
+    {
+      for (guint letter = 0; letter < sizeof name; letter++)
+        names[i][letter] = ((i + 1) >> letter & 1) != 0 ? g_ascii_toupper (name[letter]) : name[letter];
+      members[i] = (AipJsonMember){ .name = names[i] };
+    }
+  text = g_bytes_get_data (self->body, &length);
+  if (!aip_json_peek (text, length, members, G_N_ELEMENTS (members), NULL))
+    return FALSE;
+  for (guint i = 0; i < G_N_ELEMENTS (members); i++)
+    if (members[i].type != AIP_JSON_ABSENT)
+      return TRUE;
+  return FALSE;
+}
+
 static GBytes *
 splice (GBytes *body, gsize start, gsize end, const char *text)
 {

@@ -126,18 +126,6 @@ append_provider (GString *body, const AipProviderConfig *provider, const AipConf
 }
 
 static void
-append_ledger (GString *body, AipLedger *ledger)
-{
-  gboolean healthy = TRUE;
-  g_autofree char *state = aip_ledger_describe (ledger, &healthy);
-  g_autofree char *text = g_utf8_make_valid (state, -1);
-
-  g_string_append (body, ",\"ledger\":{\"state\":");
-  aip_json_append_string (body, text, -1);
-  g_string_append_printf (body, ",\"healthy\":%s}", healthy ? "true" : "false");
-}
-
-static void
 append_use (GString *body, const AipLimitUse *use)
 {
   g_string_append_printf (body, "{\"party\":\"%s\",\"name\":", use->party);
@@ -151,21 +139,34 @@ append_use (GString *body, const AipLimitUse *use)
 
 /* Of the one that asks alone: what others use is none of its business. */
 static void
-append_client (GString *body, const AipClient *client)
+append_uses (GString *body, const AipClient *client)
 {
   AipLimitUse uses[AIP_MAX_LIMIT_USES];
   guint n = aip_quota_get_uses (client->quota, uses);
-  g_autofree char *name = g_utf8_make_valid (client->name, -1);
 
-  g_string_append (body, ",\"client\":");
-  aip_json_append_string (body, name, -1);
-  g_string_append (body, ",\"limits\":[");
+  g_string_append (body, ",\"used\":[");
   for (guint i = 0; i < n; i++)
     {
       g_string_append (body, i > 0 ? "," : "");
       append_use (body, &uses[i]);
     }
   g_string_append_c (body, ']');
+}
+
+static void
+append_limits (GString *body, AipLedger *ledger, const AipClient *client)
+{
+  gboolean healthy;
+  g_autofree char *description = aip_ledger_describe (ledger, &healthy);
+  g_autofree char *name = g_utf8_make_valid (client->name, -1);
+
+  g_string_append (body, ",\"client\":");
+  aip_json_append_string (body, name, -1);
+  g_string_append (body, ",\"limits\":{\"kept\":");
+  aip_json_append_string (body, description, -1);
+  g_string_append_printf (body, ",\"healthy\":%s", healthy ? "true" : "false");
+  append_uses (body, client);
+  g_string_append_c (body, '}');
 }
 
 static void
@@ -187,8 +188,7 @@ status_cb (SoupServer *server,
   append_names (body, "listen", config->server.listen);
   g_string_append (body, ",\"strategy\":");
   aip_json_append_string (body, config->routing.strategy, -1);
-  append_ledger (body, aip_worker_get_snapshot (self->worker)->ledger);
-  append_client (body, client);
+  append_limits (body, aip_worker_get_snapshot (self->worker)->ledger, client);
   g_string_append (body, ",\"providers\":[");
   for (guint i = 0; i < config->providers->len; i++)
     {

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/aip-error.h"
 #include "server/aip-exchange-private.h"
 
 /*
@@ -17,9 +18,28 @@
  *                              tell: the last answer as it came, or why there is none
  */
 
+#define MAX_PLANS_AGAIN 16
+
 /* --- the next one --- */
 
-/* Who has turned the request down as too long for a model need not be asked twice. */
+static gboolean
+was_tried (const AipExchange *self, const AipCandidate *candidate)
+{
+  for (guint i = 0; self->old_plans != NULL && i < self->old_plans->len; i++)
+    {
+      const GArray *plan = g_ptr_array_index (self->old_plans, i);
+
+      for (guint k = 0; k < plan->len; k++)
+        {
+          const AipCandidate *tried = &g_array_index (plan, AipCandidate, k);
+
+          if (tried->live == candidate->live && g_strcmp0 (tried->model, candidate->model) == 0)
+            return TRUE;
+        }
+    }
+  return FALSE;
+}
+
 static const AipCandidate *
 pick (AipExchange *self)
 {
@@ -27,7 +47,7 @@ pick (AipExchange *self)
     {
       const AipCandidate *candidate = &g_array_index (self->plan, AipCandidate, self->next++);
 
-      if (self->too_long_for == NULL || g_strcmp0 (candidate->model, self->too_long_for) != 0)
+      if (!was_tried (self, candidate))
         return candidate;
     }
   return NULL;
@@ -67,6 +87,17 @@ end_attempt (AipExchange *self)
   aip_attempt_end (&self->attempt, &usage, self->event_stream, aip_worker_random (self->worker));
 }
 
+/* The key's limits have no room: it is passed over. */
+static void
+pass_over (AipExchange *self)
+{
+  aip_exchange_trace_skip (self, self->attempt.candidate, TRUE);
+  self->found_full = TRUE;
+  g_clear_error (&self->no_room);
+  aip_attempt_tell_refusal (&self->attempt, &self->no_room_wait, &self->no_room);
+  end_attempt (self);
+}
+
 static void
 go_on_with (AipExchange *self, AipOutcome outcome)
 {
@@ -86,8 +117,7 @@ key_reserved_cb (AipReservation *reservation, AipLedgerAnswer answer, void *user
     outcome = send_now (self);
   else
     {
-      aip_exchange_trace_skip (self, self->attempt.candidate, TRUE);
-      end_attempt (self);
+      pass_over (self);
       outcome = try_next (self);
     }
   if (outcome == AIP_OUTCOME_NEXT && self->n_attempts == 0)
@@ -115,8 +145,7 @@ try_one (AipExchange *self, const AipCandidate *candidate)
       return AIP_OUTCOME_WAIT;
     case AIP_LEDGER_REFUSED:
     default:
-      aip_exchange_trace_skip (self, candidate, TRUE);
-      end_attempt (self);
+      pass_over (self);
       return AIP_OUTCOME_NEXT;
     }
 }
@@ -133,15 +162,25 @@ try_next (AipExchange *self)
   return outcome;
 }
 
+/* A plan has a few of many keys. What others have used up of the limits is known after it was asked for, and
+ * leaves room for more in the next plan. */
+static gboolean
+is_worth_another_plan (const AipExchange *self)
+{
+  return self->n_plans_again == 0 || (self->n_plans_again < MAX_PLANS_AGAIN && self->found_full &&
+                                      g_error_matches (self->no_room, AIP_ERROR, AIP_ERROR_RATE_LIMITED));
+}
+
 /* Others were quicker with all of them, so who may serve it is asked once more. */
 static AipOutcome
 plan_again (AipExchange *self)
 {
   AipOutcome outcome;
 
-  if (self->planned_again)
+  if (!is_worth_another_plan (self))
     return aip_exchange_refuse_taken (self);
-  self->planned_again = TRUE;
+  self->n_plans_again++;
+  self->found_full = FALSE;
   self->next = 0;
   self->attempt.candidate = NULL;
   g_clear_pointer (&self->plan, g_array_unref);
@@ -260,8 +299,9 @@ get_delay (const AipExchange *self)
   const AipFaultVerdict *verdict = &self->attempt.verdict;
   gint64 delay = get_backoff (self);
 
-  if (self->plan->len != 1 || (verdict->fault_class != AIP_FAULT_CLASS_TRANSIENT &&
-                               verdict->fault_class != AIP_FAULT_CLASS_RATE_LIMITED))
+  if (self->plan->len != 1 || self->attempt.candidate->least_bad ||
+      (verdict->fault_class != AIP_FAULT_CLASS_TRANSIENT &&
+       verdict->fault_class != AIP_FAULT_CLASS_RATE_LIMITED))
     return -1;
   if (verdict->retry_after_us > (gint64) self->snapshot->config->retry.max_delay * 1000)
     return -1;
@@ -326,11 +366,21 @@ let_go (AipExchange *self)
     aip_tunnel_cancel (g_steal_pointer (&self->tunnel));
 }
 
-static void
-note_what_is_missing (AipExchange *self)
+static gboolean
+is_too_long (const AipExchange *self)
 {
-  if (self->attempt.verdict.fault_class == AIP_FAULT_CLASS_CONTEXT_LENGTH)
-    self->too_long_for = self->attempt.candidate->model;
+  return self->attempt.verdict.fault_class == AIP_FAULT_CLASS_CONTEXT_LENGTH &&
+         self->attempt.candidate->model != NULL;
+}
+
+/* The rest of the plan may be more keys for the same model, so there is a new one of larger models alone. */
+static void
+look_for_larger (AipExchange *self)
+{
+  const char *model = self->attempt.candidate->model;
+
+  aip_too_long_add (&self->too_long, model, aip_router_get_context (self->snapshot->router, model));
+  aip_exchange_plan_larger (self);
 }
 
 /**
@@ -347,12 +397,13 @@ aip_exchange_fail_over (AipExchange *self)
   AipOutcome outcome = AIP_OUTCOME_NEXT;
 
   end_attempt (self);
-  note_what_is_missing (self);
   if (goes_on)
     {
       g_debug ("%s: provider %s: %s, the next one is tried", self->request_id,
                self->attempt.candidate->provider->name, self->attempt.verdict.reason);
       let_go (self);
+      if (is_too_long (self))
+        look_for_larger (self);
       outcome = try_next (self);
       if (outcome == AIP_OUTCOME_NEXT && wait_for_the_same (self))
         return;

@@ -70,29 +70,33 @@ struct _AipExchange
   AipCall call;
 
   guint64 timeout; /* the client's own, in milliseconds; 0: none */
-  gint64 asked;    /* monotonic µs: since when that runs; 0: it does not yet */
+  gint64 asked;    /* aip_clock_now (): since when that runs; 0: it does not yet */
   gboolean asked_limits;
   gboolean never_fits;         /* into the client's limits: it is no use to ask again */
   gboolean has_limits;         /* of the client's */
   AipReservation *reservation; /* (nullable): of the client's limits */
-  gint64 queued;               /* monotonic µs: since when it waits for a candidate; 0: it does not */
+  gint64 queued;               /* aip_clock_now (): since when it waits for a candidate; 0: it does not */
   AipTimer queue_timer;
 
   GArray *plan;           /* (nullable) of AipCandidate */
   guint next;             /* of the plan */
   const char *strategy;   /* static: what put it in order */
   AipRequestTrace *trace; /* (nullable): nobody watches */
-  gboolean planned_again;
+  guint n_plans_again;
+  gboolean found_full; /* limits have refused a key of this plan */
+  GError *no_room;     /* (nullable): how the limits of the last key that was passed over have refused it */
+  guint no_room_wait;  /* seconds until it is of use to ask that key again; 0: it never is */
   guint n_attempts;
-  gint64 first_sent; /* monotonic µs */
+  gint64 first_sent; /* aip_clock_now () */
   AipAttempt attempt;
   AipTimer attempt_timer; /* until the next one, or until its answer is not held back any longer */
   AipIdle question;       /* what is to become of an error */
   gboolean held_for_long;
-  AipTransfer *transfer;    /* (nullable) */
-  AipTunnel *tunnel;        /* (nullable) */
-  const char *too_long_for; /* (nullable) (not owned): the model that cannot take so much */
-  char *reason;             /* (nullable): why there is no answer to pass on; the next two belong to it */
+  AipTransfer *transfer; /* (nullable) */
+  AipTunnel *tunnel;     /* (nullable) */
+  AipTooLong too_long;   /* the models that cannot take so much */
+  GPtrArray *old_plans;  /* (nullable) of GArray of AipCandidate: those of each whose turn has come */
+  char *reason;          /* (nullable): why there is no answer to pass on; the next two belong to it */
   guint reason_status;
   const char *reason_code;
 
@@ -135,6 +139,7 @@ gboolean aip_exchange_wait_for_models (AipExchange *self);
 void aip_exchange_route_again (AipExchange *self);
 
 AipOutcome aip_exchange_route (AipExchange *self);
+void aip_exchange_plan_larger (AipExchange *self);
 AipOutcome aip_exchange_refuse_taken (AipExchange *self);
 void aip_exchange_resume_route (AipExchange *self);
 

@@ -315,7 +315,7 @@ end_begun (AipExchange *self, const AipTransferResult *result)
 static gboolean
 is_error (AipExchange *self)
 {
-  static const char name[] = "\"error\"";
+  static const char name[] = "\"error"; /* or Baidu's "error_code" */
   gsize length;
   const char *body;
 
@@ -479,9 +479,9 @@ aip_exchange_send (AipExchange *self)
   self->step = AIP_STEP_ATTEMPT;
   self->sent = g_get_monotonic_time ();
   if (self->first_sent == 0)
-    self->first_sent = self->sent;
+    self->first_sent = aip_clock_now ();
   if (self->asked == 0)
-    self->asked = self->sent;
+    self->asked = self->first_sent;
   if (self->route.kind == AIP_ROUTE_REALTIME)
     return aip_exchange_tunnel (self);
   if (self->call.body != NULL)

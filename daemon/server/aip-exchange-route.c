@@ -20,16 +20,37 @@
 #define MAX_STICKY_PREFIX 4096
 
 static AipOutcome
-refuse_unseen (AipExchange *self)
+refuse_model (AipExchange *self, const char *why)
 {
-  g_autofree char *message = g_strdup_printf (
-      "Client `%s` may use certain models alone, and the model of an upload cannot be seen: see "
-      "`models` in [client %s] of aiproxy.conf",
-      self->client->name, self->client->name);
+  g_autofree char *message =
+      g_strdup_printf ("Client `%s` may use certain models alone, %s: see `models` in [client %s] of "
+                       "aiproxy.conf",
+                       self->client->name, why, self->client->name);
 
   return aip_exchange_refuse (
       self,
       &(AipFailure){ .status = 403, .code = "model_not_allowed", .param = "model", .message = message });
+}
+
+/* No upstream may find another model in the request than we do, or choose one itself. */
+static AipOutcome
+check_model (AipExchange *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!aip_client_is_restricted (self->client))
+    return AIP_OUTCOME_NEXT;
+  if (self->streams_up)
+    return refuse_model (self, "and the model of an upload cannot be seen");
+  if (self->call.model == NULL && (self->route.json || self->route.kind == AIP_ROUTE_REALTIME))
+    return refuse_model (self, "so it has to name one");
+  if (self->route.json && aip_call_has_second_model (&self->call))
+    return refuse_model (self, "and some upstreams read `model` in any case, which may be there once");
+  if (self->call.model != NULL && !aip_rights_allow_model (self->client, self->call.model, &error))
+    return aip_exchange_refuse (
+        self, &(AipFailure){
+                  .status = 403, .code = "model_not_allowed", .param = "model", .message = error->message });
+  return AIP_OUTCOME_NEXT;
 }
 
 /* X-Proxy-Timeout: the client's own limit for the whole answer, in seconds. A longer one than `total` counts
@@ -59,13 +80,12 @@ refuse_right (AipExchange *self, const GError *error, const char *code, const ch
 }
 
 static AipOutcome
-take_strategy (AipExchange *self, AipRouteQuery *query)
+check_strategy (AipExchange *self, const AipRouteQuery *query)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *known = NULL;
   g_autofree char *message = NULL;
 
-  query->strategy = aip_head_get (self->head, "X-Proxy-Strategy");
   if (query->strategy == NULL)
     return AIP_OUTCOME_NEXT;
   if (!g_strv_contains (aip_config_strategies, query->strategy))
@@ -81,22 +101,16 @@ take_strategy (AipExchange *self, AipRouteQuery *query)
 }
 
 static AipOutcome
-check_rights (AipExchange *self, AipRouteQuery *query)
+check_rights (AipExchange *self, const AipRouteQuery *query)
 {
   g_autoptr (GError) error = NULL;
-  const AipClientConfig *config = self->client->config;
+  AipOutcome outcome = check_model (self);
 
-  if (self->call.model != NULL && !aip_rights_allow_model (self->client, self->call.model, &error))
-    return refuse_right (self, error, "model_not_allowed", "model");
-  if (self->streams_up && aip_client_is_restricted (self->client))
-    return refuse_unseen (self);
+  if (outcome != AIP_OUTCOME_NEXT)
+    return outcome;
   if (query->provider != NULL && !aip_rights_allow_provider (self->client, query->provider, &error))
     return refuse_right (self, error, "provider_not_allowed", NULL);
-  if (config != NULL && config->allowed_providers[0] != NULL)
-    query->providers = (const char *const *) config->allowed_providers;
-  if (config != NULL && config->allowed_keys[0] != NULL)
-    query->keys = (const char *const *) config->allowed_keys;
-  return take_strategy (self, query);
+  return check_strategy (self, query);
 }
 
 /* --- whom it stays with --- */
@@ -160,6 +174,41 @@ may_use_cb (const AipCandidate *candidate, gint64 *wait_us, void *user_data)
   return wait == 0;
 }
 
+/* What is asked for, by whom. */
+static AipRouteQuery
+make_query (const AipExchange *self)
+{
+  const AipClientConfig *config = self->client->config;
+  AipRouteQuery query = {
+    .protocol = self->route.protocol,
+    .model = self->call.model,
+    .provider = aip_head_get (self->head, "X-Proxy-Provider"),
+    .strategy = aip_head_get (self->head, "X-Proxy-Strategy"),
+  };
+
+  if (config != NULL && config->allowed_providers[0] != NULL)
+    query.providers = (const char *const *) config->allowed_providers;
+  if (config != NULL && config->allowed_keys[0] != NULL)
+    query.keys = (const char *const *) config->allowed_keys;
+  return query;
+}
+
+/* What it goes by at this moment. */
+static void
+complete_query (AipExchange *self, AipRouteQuery *query)
+{
+  const AipRetryConfig *retry = &self->snapshot->config->retry;
+
+  query->now_us = aip_clock_now ();
+  query->random = aip_worker_random (self->worker);
+  query->sticky = make_sticky (self);
+  query->limit = (retry->enabled ? retry->max_attempts : 1) + SPARE_CANDIDATES;
+  if (self->snapshot->key_quotas == NULL)
+    return;
+  query->may_use = may_use_cb;
+  query->may_use_data = self;
+}
+
 static AipOutcome
 refuse_plan (AipExchange *self, const GError *error, gint64 retry_after_us)
 {
@@ -172,18 +221,9 @@ static AipOutcome
 make_plan (AipExchange *self, AipRouteQuery *query)
 {
   g_autoptr (GError) error = NULL;
-  const AipConfig *config = self->snapshot->config;
   gint64 retry_after_us = -1;
 
-  query->now_us = aip_clock_now ();
-  query->random = aip_worker_random (self->worker);
-  query->sticky = make_sticky (self);
-  query->limit = (config->retry.enabled ? config->retry.max_attempts : 1) + SPARE_CANDIDATES;
-  if (self->snapshot->key_quotas != NULL)
-    {
-      query->may_use = may_use_cb;
-      query->may_use_data = self;
-    }
+  complete_query (self, query);
   self->plan = aip_router_plan (self->snapshot->router, query, &retry_after_us, &error);
   if (self->plan != NULL)
     {
@@ -211,11 +251,7 @@ make_plan (AipExchange *self, AipRouteQuery *query)
 AipOutcome
 aip_exchange_route (AipExchange *self)
 {
-  AipRouteQuery query = {
-    .protocol = self->route.protocol,
-    .model = self->call.model,
-    .provider = aip_head_get (self->head, "X-Proxy-Provider"),
-  };
+  AipRouteQuery query = make_query (self);
   AipOutcome outcome;
 
   query.strategy_used = &self->strategy;
@@ -233,16 +269,53 @@ aip_exchange_route (AipExchange *self)
   return outcome == AIP_OUTCOME_NEXT ? make_plan (self, &query) : outcome;
 }
 
+/* The last attempt's candidate is in it, and nobody in it is to be tried twice. */
+static void
+put_plan_aside (AipExchange *self)
+{
+  if (self->old_plans == NULL)
+    self->old_plans = g_ptr_array_new_with_free_func ((GDestroyNotify) g_array_unref);
+  g_array_set_size (self->plan, self->next);
+  g_ptr_array_add (self->old_plans, g_steal_pointer (&self->plan));
+  self->next = 0;
+}
+
+/**
+ * aip_exchange_plan_larger:
+ * @self: an exchange whose request was too long for a model; its `too_long` knows of that
+ *
+ * Plans anew, with such models alone as may be large enough. The plan may have nobody in it.
+ */
+void
+aip_exchange_plan_larger (AipExchange *self)
+{
+  AipRouteQuery query = make_query (self);
+
+  put_plan_aside (self);
+  complete_query (self, &query);
+  for (guint i = 0; i < self->old_plans->len; i++)
+    query.limit += ((const GArray *) g_ptr_array_index (self->old_plans, i))->len;
+  query.too_long = &self->too_long;
+  query.strategy_used = &self->strategy;
+  self->plan = aip_router_plan (self->snapshot->router, &query, NULL, NULL);
+  if (self->plan == NULL)
+    self->plan = g_array_new (FALSE, FALSE, sizeof (AipCandidate));
+  if (self->trace != NULL)
+    aip_exchange_trace_plan (self);
+}
+
 /**
  * aip_exchange_refuse_taken:
- * @self: an exchange with a plan all of whose candidates were taken by others just now
+ * @self: an exchange with a plan all of whose candidates were taken by others just now, or have no room
  *
  * Returns: what the step has to return
  */
 AipOutcome
 aip_exchange_refuse_taken (AipExchange *self)
 {
-  self->retry_after = 1;
+  self->retry_after = self->no_room != NULL ? self->no_room_wait : 1;
+  if (self->no_room != NULL)
+    return aip_exchange_refuse_error (self, self->no_room);
   return aip_exchange_refuse (self,
                               &(AipFailure){ .status = 503,
                                              .code = "no_usable_key",

@@ -83,8 +83,11 @@ exchange_free (AipExchange *self)
   g_clear_pointer (&self->gathered, g_byte_array_unref);
   g_clear_pointer (&self->plan, g_array_unref);
   g_clear_pointer (&self->trace, aip_request_trace_free);
+  g_clear_pointer (&self->old_plans, g_ptr_array_unref);
+  aip_too_long_clear (&self->too_long);
   g_free (self->answer_type);
   g_free (self->reason);
+  g_clear_error (&self->no_room);
   aip_snapshot_unref (self->snapshot);
   g_free (self->request_id);
   g_free (self);

@@ -143,12 +143,16 @@ static AipFirstContent
 judge_data (Span data)
 {
   AipJsonMember members[] = {
-    { .name = "type" }, { .name = "error" }, { .name = "choices" }, { .name = "usage" }
+    { .name = "type" },  { .name = "error" },      { .name = "choices" },
+    { .name = "usage" }, { .name = "error_code" },
   };
 
   if (!aip_json_peek (data.text, data.length, members, G_N_ELEMENTS (members), NULL))
     return AIP_FIRST_CONTENT_TEXT;
   if (members[1].type == AIP_JSON_OBJECT || members[1].type == AIP_JSON_STRING)
+    return AIP_FIRST_CONTENT_ERROR;
+  /* Baidu's; 0 is none. */
+  if (members[4].type == AIP_JSON_NUMBER && !is_word (span_of (data, &members[4]), "0"))
     return AIP_FIRST_CONTENT_ERROR;
   if (members[0].type == AIP_JSON_STRING)
     {

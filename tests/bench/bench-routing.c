@@ -17,7 +17,7 @@
 static AipConfig *
 make_config (guint n_keys)
 {
-  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
+  g_autoptr (GPtrArray) problems = aip_config_problems_new ();
   g_autoptr (GString) text = g_string_new ("[provider p]\ndialect=openai\nbase-url=https://p.example/v1\n"
                                            "models=m\n");
   AipConfig *config;

@@ -144,3 +144,13 @@ def test_wrong_calls(failing, peer):
     refused("InvalidArgument", peer.call, KEY, "Key.GetLive", options={"none": True})
     refused("InvalidArgument", peer.call, KEY, "Key.ResetBreaker", options={"none": True})
     assert peer.get(ROOT, "Manager.State") == "running"
+
+
+def test_a_new_secret_is_tried_at_once(start, upstream, peer):
+    """Who has mended a key that was refused does not wait for it."""
+    daemon = start(usual_config(upstream, BREAKER))
+    upstream.answer_with(answers.error(401), answers.automatic)
+    assert daemon.chat().status == 401
+    assert daemon.chat().status == 503
+    peer.set_secret(KEY, "sk-another")
+    assert daemon.chat().status == 200

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What is changed on the bus is in the file; what is changed in the file is on the bus."""
 
+import concurrent.futures
 import os
 import subprocess
 
@@ -8,7 +9,7 @@ import pytest
 from gi.repository import GLib
 from lib.bus import ROOT, Listener, path_of, refused, settings
 from lib.checks import wait_until
-from lib.daemon import config as usual_config
+from lib.daemon import KEY_1, config as usual_config
 
 PROVIDER = path_of("provider", "fake")
 SECRET = "sk-bus-5f6e7d8c9b0a1122"
@@ -112,6 +113,43 @@ def test_setting_that_the_environment_decides_is_refused(start, upstream, peer):
     before = daemon.config_path.read_text()
     assert "AIPROXY_ROUTING_STRATEGY" in refused("Forbidden", peer.set, ROOT, "Manager.Strategy", "failover")
     assert daemon.config_path.read_text() == before
+
+
+def test_two_that_write_the_strategy_and_more_at_once_lose_nothing(daemon, peer, connect):
+    def write(name):
+        mine = connect()
+        for i in range(10):
+            mine.set(ROOT, "Manager.Strategy", ("random", "failover")[i % 2])
+            mine.add_mapping(f"{name}-{i}", target="fake-model")
+        return [f"{name}-{i}" for i in range(10)]
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        added = sum(pool.map(write, ("one", "two")), [])
+    assert peer.names("Mapping") == sorted(added)
+    text = daemon.config_path.read_text()
+    assert all(f"[mapping {name}]" in text for name in added)
+    assert peer.get(ROOT, "Manager.Strategy") == "failover" and text.count("strategy=failover") == 1
+
+
+def test_every_request_after_the_answer_is_served_by_the_new_strategy(start, upstream, peer):
+    more = "[server]\nworkers=4\n\n[key k2]\nprovider=fake\nsecret=env:FAKE_KEY_2\n"
+    daemon = start(usual_config(upstream, more))
+    for _ in range(10):
+        peer.set(ROOT, "Manager.Strategy", "random")
+        peer.set(ROOT, "Manager.Strategy", "failover")
+        before = len(upstream.requests)
+        for _ in range(6):
+            assert daemon.chat().status == 200
+        used = {request.header("Authorization") for request in upstream.requests[before:]}
+        assert used == {f"Bearer {KEY_1}"}
+
+
+def test_change_by_hand_that_needs_a_restart_is_told(daemon, peer):
+    text = daemon.config_path.read_text() + "[server]\nmax-body=2MiB\nworkers=3\n"
+    daemon.config_path.write_text(text)
+    peer.manager("Reload")
+    daemon.wait_for_log("`workers` has changed: it counts from the next start on")
+    assert "max-body" not in daemon.stderr()
 
 
 def set_config(peer, group, **members):

@@ -187,11 +187,11 @@ def test_route_is_explained(daemon, upstream, peer):
     out = [one for one in candidates if not one["usable"]]
     assert {one["key"] for one in out} == {"k2"} and all(one["reason"] for one in out)
     assert peer.manager("ExplainRoute", "s", "alias", protocol="openai", provider="fake") == candidates
-    for model in ("none", "", "ключ"):
+    for model in ("none", "ключ"):
         assert all(one["reason"] and not one["usable"] for one in peer.manager("ExplainRoute", "s", model))
-    for options in ({"protocol": "x"}, {"provider": "none"}):
+    for model, options in (("alias", {"protocol": "x"}), ("alias", {"provider": "none"}), ("", {})):
         with pytest.raises(BusError) as caught:
-            peer.manager("ExplainRoute", "s", "alias", **options)
+            peer.manager("ExplainRoute", "s", model, **options)
         assert caught.value.name == "InvalidArgument"
     assert upstream.requests == []
 

@@ -6,7 +6,7 @@ from lib import answers
 from lib.bus import ROOT, Listener
 from lib.checks import wait_until
 from lib.daemon import KEY_1, KEY_2, config as usual_config
-from lib.redis import Redis
+from lib.redis import RedisServer
 
 RETRY = "[retry]\nenabled=true\nmax-attempts=4\nbase-delay=1ms\n\n"
 SPARE = "[key spare]\nprovider=fake\nsecret=env:FAKE_KEY_2\npriority=1\n\n"
@@ -95,13 +95,12 @@ def test_full_keys_are_passed_over(start, upstream, connect):
 
 
 def test_limits_shared_with_others_are_met_at_its_turn(start, upstream, connect):
-    redis = Redis()
-    redis.start()
-    text = usual_config(upstream, RETRY + SPARE + redis.config, key="secret=env:FAKE_KEY_1\nrpm=1")
+    redis = RedisServer()
+    text = usual_config(upstream, RETRY + SPARE + f"[redis]\nurl={redis.url}\n", key="secret=env:FAKE_KEY_1\nrpm=1")
     try:
         other, daemon = start(text, bus="none", key_store="environment"), start(text)
         for one in (other, daemon):
-            assert wait_until(lambda one=one: "connected" in one.request("GET", "/status").json()["ledger"]["state"])
+            assert wait_until(lambda one=one: "connected" in one.request("GET", "/status").json()["limits"]["kept"])
         watcher = connect(Listener, matched=False)
         watcher.call(ROOT, "Activity.Subscribe")
         upstream.answer_with(answers.automatic)

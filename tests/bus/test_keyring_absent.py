@@ -6,7 +6,7 @@ import os
 
 import pytest
 from gi.repository import Gio, GLib
-from lib.bus import ROOT, path_of, pipe_with, refused
+from lib.bus import ROOT, BusError, kind_of, path_of, pipe_with, refused
 from lib.checks import expect_error, wait_until
 from lib.daemon import config as usual_config
 
@@ -223,6 +223,140 @@ def test_error_of_the_keyring_does_not_repeat_the_secret(session, begin, mock, p
     session.tell_mock(fail="")
     peer.set_secret(KEY, SECRET + "-2")
     assert daemon.chat().status == 200
+
+
+def test_secret_that_cannot_be_removed_does_not_undo_the_change(session, begin, mock, connect, peer):
+    mock()
+    daemon = begin()
+    path, token = peer.add_client("app")
+    session.tell_mock(fail="Delete")
+    for name, one in (("k1", KEY), ("client:app", path)):
+        message = refused("Failed", peer.remove, one)
+        assert "the change was made" in message and name in message and SECRET not in message and token not in message
+        daemon.wait_for_log(f"the secret {name} is not used any more, but could not be removed")
+        assert one not in peer.objects() and f"[{name.replace(':', ' ')}]" not in daemon.config_path.read_text()
+    assert session.items() == {"k1": SECRET, "client:app": token}
+    # A key of this name has it again, and takes it along when it goes.
+    session.tell_mock(fail="")
+    peer.remove(peer.add_key("k1", provider="fake"))
+    assert session.items() == {"client:app": token}
+
+
+def test_secrets_are_removed_after_the_file_is_written(session, begin, mock, connect, peer):
+    """A daemon that is killed in between leaves a secret too many, not a key without one."""
+    mock()
+    daemon = begin()
+    before = daemon.config_path.read_text()
+    session.tell_mock(hold="Delete")
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        removal = pool.submit(connect().remove, KEY)
+        assert wait_until(lambda: "Delete" in session.mock_calls())
+        assert daemon.config_path.read_text() != before and "[key k1]" not in daemon.config_path.read_text()
+        assert not removal.done()
+        session.tell_mock(hold="")
+        removal.result()
+    assert session.items() == {}
+
+
+def test_file_that_cannot_be_written_leaves_the_keyring_as_it_was(session, begin, mock, peer):
+    mock()
+    daemon = begin()
+    before = daemon.config_path.read_text()
+    # What is not valid as a whole is not written either, whoever runs the test.
+    daemon.config_path.write_text(before + "[mapping broken]\n")
+    for call in (
+        lambda: peer.add_key("k2", SECRET + "-2", provider="fake"),
+        lambda: peer.add_client("app"),
+        lambda: peer.remove(KEY),
+        lambda: peer.remove(path_of("provider", "fake"), force=True),
+    ):
+        refused("InvalidConfig", call)
+        assert session.items() == {"k1": SECRET}
+    daemon.config_path.write_text(before)
+    peer.manager("Reload")
+    assert daemon.chat().status == 200
+
+
+class Later:
+    """A call that is answered later, sent before this returns; it keeps no descriptor open."""
+
+    def __init__(self, peer, path, method, body=NO_OPTIONS, descriptor=None):
+        interface, member = method.split(".")
+        self.connection = peer.connection
+        self.results = []
+        self.context = GLib.MainContext.new()
+        self.context.push_thread_default()
+        self.connection.call_with_unix_fd_list(
+            peer.name, path, f"org.example.AIProxy1.{interface}", member, body, None, 0, 60000,
+            Gio.UnixFDList.new_from_array([descriptor] if descriptor is not None else []), None,
+            lambda _, result: self.results.append(result))  # fmt: skip
+        self.context.pop_thread_default()
+
+    def finish(self):
+        """Waits for the answer."""
+        while not self.results:
+            self.context.iteration(True)
+        try:
+            return self.connection.call_with_unix_fd_list_finish(self.results[0])
+        except GLib.Error as error:
+            raise BusError(error) from None
+
+
+def remove_behind(session, peer, path):
+    """Has an object removed behind a change that lasts until the mock holds back nothing; both calls."""
+    session.tell_mock(hold="CreateItem")
+    session.mock_calls()
+    change = Later(peer, KEY, "Key.SetSecret", GLib.Variant("(ha{sv})", (0, {})), pipe_with(SECRET.encode() + b"-2"))
+    assert wait_until(lambda: "CreateItem" in session.mock_calls())
+    return change, Later(peer, path, f"{kind_of(path)}.Remove")
+
+
+def test_secret_for_a_key_that_is_being_removed_is_refused(session, begin, mock, peer):
+    mock()
+    begin()
+    change, removal = remove_behind(session, peer, KEY)
+    late = Later(peer, KEY, "Key.SetSecret", GLib.Variant("(ha{sv})", (0, {})), pipe_with(SECRET.encode() + b"-3"))
+    # What was sent after it is answered: it has come in.
+    assert peer.get(KEY, "Key.Name") == "k1"
+    session.tell_mock(hold="")
+    change.finish()
+    removal.finish()
+    assert "removed" in refused("NotFound", late.finish)
+    assert KEY not in peer.objects() and session.items() == {}
+
+
+def test_token_for_a_client_that_is_being_removed_is_refused(session, begin, mock, peer):
+    mock()
+    daemon = begin()
+    path, _ = peer.add_client("app")
+    change, removal = remove_behind(session, peer, path)
+    late = Later(peer, path, "Client.RotateToken")
+    # What was sent after it is answered: it has come in.
+    assert peer.get(path, "Client.Name") == "app"
+    session.tell_mock(hold="")
+    change.finish()
+    removal.finish()
+    assert "removed" in refused("NotFound", late.finish)
+    assert "client app" not in daemon.config_path.read_text() and list(session.items()) == ["k1"]
+
+
+def test_strategy_is_written_in_its_turn(session, begin, mock, peer, connect):
+    mock()
+    daemon = begin()
+    before, other = peer.get(ROOT, "Manager.Strategy"), connect()
+    session.tell_mock(hold="CreateItem")
+    session.mock_calls()
+    change = Later(peer, KEY, "Key.SetSecret", GLib.Variant("(ha{sv})", (0, {})), pipe_with(SECRET.encode() + b"-2"))
+    assert wait_until(lambda: "CreateItem" in session.mock_calls())
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        setting = [pool.submit(one.set, ROOT, "Manager.Strategy", "failover") for one in (peer, other)]
+        assert not concurrent.futures.wait(setting, timeout=0.2).done
+        assert peer.get(ROOT, "Manager.Strategy") == before and "failover" not in daemon.config_path.read_text()
+        session.tell_mock(hold="")
+        change.finish()
+        for one in setting:
+            one.result()
+    assert peer.get(ROOT, "Manager.Strategy") == "failover" and "strategy=failover" in daemon.config_path.read_text()
 
 
 def test_change_that_fails_before_the_keyring_is_read_takes_no_secret(session, begin, mock, connect, peer):

@@ -5,13 +5,13 @@ import pytest
 from lib.bus import ROOT, Listener, settings
 from lib.checks import wait_until
 from lib.daemon import config as usual_config
-from lib.redis import Redis
+from lib.redis import RedisServer
 
 
 @pytest.fixture(name="redis")
 def redis_fixture():
-    """A server that does not run yet."""
-    redis = Redis()
+    """A server."""
+    redis = RedisServer()
     yield redis
     redis.close()
 
@@ -19,6 +19,12 @@ def redis_fixture():
 def ledger(peer):
     """State and health."""
     return peer.get(ROOT, "Manager.LedgerState"), peer.get(ROOT, "Manager.LedgerHealthy")
+
+
+def in_status(daemon):
+    """What `GET /status` says of it."""
+    limits = daemon.request("GET", "/status").json()["limits"]
+    return limits["kept"], limits["healthy"]
 
 
 def limits_finding(peer):
@@ -30,17 +36,15 @@ def limits_finding(peer):
 def test_without_redis(daemon, peer):
     assert ledger(peer) == ("in this process", True)
     assert limits_finding(peer) == []
-    state = daemon.request("GET", "/status").json()
-    assert state["ledger"] == {"state": "in this process", "healthy": True}
+    assert in_status(daemon) == ("in this process", True)
 
 
 def test_redis_comes_and_goes(start, upstream, redis, peer, connect):
-    redis.start()
-    daemon = start(usual_config(upstream, redis.config))
+    daemon = start(usual_config(upstream, f"[redis]\nurl={redis.url}\n"))
     listener = connect(Listener)
     assert wait_until(lambda: ledger(peer) == ("redis: connected", True))
     assert limits_finding(peer) == [("ok", "redis: connected", "")]
-    assert daemon.request("GET", "/status").json()["ledger"] == {"state": "redis: connected", "healthy": True}
+    assert in_status(daemon) == ("redis: connected", True)
     listener.settle()
 
     redis.kill()
@@ -50,7 +54,7 @@ def test_redis_comes_and_goes(start, upstream, redis, peer, connect):
     assert (ROOT, ["LedgerHealthy", "LedgerState"]) in listener.changes()
     ((status, text, remedy),) = limits_finding(peer)
     assert (status, text) == ("warning", state) and "[redis]" in remedy
-    assert daemon.request("GET", "/status").json()["ledger"] == {"state": state, "healthy": False}
+    assert in_status(daemon) == (state, False)
 
     redis.start()
     assert wait_until(lambda: ledger(peer) == ("redis: connected", True), 60)
@@ -58,7 +62,8 @@ def test_redis_comes_and_goes(start, upstream, redis, peer, connect):
 
 
 def test_redis_that_is_not_there_and_what_then_holds(start, upstream, redis, peer):
-    start(usual_config(upstream, redis.config + "on-failure=closed\n"))
+    redis.kill()
+    start(usual_config(upstream, f"[redis]\nurl={redis.url}\n" + "on-failure=closed\n"))
     assert wait_until(lambda: ledger(peer)[0].endswith("requests with limits are refused"))
     ((status, _, _),) = limits_finding(peer)
     assert status == "failed"

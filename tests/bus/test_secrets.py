@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Secrets come in through descriptors, whatever these give."""
 
+import concurrent.futures
 import os
 import tempfile
 
@@ -92,6 +93,21 @@ def test_endless_descriptor_is_refused(peer):
 def test_descriptor_that_does_not_end_is_given_up(peer):
     reader, writer = pipe_with(SECRET.encode(), close=False)
     assert give(peer, [reader]) == "TimedOut"
+    os.close(writer)
+
+
+@pytest.mark.slow
+def test_pipe_that_is_never_written_to_is_given_up_and_holds_nobody_up(peer, connect):
+    reader, writer = os.pipe()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        given = pool.submit(give, connect(), [reader])
+        answered = 0
+        while not given.done():
+            assert peer.get(ROOT, "Manager.State") == "running"
+            peer.update(KEY, weight=1 + answered % 2)
+            answered += 1
+        assert given.result() == "TimedOut" and answered > 10
+    peer.update(KEY, weight="")
     os.close(writer)
 
 

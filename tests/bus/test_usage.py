@@ -60,14 +60,14 @@ def test_status_tells_a_client_of_its_own(daemon, upstream, peer):
     assert daemon.chat().status == 200
     status = daemon.request("GET", "/status", token=token).json()
     assert status["client"] == "other"
-    found = {(one["party"], one["limit"]): (one["size"], one["used"], one["left"]) for one in status["limits"]}
+    found = {(one["party"], one["limit"]): (one["size"], one["used"], one["left"]) for one in status["limits"]["used"]}
     assert found["client", "requests"] == (3, 0, 3)
     assert found["tenant", "daily-requests"] == (100, 1, 99)
     assert set(found) == {("client", "requests"), ("tenant", "daily-requests"), ("tenant", "daily-tokens")}
 
     peer.update(path, tenant="", rpm="")
     assert peer.get(path, "Client.Tenant") == "" and limits(peer, path) == {}
-    assert daemon.request("GET", "/status", token=token).json()["limits"] == []
+    assert daemon.request("GET", "/status", token=token).json()["limits"]["used"] == []
     peer.update(path, tenant="idle")
     assert [one["clients"] for one in peer.manager("ListTenants")] == [["test"], ["other"]]
     assert "tenant" in refused("InvalidConfig", peer.update, path, tenant="none-such")

@@ -4,13 +4,12 @@
 from lib.checks import wait_until
 from lib.ctl import FAILED, Ctl
 from lib.daemon import config as usual_config
-from lib.redis import Redis
+from lib.redis import RedisServer
 
 
 def test_status_and_doctor_tell_of_redis(start):
-    redis = Redis()
-    redis.start()
-    daemon = start(usual_config(None, redis.config + "on-failure=closed\n"))
+    redis = RedisServer()
+    daemon = start(usual_config(None, f"[redis]\nurl={redis.url}\n" + "on-failure=closed\n"))
     ctl = Ctl()
     try:
         assert wait_until(lambda: "limits        redis: connected\n" in ctl.ok("status"))

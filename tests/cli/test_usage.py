@@ -83,6 +83,11 @@ def test_a_mistyped_word_is_told_what_was_meant(lonely, words, meant):
         ["key", "enable"],
         ["mapping", "add", "alias"],
         ["route"],
+        ["route", ""],
+        ["provider", "show", ""],
+        ["mapping", "add", "", "fake-model"],
+        ["mapping", "add", "alias", ""],
+        ["key", "remove", "--", ""],
         ["stats", "5"],
         ["stats", "--watch", "0"],
         ["stats", "--watch", "soon"],
@@ -140,7 +145,7 @@ def test_doctor_is_of_use_without_a_daemon(lonely):
 
 
 @pytest.mark.parametrize("kind", ["provider", "key", "client", "mapping"])
-@pytest.mark.parametrize("name", ["missing", "", "odd name", "ünïcode", "a/b", "../../x", "a\nb", "x" * 5000])
+@pytest.mark.parametrize("name", ["missing", "odd name", "ünïcode", "a/b", "../../x", "a\nb", "x" * 5000])
 def test_nothing_of_that_name(ctl, kind, name):
     result = ctl.expect(NOT_FOUND, kind, "show", name)
     assert f"there is no {kind} named" in result.err and result.out == ""

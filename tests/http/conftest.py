@@ -17,6 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from lib import answers  # noqa: E402
 from lib.checks import wait_until  # noqa: E402
 from lib.daemon import Daemon, config as usual_config  # noqa: E402
+from lib.redis import RedisServer  # noqa: E402
 from lib.upstream import FakeUpstream  # noqa: E402
 
 SETTLE_TIMEOUT = 10
@@ -105,6 +106,20 @@ def start():
     for one in daemons:
         if one.process.returncode is None:
             one.stop()
+
+
+@pytest.fixture
+def start_redis():
+    """Starts Redis servers of this test's own: `start_redis (*options)`; they are ended in the end."""
+    servers = []
+
+    def start_server(*options):
+        servers.append(RedisServer(*options))
+        return servers[-1]
+
+    yield start_server
+    for one in servers:
+        one.close()
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 from lib import answers
 from lib.checks import expect_error, wait_until
 from lib.daemon import Daemon
-from lib.several import FAST, several
+from lib.several import FAST, RETRY, several
 from lib.upstream import FakeUpstream
 
 PATH = "/v1/chat/completions"
@@ -182,6 +182,70 @@ def test_the_clients_time_runs_while_its_request_waits(start, upstreams):
     assert "within 2 s" not in error["message"]
 
 
+LEAST_BAD = "on-exhausted=least-bad"
+ONCE = "[retry]\nenabled=false\n"
+
+
+def test_when_nobody_is_left_the_least_bad_may_be_tried(start, upstreams):
+    (one,) = upstreams(1)
+    daemon = start(several([one], LONG, routing=LEAST_BAD, retry=ONCE))
+    one.answer_with(answers.error(500), answers.automatic)
+    assert daemon.chat().status == 500
+    for _ in range(3):
+        assert daemon.chat().status == 200
+    assert len(one.requests) == 4
+
+
+@pytest.mark.parametrize("retry", [ONCE, RETRY], ids=["once", "retry"])
+def test_the_least_bad_is_not_hammered(start, upstreams, retry):
+    (one,) = upstreams(1)
+    daemon = start(several([one], LONG, routing=LEAST_BAD, retry=retry))
+    one.answer_with(answers.error(500, "dead"))
+    # The one that opens it, and the one that goes to it all the same, are told what it says.
+    for _ in range(2):
+        assert b"dead" in daemon.chat().body
+    for answer in ask(daemon, 16):
+        expect_error(answer, 503, "k1")
+        assert int(answer.header("Retry-After")) > 1
+    assert len(one.requests) == 2
+
+
+def test_one_at_a_time_goes_to_the_least_bad(start, upstreams):
+    (one,) = upstreams(1)
+    daemon = start(several([one], LONG, routing=LEAST_BAD, retry=ONCE))
+    one.answer_with(answers.error(500))
+    assert daemon.chat().status == 500
+    held = one.hold()
+    found = []
+    thread = threading.Thread(target=lambda: found.append(daemon.chat()))
+    thread.start()
+    exchange = held.take()
+    for answer in ask(daemon, 16):
+        expect_error(answer, 503)
+    answers.automatic(exchange)
+    exchange.release()
+    thread.join()
+    assert found[0].status == 200
+    one.answer_with(answers.automatic)
+    assert daemon.chat().status == 200
+    assert len(one.requests) == 3
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [answers.error(401), answers.error(402), answers.error(429), answers.error(503, headers=[("Retry-After", "60")])],
+    ids=["401", "402", "429", "503 with Retry-After"],
+)
+def test_who_is_refused_or_told_to_wait_is_not_the_least_bad(start, upstreams, fault):
+    (one,) = upstreams(1)
+    daemon = start(several([one], LONG, routing=LEAST_BAD, retry=ONCE))
+    one.answer_with(fault)
+    daemon.chat()
+    for _ in range(3):
+        expect_error(daemon.chat(), 503, "k1")
+    assert len(one.requests) == 1
+
+
 def test_waiting_requests_end_with_the_client_and_the_daemon(start, upstreams):
     (one,) = upstreams(1)
     daemon = start(several([one], LONG, routing="max-wait=1h", retry="[retry]\nenabled=false\n"))
@@ -250,6 +314,31 @@ def test_one_request_at_a_time_finds_out_whether_it_is_over(start, upstreams):
     assert daemon.chat().header("X-Proxy-Provider") == "p1"
 
 
+def test_a_client_that_leaves_gives_its_place_back(start, upstreams):
+    """It was the one that was to find out whether the key is well again."""
+    (one,) = upstreams(1)
+    daemon = start(several([one], SHORT, retry=ONCE))
+    one.answer_with(answers.error(500))
+    assert daemon.chat().status == 500
+    held = one.hold()
+
+    def leave():
+        with daemon.connect() as connection:
+            connection.send_request("POST", PATH, json={"model": "fake-model", "messages": []})
+            if not wait_until(lambda: len(one.requests) == 2, timeout=0.3):
+                return False
+            exchange = held.take()
+        assert exchange.wait_for_peer_to_leave()
+        exchange.close()
+        exchange.release()
+        return True
+
+    assert wait_until(leave)
+    one.answer_with(answers.automatic)
+    assert wait_until(lambda: daemon.chat().status == 200)
+    assert len(one.requests) == 3
+
+
 def test_limits_of_the_provider_are_not_run_into(start, upstreams):
     low, well = upstreams(2)
     daemon = start(several([low, well], LONG))
@@ -298,6 +387,21 @@ def test_a_check_brings_it_back(start, upstreams):
     one.answer_with(answers.automatic)
     assert daemon.wait_for_log("p1/k1 is well again")
     assert daemon.chat().header("X-Proxy-Provider") == "p1"
+
+
+def test_a_key_that_may_not_list_models_is_well(start, upstreams):
+    (one,) = upstreams(1)
+    daemon = start(several([one], LONG + "[health-check]\nenabled=true\ninterval=1s\n"))
+
+    def handler(exchange):
+        listing = exchange.request.method == "GET"
+        (answers.error(403, "Missing scopes: api.model.read") if listing else answers.automatic)(exchange)
+
+    one.answer_with(handler)
+    assert daemon.chat().status == 200
+    assert wait_until(lambda: len(one.requests) >= 4), "it was not checked"
+    assert all(request.method == "GET" for request in one.requests[1:])
+    assert daemon.chat().status == 200
 
 
 def test_checks_can_be_switched_off(start, upstreams):

@@ -8,6 +8,7 @@ import pytest
 from lib import answers
 from lib.checks import expect_broken_stream, expect_error
 from lib.daemon import Daemon
+from lib.limits import expect_limit, limited
 from lib.several import several
 from lib.upstream import FakeUpstream
 
@@ -16,26 +17,12 @@ CHAT = {"model": "fake-model", "messages": [{"role": "user", "content": "hi"}]}
 LONG = [{"role": "user", "content": "hi " * 300}]
 
 
-def limited(upstreams, client="", key="", extra=""):
-    """A config whose client or keys have limits."""
-    text = several(upstreams, extra, key=key)
-    return text.replace("[client test]\n", f"[client test]\n{client}\n")
-
-
 @pytest.fixture
 def other():
     """A second fake upstream."""
     upstream = FakeUpstream()
     yield upstream
     upstream.close()
-
-
-def expect_limit(response, *mentions):
-    """Fails unless the client is told which limit it has met, and when to come back."""
-    error = expect_error(response, 429, *mentions)
-    assert error["code"] == "rate_limit_exceeded"
-    assert int(response.header("Retry-After")) >= 1
-    return error
 
 
 def test_requests_are_limited(start, upstream):

@@ -2,6 +2,7 @@
 """The config while the daemon runs: reload, bad files, --check, exit codes, the environment."""
 
 import os
+import pwd
 import re
 import signal
 import subprocess
@@ -208,8 +209,6 @@ def test_a_missing_config_does_not_start(tmp_path):
     [
         ("--no-such-option",),
         ("--key-store", "nowhere"),
-        ("--listen", "not an address"),
-        ("--listen", "127.0.0.1:99999"),
         ("--bus", "omnibus"),
         ("stray",),
     ],
@@ -219,6 +218,82 @@ def test_bad_arguments_are_usage_errors(args, tmp_path):
     result = run("--config", os.devnull, "--bus", "none", *args)
     assert result.returncode in (64, 78), result
     assert result.stderr
+
+
+@pytest.mark.parametrize(
+    "address, told",
+    [
+        ("127.0.0.1:99999", "port out of range"),
+        ("[::1]:65536", "port out of range"),
+        ("127.0.0.1:-1", "port out of range"),
+        ("127.0.0.1:80x", "port that is no number"),
+        ("127.0.0.1:", "without a port"),
+        ("127.0.0.1", "without a port"),
+        ("not an address", "without a port"),
+        ("localhost:80", "not an IP address"),
+        ("unix:relative", "not a socket's path"),
+    ],
+)
+def test_a_bad_address_on_the_command_line_is_told(address, told):
+    result = run("--config", os.devnull, "--bus", "none", "--listen", "127.0.0.1:0", "--listen", address)
+    assert result.returncode == 64 and f"--listen {address}: " in result.stderr and told in result.stderr, result
+    assert result.stderr.count("\n") == 1 and result.stdout == ""
+
+
+def test_a_port_out_of_range_in_the_file_is_told(start, upstream):
+    code, log = start(config(upstream) + "[server]\nlisten=127.0.0.1:70000\n", listen=(), wait=False).wait_for_exit()
+    assert code == 78 and "[server] listen: has a port out of range" in log, (code, log)
+
+
+@pytest.mark.parametrize("name", ["XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_RUNTIME_DIR", "XDG_CACHE_HOME"])
+def test_a_relative_path_in_the_environment_is_ignored(start, name):
+    daemon = start("", env={name: "relative"})
+    daemon.wait_for_log(f"{name} is ignored")
+    state = ".local/state" if name == "XDG_STATE_HOME" else "state"
+    assert (daemon.home / state / "aiproxy/token").exists() and not (daemon.home / "relative").exists()
+
+
+def test_a_relative_path_of_the_configuration_is_ignored(tmp_path):
+    (tmp_path / "relative/aiproxy").mkdir(parents=True)
+    (tmp_path / "relative/aiproxy/aiproxy.conf").write_text("[server]\nmax-body=x\n")
+    options = {"capture_output": True, "text": True, "timeout": 30, "check": False, "cwd": tmp_path}
+    for path, code in (("relative", 0), (str(tmp_path / "relative"), 1)):
+        env = environment(tmp_path) | {"XDG_CONFIG_HOME": path}
+        result = subprocess.run([binary(), "--check"], env=env, **options)
+        assert result.returncode == code, result
+
+
+def test_an_empty_home_is_that_of_the_user(tmp_path):
+    """Nothing is made there: an open door without a client is refused, with the place of the token."""
+    env = {name: value for name, value in environment(tmp_path).items() if name != "XDG_STATE_HOME"} | {"HOME": ""}
+    result = subprocess.run(
+        [binary(), "--check", "--listen", "0.0.0.0:0"],
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        cwd=tmp_path,
+    )
+    home = pwd.getpwuid(os.getuid()).pw_dir
+    if os.path.exists(f"{home}/.local/state/aiproxy/token"):
+        pytest.skip("this user has a daemon already")
+    assert result.returncode == 1 and f"{home}/.local/state/aiproxy/token" in result.stdout, result
+
+
+@pytest.mark.parametrize("place", ["file", "file/below", "nowhere"])
+def test_a_state_folder_that_cannot_be_made_is_told(start, tmp_path, place):
+    (tmp_path / "file").write_text("")
+    # Not even root makes a folder there.
+    state = "/proc" if place == "nowhere" else str(tmp_path / place)
+    code, log = start("", env={"XDG_STATE_HOME": state}, wait=False).wait_for_exit()
+    assert code == 73, (code, log)
+    assert f"{state}/aiproxy" in log and "XDG_STATE_HOME" in log and "[client NAME]" in log
+
+
+def test_a_state_folder_is_not_needed_where_clients_are_configured(start, upstream, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert start(config(upstream), env={"XDG_STATE_HOME": str(tmp_path / "file")}).chat().status == 200
 
 
 def test_a_taken_port_is_told(start, upstream):

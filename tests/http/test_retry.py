@@ -15,6 +15,7 @@ PATH = "/v1/chat/completions"
 CHAT = {"model": "fake-model", "messages": [{"role": "user", "content": "hi"}]}
 HTML = b"<!DOCTYPE html><html><body>Bad gateway</body></html>"
 ERROR_BODY = b'{"error":{"message":"overloaded","type":"server_error","param":null,"code":null}}'
+BAIDU_ERROR = b'{"error_code":18,"error_msg":"Open api qps request limit reached"}'
 ROLE = (
     b'data: {"id":"c","object":"chat.completion.chunk","created":1,"model":"fake-model","choices":[{"index":0,'
     b'"delta":{"role":"assistant","content":""},"finish_reason":null}]}\n\n'
@@ -53,6 +54,7 @@ UNSEEN = {
     "empty": answers.plain(b""),
     "204": answers.bodiless(204),
     "error in a 200": answers.plain(ERROR_BODY),
+    "Baidu's error": answers.plain(BAIDU_ERROR),
     "wrong type": answers.plain(b"hello there", content_type="text/plain"),
     "cut body": answers.short_length,
     "redirect": answers.plain(b"", 302, [("Location", "http://127.0.0.1:1/")]),
@@ -78,6 +80,7 @@ OPENED = {
     "end": opening(lambda exchange: exchange.send(b"0\r\n\r\n")),
     "bad chunk": opening(lambda exchange: exchange.send(b"zz\r\nnot a chunk\r\n")),
     "error event": events(ROLE, b"data: " + ERROR_BODY + b"\n\n"),
+    "Baidu's error event": events(b"data: " + BAIDU_ERROR + b"\n\n"),
     "no event": events(),
     "comments": events(b": ping\n\n"),
 }
@@ -331,6 +334,79 @@ def test_too_long_for_one_model_goes_to_another(start, upstream, other):
     response = start(text).chat(model="long")
     assert response.status == 200 and response.header("X-Proxy-Provider") == "p3"
     assert len(upstream.requests) == 1
+
+
+TOO_LONG = b'{"error":{"message":"too long","type":"invalid_request_error","code":"context_length_exceeded"}}'
+CONTEXTS = "[model small]\ncontext=8000\n[model same]\ncontext=8000\n[model large]\ncontext=128000\n"
+ONE_FAULT = "[circuit-breaker]\nenabled=true\nthreshold=1\nerror-rate=0\ncooldown=1h\nmax-cooldown=1h\n"
+
+
+def contexts(upstream, targets, retry=RETRY):
+    """One provider that has these models, under the name `any`, and ten keys for them."""
+    text = several([upstream], f"[mapping any]\ntarget={targets}\n{CONTEXTS}{ONE_FAULT}", retry=retry)
+    text = text.replace("models=fake-model", f"models={targets}")
+    return text + "".join(f"[key more{number}]\nprovider=p1\nsecret=env:FAKE_KEY_1\n" for number in range(9))
+
+
+def only_for(*models):
+    """Serves these models, and finds the request too long for all others."""
+
+    def handler(exchange):
+        fits = json.loads(exchange.request.body)["model"] in models
+        (answers.automatic if fits else answers.plain(TOO_LONG, 400))(exchange)
+
+    return handler
+
+
+def models_asked(upstream):
+    return [json.loads(request.body)["model"] for request in upstream.requests]
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+def test_too_long_goes_to_a_larger_model_alone(start, upstream, stream):
+    daemon = start(contexts(upstream, "small;same;large", retry="[retry]\nmax-attempts=2\n"))
+    upstream.answer_with(only_for("large"))
+    for _ in range(3):
+        response = daemon.chat(model="any", stream=stream)
+        assert response.status == 200 and response.header("X-Proxy-Model") == "large"
+        assert response.header("X-Proxy-Attempts") == "2"
+    assert models_asked(upstream) == ["small", "large"] * 3
+
+
+def test_too_long_for_all_is_told_as_it_came(start, upstream):
+    daemon = start(contexts(upstream, "large;small;same"))
+    upstream.answer_with(only_for())
+    for _ in range(3):
+        response = daemon.chat(model="any")
+        assert response.status == 400 and response.body == TOO_LONG
+    assert models_asked(upstream) == ["large"] * 3
+
+
+def test_too_long_asks_models_of_unknown_size_once(start, upstream):
+    daemon = start(contexts(upstream, "small;one;two;same;large", retry="[retry]\nmax-attempts=9\n"))
+    upstream.answer_with(only_for("large"))
+    assert daemon.chat(model="any").header("X-Proxy-Attempts") == "4"
+    assert models_asked(upstream) == ["small", "one", "two", "large"]
+
+
+def test_too_long_asks_nobody_twice(start, upstream, other):
+    """What has failed as it may is no better for the next model's being too small."""
+    other.reset()
+    text = several([upstream, other], "[mapping any]\ntarget=large;small\n" + CONTEXTS)
+    text = text.replace("models=fake-model\npriority=1", "models=large\npriority=1")
+    text = text.replace("models=fake-model\npriority=2", "models=small\npriority=2")
+    upstream.answer_with(answers.error(500))
+    other.answer_with(only_for())
+    response = start(text).chat(model="any")
+    assert response.status == 400 and response.body == TOO_LONG
+    assert models_asked(upstream) == ["large"] and models_asked(other) == ["small"]
+
+
+def test_a_broken_server_is_not_believed_that_it_is_too_long(start, upstream):
+    daemon = start(contexts(upstream, "small;large", retry="[retry]\nmax-attempts=2\n"))
+    upstream.answer_with(answers.plain(TOO_LONG, 500), answers.automatic)
+    assert daemon.chat(model="any").header("X-Proxy-Model") == "small"
+    assert models_asked(upstream) == ["small", "small"]
 
 
 def test_limits_of_the_provider_are_passed_on(pair, upstream):

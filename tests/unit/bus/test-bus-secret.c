@@ -24,7 +24,7 @@ read_from (GUnixFDList *list, gint32 index, GError **error)
 {
   g_autoptr (GAsyncResult) result = NULL;
 
-  aip_bus_secret_read_async (list, index, NULL, result_cb, &result);
+  aip_bus_secret_read_async (list, index, AIP_BUS_SECRET_TIME_LIMIT, NULL, result_cb, &result);
   while (result == NULL)
     g_main_context_iteration (NULL, TRUE);
   return aip_bus_secret_read_finish (result, error);
@@ -157,12 +157,84 @@ test_giving_up (void)
   g_assert_true (g_unix_open_pipe (ends, FD_CLOEXEC, &error));
   g_autoptr (GUnixFDList) list = g_unix_fd_list_new_from_array (ends, 2);
 
-  aip_bus_secret_read_async (list, 0, cancellable, result_cb, &result);
+  aip_bus_secret_read_async (list, 0, AIP_BUS_SECRET_TIME_LIMIT, cancellable, result_cb, &result);
   g_cancellable_cancel (cancellable);
   while (result == NULL)
     g_main_context_iteration (NULL, TRUE);
   g_assert_null (aip_bus_secret_read_finish (result, &error));
   g_assert_error (error, AIP_ERROR, AIP_ERROR_CANCELLED);
+}
+
+static gboolean
+turned_cb (gpointer user_data)
+{
+  (*(guint *) user_data)++;
+  return G_SOURCE_CONTINUE;
+}
+
+/* A pipe that nobody writes to: the main loop turns meanwhile, and the limit ends it. */
+static void
+test_silent_pipe (void)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  guint turns = 0;
+  guint source = g_timeout_add (1, turned_cb, &turns);
+  int ends[2];
+
+  g_assert_true (g_unix_open_pipe (ends, FD_CLOEXEC, &error));
+  g_autoptr (GUnixFDList) list = g_unix_fd_list_new_from_array (ends, 2);
+
+  aip_bus_secret_read_async (list, 0, 200, NULL, result_cb, &result);
+  while (result == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  g_source_remove (source);
+  g_assert_cmpuint (turns, >, 2);
+  g_assert_null (aip_bus_secret_read_finish (result, &error));
+  g_assert_error (error, AIP_ERROR, AIP_ERROR_TIMED_OUT);
+}
+
+/* Each has a thread until its limit; when that has passed there is room again. */
+static void
+test_many_at_once (void)
+{
+  GAsyncResult *results[40] = { NULL };
+  g_autoptr (GUnixFDList) last = NULL;
+  guint refused = 0;
+  int ends[2];
+
+  g_assert_true (g_unix_open_pipe (ends, FD_CLOEXEC, NULL));
+  g_autoptr (GUnixFDList) list = g_unix_fd_list_new_from_array (ends, 2);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (results); i++)
+    aip_bus_secret_read_async (list, 0, 300, NULL, result_cb, &results[i]);
+  for (gsize i = 0; i < G_N_ELEMENTS (results); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      while (results[i] == NULL)
+        g_main_context_iteration (NULL, TRUE);
+      g_assert_null (aip_bus_secret_read_finish (results[i], &error));
+      if (g_error_matches (error, AIP_ERROR, AIP_ERROR_UNAVAILABLE))
+        refused++;
+      else
+        g_assert_error (error, AIP_ERROR, AIP_ERROR_TIMED_OUT);
+      g_object_unref (results[i]);
+    }
+  g_assert_cmpuint (refused, >=, 8);
+  g_assert_cmpuint (refused, <, G_N_ELEMENTS (results));
+
+  for (gboolean taken = FALSE; !taken;)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (AipSecret) secret = NULL;
+
+      g_clear_object (&last);
+      last = make_list ("sk-1", 4);
+      secret = read_from (last, 0, &error);
+      taken = secret != NULL;
+      g_assert_true (taken || g_error_matches (error, AIP_ERROR, AIP_ERROR_UNAVAILABLE));
+    }
 }
 
 static void
@@ -190,6 +262,8 @@ main (int argc, char **argv)
   g_test_add_func ("/bus/secret/indices", test_indices);
   g_test_add_func ("/bus/secret/unreadable", test_unreadable);
   g_test_add_func ("/bus/secret/giving-up", test_giving_up);
+  g_test_add_func ("/bus/secret/silent-pipe", test_silent_pipe);
+  g_test_add_func ("/bus/secret/many-at-once", test_many_at_once);
   g_test_add_func ("/bus/secret/pipe", test_pipe);
 
   return g_test_run ();

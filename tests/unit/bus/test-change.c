@@ -115,6 +115,14 @@ run (Fixture *fixture, AipChange *change, GError **error)
 }
 
 static void
+ordered_cb (GObject *source, GAsyncResult *result, void *user_data)
+{
+  Fixture *fixture = user_data;
+
+  g_string_append_c (fixture->order, aip_change_queue_run_finish (result, NULL) ? 'y' : 'n');
+}
+
+static void
 assert_secret (Fixture *fixture, const char *ref, const char *expected)
 {
   g_autoptr (AipSecret) secret = aip_key_store_lookup (fixture->store, ref);
@@ -125,7 +133,7 @@ assert_secret (Fixture *fixture, const char *ref, const char *expected)
 static void
 put_secret (AipChange *change, const char *ref, const char *text)
 {
-  g_autoptr (AipSecret) secret = text != NULL ? aip_secret_new (text, -1) : NULL;
+  g_autoptr (AipSecret) secret = aip_secret_new (text, -1);
 
   aip_change_put_secret (change, ref, secret);
 }
@@ -138,7 +146,7 @@ make_change (void)
 
   put_secret (change, "a", "sk-new-a");
   put_secret (change, "b", "sk-new-b");
-  put_secret (change, "d", NULL);
+  aip_change_remove_secret (change, "d");
   aip_config_edit_set (aip_change_get_edit (change), "key b", "provider", "p");
   return change;
 }
@@ -202,12 +210,13 @@ test_undone_in_reverse (Fixture *fixture, gconstpointer data)
   AipChange *change = aip_change_new ();
 
   put_secret (change, "a", "sk-1");
-  put_secret (change, "a", NULL);
+  put_secret (change, "b", "sk-3");
   put_secret (change, "a", "sk-2");
   aip_change_get_edit (change);
   fixture->fails = TRUE;
   g_assert_false (run (fixture, change, &error));
   assert_secret (fixture, "a", "sk-old-a");
+  assert_secret (fixture, "b", NULL);
 }
 
 static void
@@ -232,6 +241,156 @@ test_nothing (Fixture *fixture, gconstpointer data)
   g_assert_true (run (fixture, aip_change_new (), &error));
   g_assert_no_error (error);
   g_assert_cmpuint (fixture->applied, ==, 0);
+}
+
+/* --- the order --- */
+
+/* As a daemon would find it that is started after a kill right here: no key without its secret. */
+static gboolean
+apply_and_look (AipConfigEdit *edit, GError **error, void *data)
+{
+  assert_secret (data, "a", "sk-new-a");
+  assert_secret (data, "b", "sk-new-b");
+  assert_secret (data, "d", "sk-old-d");
+  return apply (edit, error, data);
+}
+
+static void
+test_order (Fixture *fixture, gconstpointer data)
+{
+  AipBusHost looking = host;
+  g_autoptr (GError) error = NULL;
+
+  looking.apply = apply_and_look;
+  aip_change_queue_free (fixture->queue);
+  fixture->queue = aip_change_queue_new (&looking, fixture);
+  put (fixture, "d", "sk-old-d");
+  g_assert_true (run (fixture, make_change (), &error));
+  g_assert_cmpuint (fixture->applied, ==, 1);
+  assert_secret (fixture, "d", NULL);
+  aip_change_queue_free (fixture->queue);
+  fixture->queue = aip_change_queue_new (&host, fixture);
+}
+
+static void
+refuse_removal (AipKeyStore *store,
+                const char *ref,
+                GCancellable *cancellable,
+                GAsyncReadyCallback callback,
+                void *user_data)
+{
+  g_autoptr (GTask) task = g_task_new (store, cancellable, callback, user_data);
+
+  g_task_return_new_error (task, AIP_ERROR, AIP_ERROR_LOCKED, "it is locked");
+}
+
+static gboolean
+finish_removal (AipKeyStore *store, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+static void
+test_refused_removal (Fixture *fixture, gconstpointer data)
+{
+  AipKeyStoreClass *class = AIP_KEY_STORE_GET_CLASS (fixture->store);
+  AipKeyStoreClass usual = *class;
+  g_autoptr (GError) error = NULL;
+
+  put (fixture, "d", "sk-old-d");
+  class->check_remove_async = refuse_removal;
+  class->check_remove_finish = finish_removal;
+  g_assert_false (run (fixture, make_change (), &error));
+  *class = usual;
+  g_assert_error (error, AIP_ERROR, AIP_ERROR_LOCKED);
+  assert_as_before (fixture);
+  g_assert_cmpuint (fixture->applied, ==, 0);
+}
+
+static guint n_warnings;
+
+static GLogWriterOutput
+count_warnings (GLogLevelFlags level, const GLogField *fields, gsize n_fields, gpointer user_data)
+{
+  n_warnings += (level & G_LOG_LEVEL_WARNING) != 0;
+  return G_LOG_WRITER_HANDLED;
+}
+
+static void
+test_failed_removal (Fixture *fixture, gconstpointer data)
+{
+  AipKeyStoreClass *class = AIP_KEY_STORE_GET_CLASS (fixture->store);
+  AipKeyStoreClass usual = *class;
+  AipChange *change = make_change ();
+  g_autoptr (GError) error = NULL;
+
+  put (fixture, "d", "sk-old-d");
+  put (fixture, "e", "sk-old-e");
+  aip_change_remove_secret (change, "e");
+  class->remove_async = refuse_removal;
+  g_assert_false (run (fixture, change, &error));
+  *class = usual;
+  g_assert_cmpuint (n_warnings, ==, 2);
+  g_assert_error (error, AIP_ERROR, AIP_ERROR_FAILED);
+  g_assert_nonnull (strstr (error->message, "the change was made"));
+  g_assert_nonnull (strstr (error->message, "d, e: it is locked"));
+  assert_secret (fixture, "a", "sk-new-a");
+  assert_secret (fixture, "d", "sk-old-d");
+  g_assert_nonnull (strstr (fixture->text, "[key b]"));
+  g_assert_cmpuint (fixture->applied, ==, 1);
+}
+
+/* --- what is checked when its turn has come --- */
+
+static gboolean
+check_key_a (AipChange *change, void *data, GError **error)
+{
+  Fixture *fixture = data;
+
+  if (strstr (fixture->text, "[key a]") != NULL)
+    return TRUE;
+  g_set_error (error, AIP_ERROR, AIP_ERROR_NOT_FOUND, "there is no key a");
+  return FALSE;
+}
+
+static AipChange *
+make_removal (void)
+{
+  AipChange *change = aip_change_new ();
+
+  aip_config_edit_remove_group (aip_change_get_edit (change), "key a");
+  aip_change_remove_secret (change, "a");
+  return change;
+}
+
+static void
+test_put_behind_removal (Fixture *fixture, gconstpointer data)
+{
+  AipChange *change = aip_change_new ();
+  g_autoptr (GError) error = NULL;
+
+  put_secret (change, "a", "sk-late");
+  aip_change_set_check (change, check_key_a, fixture, NULL);
+  aip_change_queue_run_async (fixture->queue, make_removal (), ordered_cb, fixture);
+  g_assert_false (run (fixture, change, &error));
+  g_assert_error (error, AIP_ERROR, AIP_ERROR_NOT_FOUND);
+  g_assert_cmpstr (fixture->order->str, ==, "y");
+  assert_secret (fixture, "a", NULL);
+}
+
+static void
+test_put_before_removal (Fixture *fixture, gconstpointer data)
+{
+  AipChange *change = aip_change_new ();
+  g_autoptr (GError) error = NULL;
+
+  put_secret (change, "a", "sk-early");
+  aip_change_set_check (change, check_key_a, fixture, NULL);
+  aip_change_queue_run_async (fixture->queue, change, ordered_cb, fixture);
+  g_assert_true (run (fixture, make_removal (), &error));
+  g_assert_no_error (error);
+  g_assert_cmpstr (fixture->order->str, ==, "y");
+  assert_secret (fixture, "a", NULL);
 }
 
 /* --- a store that has not been read yet: nothing is found in it --- */
@@ -302,14 +461,6 @@ test_dropped_while_loading (Fixture *fixture, gconstpointer data)
 /* --- several at once --- */
 
 static void
-ordered_cb (GObject *source, GAsyncResult *result, void *user_data)
-{
-  Fixture *fixture = user_data;
-
-  g_string_append_c (fixture->order, aip_change_queue_run_finish (result, NULL) ? 'y' : 'n');
-}
-
-static void
 next_cb (GObject *source, GAsyncResult *result, void *user_data)
 {
   Fixture *fixture = user_data;
@@ -376,11 +527,18 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL);
+  g_log_set_writer_func (count_warnings, NULL, NULL);
 
   ADD ("done", test_done);
   ADD ("undone-without-file", test_undone_without_file);
   ADD ("undone-without-secret", test_undone_without_secret);
   ADD ("undone-in-reverse", test_undone_in_reverse);
+  ADD ("order", test_order);
+  ADD ("refused-removal", test_refused_removal);
+  ADD ("failed-removal", test_failed_removal);
+  ADD ("put-behind-removal", test_put_behind_removal);
+  ADD ("put-before-removal", test_put_before_removal);
   ADD ("undone-after-loading", test_undone_after_loading);
   ADD ("dropped-while-loading", test_dropped_while_loading);
   ADD ("secret-alone", test_secret_alone);

@@ -3,12 +3,6 @@
 
 #include "config/aip-config-loader.h"
 
-static inline GPtrArray *
-problems_new (void)
-{
-  return g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
-}
-
 /* All problems, one per line. */
 static inline char *
 problems_join (const GPtrArray *problems)
@@ -28,7 +22,7 @@ problems_join (const GPtrArray *problems)
 static inline AipConfig *
 parse (const char *text, char **problems)
 {
-  g_autoptr (GPtrArray) list = problems_new ();
+  g_autoptr (GPtrArray) list = aip_config_problems_new ();
   AipConfig *config = aip_config_parse (text, strlen (text), "f", list);
 
   *problems = problems_join (list);

@@ -15,6 +15,7 @@ typedef struct
 } Case;
 
 #define DIGEST "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+#define OTHER_DIGEST "0011223344556677ffffffffffffffff00112233445566778899aabbccddeeff"
 
 static void
 assert_cases (const Case *cases, gsize n_cases)
@@ -153,6 +154,9 @@ test_tokens (void)
     { "[client a]\ntoken-sha256=" DIGEST "\n" },
     { "[client a]\ntoken-sha256=" DIGEST "\n[client b]\ntoken-sha256=" DIGEST "\n",
       "f:4: [client b] token-sha256: is the token of [client a] too; give each client its own" },
+    { "[client a]\ntoken-sha256=" DIGEST "\n[client b]\ntoken-sha256=" OTHER_DIGEST
+      "\n[client c]\ntoken-sha256=" OTHER_DIGEST "\n",
+      "f:6: [client c] token-sha256: is the token of [client b] too; give each client its own" },
   };
 
   assert_cases (cases, G_N_ELEMENTS (cases));

@@ -126,6 +126,95 @@ test_shares (Fixture *fixture, gconstpointer data)
   assert_as_read (fixture, second);
 }
 
+static AipConfig *
+load_into (Fixture *fixture, AipConfigBase *base)
+{
+  const char *paths[] = { fixture->low, fixture->high, NULL };
+  g_autoptr (GPtrArray) problems = aip_config_problems_new ();
+
+  return aip_config_base_load (base, paths, NULL, NULL, problems);
+}
+
+/* The first change after a reading is as cheap as the second one. */
+static void
+test_loaded (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (AipConfigBase) base = aip_config_base_new ();
+  g_autofree char *by_hand = g_strconcat (initial, "\n[retry]\nmax-attempts=6\n", NULL);
+  g_autoptr (AipConfig) loaded = NULL;
+  g_autoptr (AipConfig) changed = NULL;
+
+  write_file (fixture->high, initial);
+  loaded = load_into (fixture, base);
+  assert_as_read (fixture, loaded);
+  changed = save_and_compare (fixture, base, &steps[0]);
+  g_assert_true (g_ptr_array_index (changed->keys, 0) != g_ptr_array_index (loaded->keys, 0));
+  g_assert_true (g_ptr_array_index (changed->keys, 1) == g_ptr_array_index (loaded->keys, 1));
+
+  write_file (fixture->high, by_hand);
+  g_clear_pointer (&loaded, aip_config_unref);
+  g_clear_pointer (&changed, aip_config_unref);
+  loaded = load_into (fixture, base);
+  changed = save_and_compare (fixture, base, &steps[0]);
+  g_assert_cmpuint (changed->retry.max_attempts, ==, 6);
+  g_assert_true (g_ptr_array_index (changed->keys, 1) == g_ptr_array_index (loaded->keys, 1));
+}
+
+static void
+test_loaded_and_overtaken (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (AipConfigBase) base = aip_config_base_new ();
+  g_autofree char *by_hand = g_strconcat (initial, "\n[retry]\nmax-attempts=6\n", NULL);
+  g_autoptr (AipConfig) loaded = NULL;
+  g_autoptr (AipConfig) changed = NULL;
+  g_autoptr (AipConfig) again = NULL;
+
+  write_file (fixture->high, initial);
+  loaded = load_into (fixture, base);
+  write_file (fixture->high, by_hand);
+  changed = save_and_compare (fixture, base, &steps[0]);
+  g_assert_cmpuint (changed->retry.max_attempts, ==, 6);
+  g_clear_pointer (&loaded, aip_config_unref);
+  loaded = load_into (fixture, base);
+  write_file (fixture->low, "[key a]\nprovider=p\nrpm=77\n");
+  again = save_and_compare (fixture, base, &steps[1]);
+  g_assert_cmpuint (((AipKeyConfig *) g_ptr_array_index (again->keys, 0))->rpm, ==, 77);
+}
+
+/* What cannot be used, is warned of, or is not there, makes no base; the reading says the same. */
+static void
+test_loaded_in_vain (Fixture *fixture, gconstpointer data)
+{
+  static const char *const texts[] = { "[key a]\nprovider=nobody\n", "[key a]\nsecret=sk-1\n", "a\xff\n", "",
+                                       "[provider p]\ndialect=builtin\nbase-url=http://127.0.0.1:1\n" };
+  const char *paths[] = { fixture->low, fixture->high, NULL };
+
+  for (gsize i = 0; i <= G_N_ELEMENTS (texts); i++)
+    {
+      g_autoptr (AipConfigBase) base = aip_config_base_new ();
+      g_autoptr (GPtrArray) expected = aip_config_problems_new ();
+      g_autoptr (GPtrArray) problems = aip_config_problems_new ();
+      g_autoptr (AipConfig) plain = NULL;
+      g_autoptr (AipConfig) loaded = NULL;
+      G_GNUC_UNUSED g_autoptr (AipConfig) changed = NULL;
+      g_autofree char *told = NULL;
+      g_autofree char *expected_told = NULL;
+
+      if (i < G_N_ELEMENTS (texts))
+        write_file (fixture->high, texts[i]);
+      else
+        g_assert_cmpint (g_remove (fixture->high), ==, 0);
+      plain = aip_config_load (paths, NULL, NULL, expected);
+      loaded = aip_config_base_load (base, paths, NULL, NULL, problems);
+      g_assert_cmpint (plain == NULL, ==, loaded == NULL);
+      told = problems_join (problems);
+      expected_told = problems_join (expected);
+      g_assert_cmpstr (told, ==, expected_told);
+      write_file (fixture->high, initial);
+      changed = save_and_compare (fixture, base, &steps[0]);
+    }
+}
+
 /* What somebody else writes, to either file, is not overlooked. */
 static void
 test_others_write (Fixture *fixture, gconstpointer data)
@@ -182,5 +271,8 @@ main (int argc, char **argv)
   ADD ("base/shares", test_shares);
   ADD ("base/others-write", test_others_write);
   ADD ("base/refused", test_refused);
+  ADD ("base/loaded", test_loaded);
+  ADD ("base/loaded-and-overtaken", test_loaded_and_overtaken);
+  ADD ("base/loaded-in-vain", test_loaded_in_vain);
   return g_test_run ();
 }

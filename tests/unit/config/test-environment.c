@@ -15,7 +15,7 @@ static AipConfig *
 load (const char *file, const char *const *environment, gboolean plain_names, char **problems)
 {
   g_autofree char *path = NULL;
-  g_autoptr (GPtrArray) list = problems_new ();
+  g_autoptr (GPtrArray) list = aip_config_problems_new ();
   const AipConfigOverrides overrides = { .plain_names = plain_names };
   const char *paths[] = { NULL, NULL };
   AipConfig *config;
@@ -291,7 +291,7 @@ test_plain_refused (void)
     { "RATE_LIMIT_REQUESTS=-1", "environment: [rate-limit] requests: is not a number in range" },
     { "UPSTREAM_URL=10.0.0.1:80", "environment: [provider upstream] base-url: is not a complete URL" },
     { "HOST=a.example", "environment: [server] listen: is not an IP address with a port" },
-    { "PORT=http", "environment: [server] listen: has an address without a port" },
+    { "PORT=http", "environment: [server] listen: has a port that is no number" },
     { "LOG_FILE_PATH=\xff", "environment: LOG_FILE_PATH: is not UTF-8 text; correct the variable" },
     { "MODEL_MAPPINGS=a=b", "environment: MODEL_MAPPINGS: is no JSON object of names" },
     { "MODEL_MAPPINGS=[\"a\"]", "environment: MODEL_MAPPINGS: is no JSON object of names" },

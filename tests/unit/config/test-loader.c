@@ -24,7 +24,7 @@ set_up (Fixture *fixture, gconstpointer data)
   g_assert_nonnull (fixture->directory);
   fixture->low = g_build_filename (fixture->directory, "low.conf", NULL);
   fixture->high = g_build_filename (fixture->directory, "high.conf", NULL);
-  fixture->problems = problems_new ();
+  fixture->problems = aip_config_problems_new ();
 }
 
 static void

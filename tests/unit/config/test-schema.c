@@ -203,6 +203,30 @@ test_names (void)
   g_assert_false (aip_setting_group_is_name (model, "a\nb"));
 }
 
+static void
+assert_restarts (const char *old_text, const char *new_text, const char *expected)
+{
+  g_autoptr (AipConfig) old = aip_config_parse (old_text, strlen (old_text), "old", NULL);
+  g_autoptr (AipConfig) new = aip_config_parse (new_text, strlen (new_text), "new", NULL);
+  g_auto (GStrv) settings = aip_setting_list_restarts (old, new);
+  g_autofree char *joined = g_strjoinv (" ", settings);
+
+  g_assert_cmpstr (joined, ==, expected);
+}
+
+static void
+test_restarts (void)
+{
+  assert_restarts ("", "", "");
+  assert_restarts ("", "[server]\nmax-body=1MiB\n[routing]\nstrategy=random\n", "");
+  assert_restarts ("", "[server]\nworkers=0\nlisten=127.0.0.1:8000;[::1]:8000\n", "");
+  assert_restarts ("", "[server]\nworkers=3\n", "workers");
+  assert_restarts ("[server]\nlisten=127.0.0.1:1;127.0.0.1:2\n", "[server]\nlisten=127.0.0.1:1\n", "listen");
+  assert_restarts ("[server]\nworkers=1\ntls-certificate=/dev/null\ntls-key=/dev/null\n",
+                   "[server]\nworkers=2\ntls-certificate=/dev/zero\ntls-key=/dev/zero\nlisten=127.0.0.1:3\n",
+                   "listen workers tls-certificate tls-key");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -213,5 +237,6 @@ main (int argc, char **argv)
   g_test_add_func ("/config/schema/example-is-complete", test_example_is_complete);
   g_test_add_func ("/config/schema/groups-begin-with-a-name", test_groups_begin_with_a_name);
   g_test_add_func ("/config/schema/names", test_names);
+  g_test_add_func ("/config/schema/restarts", test_restarts);
   return g_test_run ();
 }

@@ -311,7 +311,7 @@ test_everything_set (void)
 static void
 test_text_without_end (void)
 {
-  g_autoptr (GPtrArray) problems = problems_new ();
+  g_autoptr (GPtrArray) problems = aip_config_problems_new ();
   g_autofree char *text = g_memdup2 ("[server]\nworkers=12", 19);
   g_autoptr (AipConfig) config = aip_config_parse (text, 18, "f", problems);
 
@@ -323,7 +323,7 @@ static void
 test_nul (void)
 {
   static const char text[] = "[server]\nworkers=1\0\n";
-  g_autoptr (GPtrArray) problems = problems_new ();
+  g_autoptr (GPtrArray) problems = aip_config_problems_new ();
   g_autofree char *all = NULL;
 
   g_assert_null (aip_config_parse (text, sizeof text - 1, "f", problems));

@@ -45,6 +45,15 @@ remove_secret (AipKeyStore *store, const char *ref, GError **error)
 }
 
 gboolean
+check_remove (AipKeyStore *store, const char *ref, GError **error)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  aip_key_store_check_remove_async (store, ref, NULL, result_cb, &result);
+  return aip_key_store_check_remove_finish (store, wait_for_result (&result), error);
+}
+
+gboolean
 unlock (AipKeyStore *store, GCancellable *cancellable, GError **error)
 {
   g_autoptr (GAsyncResult) result = NULL;

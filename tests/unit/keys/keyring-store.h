@@ -9,6 +9,7 @@
 gboolean load (AipKeyStore *store, GError **error);
 gboolean store_secret (AipKeyStore *store, const char *ref, const char *text, gssize length, GError **error);
 gboolean remove_secret (AipKeyStore *store, const char *ref, GError **error);
+gboolean check_remove (AipKeyStore *store, const char *ref, GError **error);
 gboolean unlock (AipKeyStore *store, GCancellable *cancellable, GError **error);
 void wait_for_state (AipKeyStore *store, AipKeyStoreState state);
 void wait_for_secret (AipKeyStore *store, const char *ref, const char *text);

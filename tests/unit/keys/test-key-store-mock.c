@@ -69,6 +69,28 @@ test_prompt_unwanted (AipKeyStore **store, const void *data)
   g_assert_false (mock_was_called ("Prompt"));
 }
 
+/* Nothing is removed by asking. */
+static void
+test_check_remove (AipKeyStore **store, const void *data)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (check_remove (*store, "key", &error));
+  g_assert_no_error (error);
+  g_assert_true (check_remove (*store, "other", &error));
+  g_assert_no_error (error);
+  assert_secret (*store, "key", "sk-1");
+  g_assert_false (mock_was_called ("Delete"));
+
+  mock_set ("locked", "yes");
+  wait_for_state (*store, AIP_KEY_STORE_LOCKED);
+  g_assert_false (check_remove (*store, "key", &error));
+  g_assert_error (error, AIP_ERROR, AIP_ERROR_LOCKED);
+  g_clear_error (&error);
+  g_assert_true (check_remove (*store, "other", &error));
+  g_assert_no_error (error);
+}
+
 static void
 test_prompt_cancelled (AipKeyStore **store, const void *data)
 {
@@ -277,6 +299,7 @@ main (int argc, char **argv)
 
   add_mock_test ("/keyring/prompt", test_prompt);
   add_mock_test ("/keyring/prompt-unwanted", test_prompt_unwanted);
+  add_mock_test ("/keyring/check-remove", test_check_remove);
   add_mock_test ("/keyring/prompt-cancelled", test_prompt_cancelled);
   add_mock_test ("/keyring/prompt-orphaned", test_prompt_orphaned);
   add_mock_test ("/keyring/slow", test_slow);

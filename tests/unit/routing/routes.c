@@ -12,7 +12,7 @@
 static AipConfig *
 parse (const char *text)
 {
-  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
+  g_autoptr (GPtrArray) problems = aip_config_problems_new ();
   AipConfig *config = aip_config_parse (text, strlen (text), "test.conf", problems);
 
   for (guint i = 0; i < problems->len; i++)

@@ -377,6 +377,88 @@ test_restore_nonsense (AipBreaker *breaker, const void *data)
   assert_open_for (breaker, START + 25 * G_TIME_SPAN_HOUR, 60 * SECOND);
 }
 
+/* Clients give up a probe that hangs, one after the other: most of the time nobody is sent there. */
+static void
+test_probes_that_hang (AipBreaker *breaker, const void *data)
+{
+  static const struct
+  {
+    gint64 took_us, hold_us;
+  } probes[] = {
+    { 0, 0 },
+    { 10000, 10000 },
+    { 10 * SECOND, 10 * SECOND },
+    { 15 * SECOND, 15 * SECOND },
+    { 100 * SECOND, 15 * SECOND },
+  };
+  gint64 now = START + 15 * SECOND;
+  AipBreakerView view;
+  AipBreakerPass probe;
+
+  fail_thrice (breaker, START);
+  for (gsize i = 0; i < G_N_ELEMENTS (probes); i++)
+    {
+      g_assert_true (aip_breaker_enter (breaker, now, &probe));
+      now += probes[i].took_us;
+      end (breaker, &probe, AIP_FAULT_CLASS_CANCELLED, now);
+      g_assert_false (aip_breaker_is_probing (breaker));
+      if (probes[i].hold_us > 0)
+        g_assert_false (aip_breaker_enter (breaker, now + probes[i].hold_us - 1, &probe));
+      now += probes[i].hold_us;
+    }
+  /* That is all that it does. */
+  aip_breaker_get_view (breaker, now, &view);
+  g_assert_cmpuint (view.streak, ==, 0);
+  g_assert_cmpuint (view.n_opened, ==, 1);
+  g_assert_cmpint (view.since_us, ==, START);
+  attempt (breaker, AIP_FAULT_CLASS_NONE, now);
+  g_assert_cmpint (aip_breaker_get_state (breaker, now), ==, AIP_BREAKER_CLOSED);
+}
+
+/* The longest that the configuration takes, and a provider that asks for more. */
+static void
+test_extremes (AipBreaker *breaker, const void *data)
+{
+  static const AipBreakerPolicy longest = {
+    .enabled = TRUE,
+    .threshold = 1,
+    .error_rate = 1,
+    .window_us = G_TIME_SPAN_HOUR,
+    .cooldown_us = G_TIME_SPAN_DAY,
+    .max_cooldown_us = G_TIME_SPAN_DAY,
+  };
+  static const gint64 nows[] = { 0, 1, START, G_MAXINT64 / 4 };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (nows); i++)
+    {
+      gint64 now = nows[i];
+
+      aip_breaker_reset (breaker);
+      aip_breaker_set_policy (breaker, &longest);
+      for (guint k = 0; k < 40; k++)
+        {
+          attempt_with_retry_after (breaker, AIP_FAULT_CLASS_TRANSIENT, now, k % 2 == 0 ? -1 : G_MAXINT64);
+          g_assert_cmpint (aip_breaker_get_until (breaker), ==, now + G_TIME_SPAN_DAY);
+          now += G_TIME_SPAN_DAY;
+        }
+    }
+}
+
+/* The shortest: it never is open for no time at all, which would mean that it is closed. */
+static void
+test_shortest (AipBreaker *breaker, const void *data)
+{
+  static const AipBreakerPolicy shortest = {
+    .enabled = TRUE, .threshold = 1, .window_us = SECOND, .cooldown_us = 1000, .max_cooldown_us = 1000
+  };
+
+  aip_breaker_set_policy (breaker, &shortest);
+  attempt (breaker, AIP_FAULT_CLASS_TRANSIENT, START);
+  g_assert_cmpint (aip_breaker_get_until (breaker), ==, START + 1000);
+  attempt_with_retry_after (breaker, AIP_FAULT_CLASS_TRANSIENT, START + 1000, 0);
+  g_assert_cmpint (aip_breaker_get_until (breaker), ==, START + 2000);
+}
+
 static void *
 enter_cb (void *data)
 {
@@ -479,6 +561,9 @@ main (int argc, char **argv)
   add ("restart", test_restart);
   add ("watch", test_watch);
   add ("restore-nonsense", test_restore_nonsense);
+  add ("probes-that-hang", test_probes_that_hang);
+  add ("extremes", test_extremes);
+  add ("shortest", test_shortest);
   add ("one-probe-of-many-threads", test_one_probe_of_many_threads);
 
   return g_test_run ();

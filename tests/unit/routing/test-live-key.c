@@ -37,6 +37,35 @@ attempt (AipLiveKey *key, AipFaultClass fault_class, gint64 now_us)
   aip_live_key_end (key, &attempt, &outcome, now_us, G_MAXUINT64 / 2);
 }
 
+/* A key with another secret is another key; what is under way with the old one does not count for it. */
+static void
+test_secret (void)
+{
+  g_autoptr (AipLiveKey) key = aip_live_key_new ("p/k", &policy);
+  g_autoptr (AipSecret) first = aip_secret_new ("sk-first", -1);
+  g_autoptr (AipSecret) again = aip_secret_new ("sk-first", -1);
+  g_autoptr (AipSecret) longer = aip_secret_new ("sk-first-2", -1);
+  g_autoptr (AipSecret) second = aip_secret_new ("sk-other", -1);
+  AipLiveOutcome outcome = make_outcome (AIP_FAULT_CLASS_AUTH);
+  AipLiveAttempt late;
+
+  /* After a restart, nobody knows whose fault it was. */
+  attempt (key, AIP_FAULT_CLASS_AUTH, START);
+  aip_live_key_set_secret (key, first);
+  g_assert_cmpint (aip_live_key_get_state (key, START), ==, AIP_BREAKER_OPEN);
+  aip_live_key_set_secret (key, first);
+  aip_live_key_set_secret (key, again);
+  g_assert_cmpint (aip_live_key_get_state (key, START), ==, AIP_BREAKER_OPEN);
+  aip_live_key_set_secret (key, second);
+  g_assert_cmpint (aip_live_key_get_state (key, START), ==, AIP_BREAKER_CLOSED);
+
+  g_assert_true (aip_live_key_begin (key, START, &late));
+  attempt (key, AIP_FAULT_CLASS_AUTH, START);
+  aip_live_key_set_secret (key, longer);
+  aip_live_key_end (key, &late, &outcome, START, 0);
+  g_assert_cmpint (aip_live_key_get_state (key, START), ==, AIP_BREAKER_CLOSED);
+}
+
 static void
 test_figures (void)
 {
@@ -205,7 +234,7 @@ test_check_counts_for_the_breaker_alone (void)
 static AipConfig *
 parse (const char *text)
 {
-  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
+  g_autoptr (GPtrArray) problems = aip_config_problems_new ();
   AipConfig *config = aip_config_parse (text, strlen (text), "test.conf", problems);
 
   g_assert_nonnull (config);
@@ -287,6 +316,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
 
+  g_test_add_func ("/routing/live-key/secret", test_secret);
   g_test_add_func ("/routing/live-key/figures", test_figures);
   g_test_add_func ("/routing/live-key/well-again", test_well_again);
   g_test_add_func ("/routing/live-key/totals", test_totals);

@@ -3,15 +3,18 @@
 
 #include "routes.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "base/aip-error.h"
+#include "config/aip-config-schema.h"
 
 /* Plans by what is going on with the keys: breakers, limits, rights, strategies. */
 
 #define SECOND G_TIME_SPAN_SECOND
 #define START (1000 * SECOND)
 #define N_PLANS 3000
+#define WHY "this client may not use it (see its `allowed-providers` and `allowed-keys`)"
 
 #define TWO_PROVIDERS                                                                                        \
   "[provider one]\ndialect=openai\nbase-url=https://one.example/v1\nmodels=m;n;spare\n"                      \
@@ -222,10 +225,9 @@ test_rights (void)
   assert_plan (&world, &query, "one:b:m one:c:m two:-:m");
   query.providers = nothing;
   query.model = "n";
-  assert_plan (
-      &world, &query,
-      "error forbidden: no usable key: key `a` of provider `one`: this client may not use it; key `b` of "
-      "provider `one`: this client may not use it; key `c` of provider `one`: this client may not use it");
+  assert_plan (&world, &query,
+               "error forbidden: no usable key: key `a` of provider `one`: " WHY
+               "; key `b` of provider `one`: " WHY "; key `c` of provider `one`: " WHY);
   world_clear (&world);
 }
 
@@ -355,6 +357,88 @@ test_least_used (void)
   world_clear (&world);
 }
 
+/* The largest settings that there may be. */
+#define EXTREME_SETTINGS                                                                                     \
+  "[retry]\nmax-attempts=20\nbase-delay=1h\nmax-delay=1h\n"                                                  \
+  "[circuit-breaker]\nthreshold=1000\nwindow=1h\ncooldown=24h\nmax-cooldown=24h\n"                           \
+  "[health-check]\ninterval=24h\n"
+
+static char *
+make_extreme (const char *strategy, const guint *weights, int priority)
+{
+  GString *text = g_string_new (EXTREME_SETTINGS);
+
+  g_string_append_printf (text, "[routing]\nstrategy=%s\n", strategy);
+  for (guint i = 0; i < 3; i++)
+    g_string_append_printf (text,
+                            "[provider p%u]\ndialect=openai\nbase-url=https://p.example/v1\nmodels=m\n"
+                            "priority=%d\nweight=%u\n[key k%u]\nprovider=p%u\nsecret=env:K\n"
+                            "priority=%d\nweight=%u\n",
+                            i, priority, weights[i], i, i, priority, weights[i]);
+  return g_string_free (text, FALSE);
+}
+
+/* Returns: the name's number of the first in the plan, which has each one once */
+static guint
+check_extreme_plan (World *world, guint64 random)
+{
+  AipRouteQuery query = { .model = "m", .now_us = START, .random = random };
+  g_autoptr (GArray) plan = aip_router_plan (world->router, &query, NULL, NULL);
+  guint seen = 0;
+
+  g_assert_cmpuint (plan->len, ==, 3);
+  for (guint i = 0; i < plan->len; i++)
+    {
+      const AipCandidate *candidate = &g_array_index (plan, AipCandidate, i);
+
+      g_assert_true (isfinite (candidate->score));
+      seen |= 1u << (candidate->key->name[1] - '0');
+    }
+  g_assert_cmphex (seen, ==, 7);
+  return (guint) (g_array_index (plan, AipCandidate, 0).key->name[1] - '0');
+}
+
+static void
+count_extreme (const char *strategy, const guint *weights, int priority, guint *counts)
+{
+  World world;
+  g_autofree char *config = make_extreme (strategy, weights, priority);
+
+  memset (counts, 0, 3 * sizeof *counts);
+  world_init (&world, config);
+  for (guint i = 0; i < N_PLANS; i++)
+    counts[check_extreme_plan (&world, i * G_GUINT64_CONSTANT (0x123456789abcdef))]++;
+  world_clear (&world);
+}
+
+static void
+test_extremes (void)
+{
+  static const guint uneven[] = { 0, 1, 1000 };
+  static const guint none[] = { 0, 0, 0 };
+  static const guint most[] = { 1000, 1000, 1000 };
+  guint counts[3];
+
+  for (const char *const *strategy = aip_config_strategies; *strategy != NULL; strategy++)
+    {
+      gboolean by_weight = g_str_equal (*strategy, "weighted_score") || g_str_equal (*strategy, "random");
+      gboolean in_order = g_str_equal (*strategy, "failover");
+
+      count_extreme (*strategy, uneven, -1000, counts);
+      /* The provider's weight times the key's: a million to one. */
+      if (by_weight)
+        g_assert_cmpuint (counts[2], >=, N_PLANS - 1);
+      if (!in_order && !g_str_equal (*strategy, "round_robin"))
+        g_assert_cmpuint (counts[0], ==, 0);
+      /* Nobody has a share, and all are there when they are needed. */
+      count_extreme (*strategy, none, 1000, counts);
+      g_assert_cmpuint (counts[0] + counts[1] + counts[2], ==, N_PLANS);
+      count_extreme (*strategy, most, 1000, counts);
+      for (guint i = 0; i < 3 && !in_order; i++)
+        g_assert_cmpint (ABS ((int) counts[i] - N_PLANS / 3), <=, 130);
+    }
+}
+
 static void
 test_explain (void)
 {
@@ -402,6 +486,7 @@ main (int argc, char **argv)
   g_test_add_func ("/routing/router-live/weighted-score", test_weighted_score);
   g_test_add_func ("/routing/router-live/random", test_random);
   g_test_add_func ("/routing/router-live/least-used", test_least_used);
+  g_test_add_func ("/routing/router-live/extremes", test_extremes);
   g_test_add_func ("/routing/router-live/explain", test_explain);
 
   return g_test_run ();

@@ -141,6 +141,104 @@ test_threads (void)
   check_threads ("glob-x");
 }
 
+#define N_ROUTERS 40
+#define N_NAMES 6
+
+/* Keys with models of their own, so that routes share lists of candidates. */
+static const char fresh_config[] = "[provider one]\n"
+                                   "dialect=openai\n"
+                                   "base-url=https://one.example/v1\n"
+                                   "models=m0;m1;m2\n"
+                                   "[key a]\nprovider=one\nsecret=env:A\nmodels=m*\n"
+                                   "[key b]\nprovider=one\nsecret=env:B\nmodels=m*\n"
+                                   "[key c]\nprovider=one\nsecret=env:C\nmodels=m*\n"
+                                   "[key d]\nprovider=one\nsecret=env:D\nmodels=x*\n"
+                                   "[mapping m3]\ntarget=m0;m1\n"
+                                   "[mapping m4]\ntarget=m1\n"
+                                   "[mapping m5]\ntarget=m2;m0\n";
+
+/* What threads share that ask a router of which nobody has asked anything yet. */
+typedef struct
+{
+  AipRouter *router;
+  gint n_ready;                /* atomic; so is the next */
+  gint first[N_NAMES][N_KEYS]; /* how often each key came first for a name */
+} Fresh;
+
+typedef struct
+{
+  Fresh *fresh;
+  guint number;
+  GPtrArray *models;
+} Asker;
+
+static void
+ask_for (Fresh *fresh, guint name)
+{
+  g_autofree char *model = g_strdup_printf ("m%u", name);
+  AipRouteQuery query = { .protocol = AIP_PROTOCOL_OPENAI, .model = model };
+  g_autoptr (GArray) plan = aip_router_plan (fresh->router, &query, NULL, NULL);
+
+  g_assert_cmpuint (plan->len, ==, name == 3 || name == 5 ? 2 * N_KEYS : N_KEYS);
+  g_atomic_int_inc (&fresh->first[name][g_array_index (plan, AipCandidate, 0).key->name[0] - 'a']);
+}
+
+/* Half of the threads begin at the other end. */
+static void *
+ask_cb (void *data)
+{
+  Asker *self = data;
+  Fresh *fresh = self->fresh;
+
+  g_atomic_int_inc (&fresh->n_ready);
+  while (g_atomic_int_get (&fresh->n_ready) < N_THREADS)
+    g_thread_yield ();
+  if (self->number == 0)
+    self->models = aip_router_list_models (fresh->router);
+  for (guint i = 0; i < N_NAMES; i++)
+    for (guint k = 0; k < N_KEYS; k++)
+      ask_for (fresh, self->number % 2 == 0 ? i : N_NAMES - 1 - i);
+  if (self->models == NULL)
+    self->models = aip_router_list_models (fresh->router);
+  return NULL;
+}
+
+static void
+check_fresh (void)
+{
+  g_autoptr (AipRouter) router = routes_make (fresh_config, NULL);
+  Fresh fresh = { .router = router };
+  Asker askers[N_THREADS] = { 0 };
+  GThread *threads[N_THREADS];
+
+  for (guint i = 0; i < N_THREADS; i++)
+    {
+      askers[i] = (Asker){ .fresh = &fresh, .number = i };
+      threads[i] = g_thread_new ("ask", ask_cb, &askers[i]);
+    }
+  for (guint i = 0; i < N_THREADS; i++)
+    g_thread_join (threads[i]);
+  for (guint i = 0; i < N_THREADS; i++)
+    {
+      /* There is one list, whoever made it. */
+      g_assert_true (askers[i].models == askers[0].models);
+      g_assert_cmpuint (askers[i].models->len, ==, N_NAMES);
+    }
+  for (guint i = 0; i < N_THREADS; i++)
+    g_ptr_array_unref (askers[i].models);
+  /* And one route to each name, or the turns would not come out even. */
+  for (guint i = 0; i < N_NAMES; i++)
+    for (guint k = 0; k < N_KEYS; k++)
+      g_assert_cmpint (fresh.first[i][k], ==, N_THREADS);
+}
+
+static void
+test_fresh (void)
+{
+  for (guint i = 0; i < N_ROUTERS; i++)
+    check_fresh ();
+}
+
 /* 1,000 keys and 500 mappings: every key gets its turn. */
 static void
 test_many (void)
@@ -178,6 +276,7 @@ main (int argc, char **argv)
   g_test_add_func ("/routing/router-turns/shares", test_shares);
   g_test_add_func ("/routing/router-turns/shares-of-two", test_shares_of_two);
   g_test_add_func ("/routing/router-turns/threads", test_threads);
+  g_test_add_func ("/routing/router-turns/fresh", test_fresh);
   g_test_add_func ("/routing/router-turns/many", test_many);
 
   return g_test_run ();

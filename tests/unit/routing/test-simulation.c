@@ -73,6 +73,13 @@ serve_but_for_10_s (Upstream *self, gint64 now_us)
   return at_us >= 30 * SECOND && at_us < 40 * SECOND ? serve_never (self, now_us) : serve_well (self, now_us);
 }
 
+/* Away for the first 50 s. */
+static AipFaultVerdict
+serve_after_50_s (Upstream *self, gint64 now_us)
+{
+  return now_us - START < 50 * SECOND ? serve_never (self, now_us) : serve_well (self, now_us);
+}
+
 static AipFaultVerdict
 serve_refused (Upstream *self, gint64 now_us)
 {
@@ -110,7 +117,7 @@ serve_limited_silently (Upstream *self, gint64 now_us)
 static AipRouter *
 make_router (const char *text, AipLiveKeys *live)
 {
-  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
+  g_autoptr (GPtrArray) problems = aip_config_problems_new ();
   g_autoptr (AipConfig) config = aip_config_parse (text, strlen (text), "test.conf", problems);
   g_autoptr (AipSecret) secret = aip_secret_new ("sk-test", -1);
   AipKeySecret secrets[MAX_KEYS] = { 0 };
@@ -169,7 +176,8 @@ attempt (World *self, const AipCandidate *candidate, gint64 now_us)
   AipLiveOutcome outcome = { .tokens = 100 };
   AipLiveAttempt live_attempt;
 
-  if (!aip_live_key_begin (candidate->live, now_us, &live_attempt))
+  if (!(candidate->least_bad ? aip_live_key_begin_early : aip_live_key_begin) (candidate->live, now_us,
+                                                                               &live_attempt))
     return FALSE;
   outcome.verdict = upstream->serve (upstream, now_us);
   if (outcome.verdict.fault_class == AIP_FAULT_CLASS_NONE)
@@ -335,6 +343,62 @@ test_all_dead (void)
   world_clear (&world);
 }
 
+#define BASE_COOLDOWN (15 * SECOND)
+#define N_COOLDOWNS (RUN_US / BASE_COOLDOWN + 1)
+
+/* Nobody is there, and all are tried all the same: no more often than once in 15 s beside the probes. */
+static void
+test_least_bad_dead (void)
+{
+  Upstream upstreams[] = {
+    { .key = "a", .serve = serve_never },
+    { .key = "b", .serve = serve_never },
+    { .key = "refused", .serve = serve_refused },
+    { NULL },
+  };
+  World world = { 0 };
+  AipBreakerView view;
+
+  world_init (&world, NO_CHECKS "[routing]\non-exhausted=least-bad\n", upstreams, NULL);
+  run (&world);
+  for (guint i = 0; i < 2; i++)
+    {
+      get_view (&world, upstreams[i].key, &view);
+      g_assert_cmpuint (upstreams[i].n_wasted, >, 5 + view.n_opened - 1);
+      g_assert_cmpuint (upstreams[i].n_wasted, <=, 5 + view.n_opened - 1 + N_COOLDOWNS);
+    }
+  g_assert_cmpuint (upstreams[2].n_wasted, ==, 1);
+  g_assert_cmpuint (world.n_lost + world.n_denied, ==, N_REQUESTS);
+  g_assert_cmpint (world.last_retry_after_us, >, 0);
+  world_clear (&world);
+}
+
+/* Returns: how many requests were not served */
+static guint
+count_unserved (const char *settings)
+{
+  Upstream upstreams[] = { { .key = "late", .serve = serve_after_50_s }, { NULL } };
+  World world = { 0 };
+
+  world_init (&world, settings, upstreams, NULL);
+  run (&world);
+  world_clear (&world);
+  g_assert_cmpuint (world.n_lost + world.n_denied + upstreams[0].n_served, ==, N_REQUESTS);
+  return world.n_lost + world.n_denied;
+}
+
+/* The probes come after 15, 45 and 105 s, give or take a tenth; the upstream is back after 50. */
+static void
+test_least_bad_recovers (void)
+{
+  guint rejected = count_unserved (NO_CHECKS);
+  guint least_bad = count_unserved (NO_CHECKS "[routing]\non-exhausted=least-bad\n");
+
+  g_assert_cmpuint (rejected, >, 90000);
+  g_assert_cmpuint (least_bad, >=, 50000);
+  g_assert_cmpuint (least_bad, <=, 50000 + BASE_COOLDOWN / STEP_US);
+}
+
 /* Each one's share of the weights, give or take @slack requests. */
 static void
 check_shares (const char *settings, guint slack)
@@ -426,6 +490,8 @@ main (int argc, char **argv)
   g_test_add_func ("/routing/simulation/limits", test_limits);
   g_test_add_func ("/routing/simulation/auth", test_auth);
   g_test_add_func ("/routing/simulation/all-dead", test_all_dead);
+  g_test_add_func ("/routing/simulation/least-bad-dead", test_least_bad_dead);
+  g_test_add_func ("/routing/simulation/least-bad-recovers", test_least_bad_recovers);
   g_test_add_func ("/routing/simulation/weights", test_weights);
   g_test_add_func ("/routing/simulation/random-weights", test_random_weights);
   g_test_add_func ("/routing/simulation/failover", test_failover);

@@ -45,7 +45,7 @@ bind_socket (guint *port)
 static AipConfig *
 make_config (guint upstream_port, guint closed_port)
 {
-  g_autoptr (GPtrArray) problems = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_config_problem_free);
+  g_autoptr (GPtrArray) problems = aip_config_problems_new ();
   g_autofree char *text =
       g_strdup_printf ("[server]\nlisten=127.0.0.1:0\nworkers=2\nrequire-token=false\n"
                        "allowed-origins=https://app.example\n"

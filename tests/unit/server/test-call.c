@@ -209,6 +209,34 @@ test_stream_implied (void)
     }
 }
 
+static void
+test_second_model (void)
+{
+  static const struct
+  {
+    const char *body;
+    gboolean second;
+  } rows[] = {
+    { "{}", FALSE },
+    { "{\"model\":\"m\"}", FALSE },
+    { "{\"model\":\"m\",\"models\":1,\"mode\":2,\"MODELS\":3,\"mode1\":4}", FALSE },
+    { "{\"model\":\"m\",\"x\":{\"Model\":\"n\"}}", FALSE },
+    { "{\"model\":\"m\",\"Model\":\"n\"}", TRUE },
+    { "{\"MODEL\":\"n\",\"model\":\"m\"}", TRUE },
+    { "{\"model\":\"m\",\"mode\\u004c\":null}", TRUE },
+    { "{\"mOdEl\":1}", TRUE },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_auto (AipCall) call = { 0 };
+
+      g_test_message ("%s", rows[i].body);
+      g_assert_true (parse (&call, rows[i].body, &free_of_model, NULL));
+      g_assert_true (aip_call_has_second_model (&call) == rows[i].second);
+    }
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -220,6 +248,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/server/call/model-in-place", test_model_in_place);
   g_test_add_func ("/server/call/same-bytes", test_same_bytes);
   g_test_add_func ("/server/call/stream-implied", test_stream_implied);
+  g_test_add_func ("/server/call/second-model", test_second_model);
 
   return g_test_run ();
 }
