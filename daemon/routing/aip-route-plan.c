@@ -224,7 +224,7 @@ add_level (AipRoutePlan *self, AipStrategyItem *items, guint n, guint rank)
   self->strategy->score (items, n, &context);
   self->strategy->arrange (items, n, wanted, &context);
   if (query->sticky != 0)
-    aip_strategy_prefer_sticky (items, n, query->sticky);
+    aip_strategy_prefer_sticky (items, n, wanted, query->sticky);
   for (guint i = 0; i < wanted; i++)
     append (self, &items[i]);
 }

@@ -163,43 +163,17 @@ aip_strategy_arrange_in_turn (AipStrategyItem *items,
 }
 
 /**
- * aip_strategy_mix:
- * @value: any number
- *
- * Returns: another one, as different as can be for the next @value
- */
-guint64
-aip_strategy_mix (guint64 value)
-{
-  value += G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
-  value = (value ^ (value >> 30)) * G_GUINT64_CONSTANT (0xbf58476d1ce4e5b9);
-  value = (value ^ (value >> 27)) * G_GUINT64_CONSTANT (0x94d049bb133111eb);
-  return value ^ (value >> 31);
-}
-
-/**
- * aip_strategy_get_unit:
- * @random: a mixed number
- *
- * Returns: the same as a number above 0 and below 1
- */
-double
-aip_strategy_get_unit (guint64 random)
-{
-  return ((double) (random >> 11) + 0.5) / (double) (G_GUINT64_CONSTANT (1) << 53);
-}
-
-/**
  * aip_strategy_prefer_sticky:
  * @items: arranged items
  * @n: how many
+ * @wanted: how many of them are to be in order, from the first on
  * @sticky: what the conversation is known by
  *
  * Moves the one to the front that @sticky belongs to, by weighted rendezvous: it is always the same as long
  * as it is among @items, and when it is not, only its own conversations go elsewhere, spread over all others.
  */
 void
-aip_strategy_prefer_sticky (AipStrategyItem *items, guint n, guint64 sticky)
+aip_strategy_prefer_sticky (AipStrategyItem *items, guint n, guint wanted, guint64 sticky)
 {
   double shortest = G_MAXDOUBLE;
   guint found = 0;
@@ -226,6 +200,10 @@ aip_strategy_prefer_sticky (AipStrategyItem *items, guint n, guint64 sticky)
     return;
 
   AipStrategyItem item = items[found];
-  memmove (items + 1, items, found * sizeof *items);
+  guint n_moved = MIN (found, MAX (wanted, 1) - 1);
+
+  /* Behind those who are wanted the order is of no interest. */
+  items[found] = items[n_moved];
+  memmove (items + 1, items, n_moved * sizeof *items);
   items[0] = item;
 }

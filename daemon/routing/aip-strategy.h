@@ -65,8 +65,33 @@ void aip_strategy_arrange_in_turn (AipStrategyItem *items,
                                    guint n,
                                    guint wanted,
                                    const AipStrategyContext *context);
-guint64 aip_strategy_mix (guint64 value);
-double aip_strategy_get_unit (guint64 random);
-void aip_strategy_prefer_sticky (AipStrategyItem *items, guint n, guint64 sticky);
+/**
+ * aip_strategy_mix:
+ * @value: any number
+ *
+ * Returns: another one, as different as can be for the next @value
+ */
+static inline guint64
+aip_strategy_mix (guint64 value)
+{
+  value += G_GUINT64_CONSTANT (0x9e3779b97f4a7c15);
+  value = (value ^ (value >> 30)) * G_GUINT64_CONSTANT (0xbf58476d1ce4e5b9);
+  value = (value ^ (value >> 27)) * G_GUINT64_CONSTANT (0x94d049bb133111eb);
+  return value ^ (value >> 31);
+}
+
+/**
+ * aip_strategy_get_unit:
+ * @random: a mixed number
+ *
+ * Returns: the same as a number above 0 and below 1
+ */
+static inline double
+aip_strategy_get_unit (guint64 random)
+{
+  return ((double) (random >> 11) + 0.5) / (double) (G_GUINT64_CONSTANT (1) << 53);
+}
+
+void aip_strategy_prefer_sticky (AipStrategyItem *items, guint n, guint wanted, guint64 sticky);
 
 G_END_DECLS

@@ -164,13 +164,28 @@ def start_times(bench, upstream, kind):
     return times
 
 
+def micro(bench, name):
+    """What one of the benchmarks of a part prints: a line of JSON each."""
+    output = subprocess.run(
+        [bench.build / f"tests/bench/bench-{name}"], check=True, capture_output=True, text=True
+    ).stdout
+    return [json.loads(line) for line in output.splitlines()]
+
+
 def json_peek(bench):
     """{kind of body: megabytes per second}"""
     say("JSON peek")
-    output = subprocess.run(
-        [bench.build / "tests/bench/bench-json-peek"], check=True, capture_output=True, text=True
-    ).stdout
-    return {line["body"]: line["median_mb_per_s"] for line in map(json.loads, output.splitlines())}
+    return {run["body"]: run["median_mb_per_s"] for run in micro(bench, "json-peek")}
+
+
+def routing(bench):
+    """{keys: {strategy: microseconds of one plan}}"""
+    say("choosing keys")
+    results = {}
+    for run in micro(bench, "routing"):
+        name = run["strategy"] + (", sticky" if run["sticky"] else "")
+        results.setdefault(str(run["keys"]), {})[name] = run["median_ns_per_plan"] / 1000
+    return results
 
 
 def everything(bench):
@@ -190,4 +205,5 @@ def everything(bench):
     result["growth"] = growth(bench, upstream)
     upstream.stop()
     result["json_peek"] = json_peek(bench)
+    result["routing"] = routing(bench)
     return result

@@ -9,6 +9,7 @@ KIB_GROWTH_ALLOWED = 256
 """What the allocator may still move after the warm-up. A leak of the smallest block that malloc gives, 32
 bytes, in each of 200,000 requests would be 6250 KiB; one in each tenth request would still be seen."""
 IDLE_RATIO_ALLOWED = 1.1
+CHOICE_US = {"3": 1, "1000": 20}
 
 
 def row(name, measured, nginx="", ratio="", target="", good=None):
@@ -121,9 +122,18 @@ def peek_rows(result):
         yield row(f"JSON peek, {body}", f"{speed:.0f} MB/s", target=">= 500 MB/s", good=speed >= 500)
 
 
+def routing_rows(result):
+    """One plan, by the strategy that takes longest."""
+    for keys, limit in CHOICE_US.items():
+        strategy, took = max(result["routing"][keys].items(), key=lambda item: item[1])
+        name = f"choosing among {int(keys):,} keys, {strategy}"
+        yield row(name, f"{took:.2f} us", target=f"<= {limit} us", good=took <= limit)
+
+
 def rows(result):
     """The whole table."""
-    return [line for part in (request_rows, stream_rows, memory_rows, peek_rows) for line in part(result)]
+    parts = (request_rows, stream_rows, memory_rows, peek_rows, routing_rows)
+    return [line for part in parts for line in part(result)]
 
 
 COLUMNS = {
