@@ -198,6 +198,16 @@ inherits_touched (const AipSettingGroup *kind, GHashTable *touched)
   return FALSE;
 }
 
+/* Whether what has to be set in a group of @kind is not what it was in @base. */
+static gboolean
+requires_otherwise (const AipSettingGroup *kind, const AipConfig *config, const AipConfig *base)
+{
+  for (const AipSetting *setting = kind->settings; setting->key != NULL; setting++)
+    if (setting->is_spared != NULL && setting->is_spared (config) != setting->is_spared (base))
+      return TRUE;
+  return FALSE;
+}
+
 static void
 share_named_sections (AipConfig *config, const AipSettingGroup *kind, const GPtrArray *base)
 {
@@ -266,7 +276,7 @@ aip_config_rebuild (AipConfigDraft *draft, const AipConfig *base, GHashTable *to
   for (const AipSettingGroup *kind = aip_setting_groups; kind->name != NULL; kind++)
     if (kind->size == 0)
       read_section (draft, config, kind, kind->name, G_STRUCT_MEMBER_P (config, kind->offset));
-    else if (inherits_touched (kind, touched))
+    else if (inherits_touched (kind, touched) || requires_otherwise (kind, config, base))
       read_named_sections (draft, config, kind);
     else
       share_named_sections (config, kind, G_STRUCT_MEMBER (GPtrArray *, base, kind->offset));

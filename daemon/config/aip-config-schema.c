@@ -372,7 +372,7 @@ static const AipSetting model_settings[] = {
 
 #define AT(member) G_STRUCT_OFFSET (AipConfig, member)
 
-/* Groups that others inherit from stand before them. */
+/* Groups that others inherit from, or that spare others a setting, stand before them. */
 const AipSettingGroup aip_setting_groups[] = {
   { "server", AT (server), .settings = server_settings },
   { "routing", AT (routing), .settings = routing_settings },

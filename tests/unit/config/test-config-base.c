@@ -263,6 +263,40 @@ test_refused (Fixture *fixture, gconstpointer data)
     }
 }
 
+static AipConfig *
+save_without_jwt (Fixture *fixture, AipConfigBase *base, GError **error)
+{
+  g_autoptr (AipConfigEdit) edit = aip_config_edit_new ();
+
+  aip_config_edit_set_base (edit, base);
+  aip_config_edit_unset (edit, "jwt", "secret");
+  aip_config_edit_unset (edit, "jwt", "issuer");
+  aip_config_edit_unset (edit, "jwt", "audience");
+  return save_with (fixture, edit, NULL, NULL, error);
+}
+
+/* Clients need no token of their own where others are let in without: until that ends. */
+static void
+test_spared (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *text =
+      g_strconcat (initial, "\n[jwt]\nsecret=env:JWT\nissuer=i\naudience=a\n\n[client d]\n", NULL);
+  g_autoptr (AipConfigBase) base = aip_config_base_new ();
+  G_GNUC_UNUSED g_autoptr (AipConfig) first = NULL;
+  g_autoptr (GError) expected = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *before = NULL;
+
+  write_file (fixture->high, text);
+  first = save_and_compare (fixture, base, &steps[0]);
+  g_assert_true (g_file_get_contents (fixture->high, &before, NULL, NULL));
+  g_assert_null (save_without_jwt (fixture, NULL, &expected));
+  g_assert_null (save_without_jwt (fixture, base, &error));
+  g_assert_error (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG);
+  g_assert_cmpstr (error->message, ==, expected->message);
+  assert_file (fixture->high, before);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -271,6 +305,7 @@ main (int argc, char **argv)
   ADD ("base/shares", test_shares);
   ADD ("base/others-write", test_others_write);
   ADD ("base/refused", test_refused);
+  ADD ("base/spared", test_spared);
   ADD ("base/loaded", test_loaded);
   ADD ("base/loaded-and-overtaken", test_loaded_and_overtaken);
   ADD ("base/loaded-in-vain", test_loaded_in_vain);
