@@ -55,7 +55,7 @@ add_try (AipExchange *self, const AipCandidate *candidate, const char *fault, co
     .model = dup_text (candidate->model),
     .fault = fault,
     .reason = reason,
-    .begun_us = aip_clock_now () - self->arrived,
+    .begun_us = g_get_monotonic_time () - self->arrived,
   };
   return traced;
 }
@@ -83,7 +83,6 @@ aip_exchange_trace_attempt (AipExchange *self)
 {
   const AipAttempt *attempt = &self->attempt;
   AipFaultClass fault_class = attempt->verdict.fault_class;
-  gint64 now = aip_clock_now ();
   AipTracedTry *traced;
 
   if (self->trace == NULL || !attempt->sent)
@@ -94,6 +93,7 @@ aip_exchange_trace_attempt (AipExchange *self)
     return;
   /* What the client was told in its place may be there already. */
   traced->status = fault_class == AIP_FAULT_CLASS_NONE ? self->status : attempt->verdict.status;
-  traced->begun_us = attempt->live.started_us - self->arrived;
-  traced->duration_us = now - attempt->live.started_us;
+  /* Its clock is another one than the exchange's. */
+  traced->duration_us = aip_clock_now () - attempt->live.started_us;
+  traced->begun_us = MAX (traced->begun_us - traced->duration_us, 0);
 }
