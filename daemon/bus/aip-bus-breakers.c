@@ -164,11 +164,10 @@ aip_bus_breakers_look (AipBusBreakers *self,
 
   if (breaker != NULL)
     found = (AipBusBreaker){ aip_bus_breaker_name_state (aip_breaker_get_state (breaker, now)),
-                             aip_breaker_get_until (breaker), aip_breaker_get_generation (breaker) };
+                             aip_breaker_get_until (breaker), aip_breaker_get_serial (breaker) };
   if (found.until_us > now)
     wait_for (self, found.until_us, now);
-  if (found.state == shown->state && found.until_us == shown->until_us &&
-      found.generation == shown->generation)
+  if (found.state == shown->state && found.until_us == shown->until_us && found.serial == shown->serial)
     return FALSE;
   *shown = found;
   *text = (AipBusBreakerText){

@@ -23,7 +23,7 @@ typedef struct
 {
   const char *state;
   gint64 until_us;
-  guint generation;
+  guint serial;
 } AipBusBreaker;
 
 /**

@@ -92,26 +92,27 @@ aip_breaker_set_watch (AipBreaker *self, AipBreakerWatch *watch)
 }
 
 static void
-set_until (AipBreaker *self, gint64 until_us)
+tell (AipBreaker *self)
 {
-  __atomic_store_n (&self->until_us, until_us, __ATOMIC_RELEASE);
+  __atomic_add_fetch (&self->serial, 1, __ATOMIC_RELEASE);
+  aip_breaker_watch_notify (self->watch);
 }
 
 /* Changes no state, but when it will. */
 static void
 put_off (AipBreaker *self, gint64 until_us)
 {
-  set_until (self, until_us);
-  aip_breaker_watch_notify (self->watch);
+  __atomic_store_n (&self->until_us, until_us, __ATOMIC_RELEASE);
+  tell (self);
 }
 
 /* Whoever is told finds all of the change done once the lock is free. */
 static void
 change (AipBreaker *self, gint64 until_us)
 {
-  set_until (self, until_us);
+  __atomic_store_n (&self->until_us, until_us, __ATOMIC_RELEASE);
   __atomic_add_fetch (&self->generation, 1, __ATOMIC_RELEASE);
-  aip_breaker_watch_notify (self->watch);
+  tell (self);
 }
 
 static void
@@ -219,18 +220,25 @@ aip_breaker_is_probing (const AipBreaker *self)
   return __atomic_load_n (&self->probe, __ATOMIC_ACQUIRE) != 0;
 }
 
+static guint
+get_generation (const AipBreaker *self)
+{
+  return __atomic_load_n (&self->generation, __ATOMIC_ACQUIRE);
+}
+
 /**
- * aip_breaker_get_generation:
+ * aip_breaker_get_serial:
  * @self: a breaker
  *
- * Returns: a number that grows with each change of state, but for that from open to half-open
+ * Returns: a number that is another one as soon as its state, the end of that or the reason for it has
+ * changed by itself; that an open one has become half-open is a matter of time alone
  */
 guint
-aip_breaker_get_generation (const AipBreaker *self)
+aip_breaker_get_serial (const AipBreaker *self)
 {
   g_return_val_if_fail (self != NULL, 0);
 
-  return __atomic_load_n (&self->generation, __ATOMIC_ACQUIRE);
+  return __atomic_load_n (&self->serial, __ATOMIC_ACQUIRE);
 }
 
 static gint64
@@ -280,7 +288,7 @@ aip_breaker_get_view (AipBreaker *self, gint64 now_us, AipBreakerView *view)
     .streak = self->streak,
     .in_a_row = self->in_a_row,
     .n_opened = self->n_opened,
-    .generation = aip_breaker_get_generation (self),
+    .generation = get_generation (self),
   };
   sum_window (self, now_us, &view->window_requests, &view->window_faults);
 }
@@ -296,7 +304,7 @@ take_probe (AipBreaker *self, AipBreakerPass *pass, gint64 now_us, gboolean earl
   if (!__atomic_compare_exchange_n (&self->probe, &free, 1, FALSE, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
     return FALSE;
   /* Another probe may have ended since the state was read. */
-  pass->generation = aip_breaker_get_generation (self);
+  pass->generation = get_generation (self);
   until_us = aip_breaker_get_until (self);
   pass->probe = until_us != 0;
   pass->early = until_us > now_us;
@@ -320,7 +328,7 @@ aip_breaker_enter (AipBreaker *self, gint64 now_us, AipBreakerPass *pass)
 {
   g_return_val_if_fail (self != NULL && pass != NULL, FALSE);
 
-  *pass = (AipBreakerPass){ .began_us = now_us, .generation = aip_breaker_get_generation (self) };
+  *pass = (AipBreakerPass){ .began_us = now_us, .generation = get_generation (self) };
   switch (aip_breaker_get_state (self, now_us))
     {
     case AIP_BREAKER_CLOSED:
@@ -368,7 +376,7 @@ aip_breaker_enter_check (AipBreaker *self, gint64 now_us, AipBreakerPass *pass)
 {
   g_return_val_if_fail (self != NULL && pass != NULL, FALSE);
 
-  *pass = (AipBreakerPass){ .began_us = now_us, .generation = aip_breaker_get_generation (self) };
+  *pass = (AipBreakerPass){ .began_us = now_us, .generation = get_generation (self) };
   if (aip_breaker_get_until (self) == 0)
     return TRUE;
   return aip_breaker_can_be_checked (self) && take_probe (self, pass, now_us, TRUE);
@@ -541,7 +549,7 @@ make_later (AipBreaker *self, const AipFaultVerdict *verdict, gint64 now_us, gui
   if (later)
     put_off (self, now_us + hold_us);
   else if (says_why)
-    aip_breaker_watch_notify (self->watch);
+    tell (self);
 }
 
 /* It found nothing out. If it hung until its client had enough, the next one would hang as well, and so would

@@ -75,6 +75,7 @@ typedef struct
   gint64 until_us;  /* atomic; 0: closed */
   guint probe;      /* atomic; 1: taken */
   guint generation; /* atomic */
+  guint serial;     /* atomic: of all that is told */
   GMutex lock;      /* of what follows */
   AipBreakerPolicy policy;
   AipFaultVerdict fault;
@@ -114,7 +115,7 @@ gint64 aip_breaker_get_until (const AipBreaker *self);
 gboolean aip_breaker_can_be_checked (const AipBreaker *self);
 gboolean aip_breaker_may_go_early (AipBreaker *self, gint64 now_us);
 gboolean aip_breaker_is_probing (const AipBreaker *self);
-guint aip_breaker_get_generation (const AipBreaker *self);
+guint aip_breaker_get_serial (const AipBreaker *self);
 void aip_breaker_get_view (AipBreaker *self, gint64 now_us, AipBreakerView *view);
 
 gboolean aip_breaker_enter (AipBreaker *self, gint64 now_us, AipBreakerPass *pass);

@@ -200,8 +200,8 @@ aip_live_keys_list (AipLiveKeys *self)
  * aip_live_keys_get_serial:
  * @self: the keys
  *
- * Returns: a number that differs as soon as the breaker of any key changes its state by itself; whether an
- * open one has become half-open is a matter of time alone
+ * Returns: a number that differs as soon as the breaker of any key changes by itself, see
+ * aip_breaker_get_serial ()
  */
 guint64
 aip_live_keys_get_serial (AipLiveKeys *self)
@@ -216,7 +216,7 @@ aip_live_keys_get_serial (AipLiveKeys *self)
 
   g_hash_table_iter_init (&iter, self->keys);
   while (g_hash_table_iter_next (&iter, NULL, &key))
-    serial += aip_breaker_get_generation (aip_live_key_get_breaker (key));
+    serial += aip_breaker_get_serial (aip_live_key_get_breaker (key));
   return serial;
 }
 

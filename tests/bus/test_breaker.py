@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the bus tells of a key's breaker, and how it is reset."""
 
+import concurrent.futures
 import time
 
 import pytest
@@ -154,3 +155,22 @@ def test_a_new_secret_is_tried_at_once(start, upstream, peer):
     assert daemon.chat().status == 503
     peer.set_secret(KEY, "sk-another")
     assert daemon.chat().status == 200
+
+
+def test_another_reason_for_as_long_is_signalled(start, upstream, connect, peer):
+    daemon = start(usual_config(upstream, BREAKER))
+    listener = connect(Listener)
+    held = upstream.hold()
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        late = pool.submit(daemon.chat)
+        exchange = held.take()
+        upstream.answer_with(answers.error(429, headers=[("Retry-After", "40000")]))
+        assert daemon.chat().status == 429
+        assert wait_until(lambda: breaker_changes(listener, KEY) == ["open"])
+        state, reason, until = shown(peer)
+        assert (state, "429" in reason) == ("open", True)
+        answers.error(401)(exchange)
+        exchange.release()
+        assert late.result().status in (401, 502, 503)
+    assert wait_until(lambda: "401" in shown(peer)[1])
+    assert shown(peer)[0] == "open" and abs(shown(peer)[2] - until) < 2e6

@@ -495,8 +495,9 @@ static void
 test_watch (AipBreaker *breaker, const void *data)
 {
   g_autoptr (AipBreakerWatch) watch = aip_breaker_watch_new ();
-  AipBreakerPass late, pass;
+  AipBreakerPass late, later, pass;
   guint n = 0;
+  guint serial;
 
   aip_breaker_set_watch (breaker, watch);
   fail_thrice (breaker, START);
@@ -507,17 +508,27 @@ test_watch (AipBreaker *breaker, const void *data)
   attempt (breaker, AIP_FAULT_CLASS_NONE, START);
   g_assert_cmpuint (n, ==, 0);
   g_assert_true (aip_breaker_enter (breaker, START, &late));
+  g_assert_true (aip_breaker_enter (breaker, START, &later));
   fail_thrice (breaker, START);
   g_assert_cmpuint (n, ==, 1);
+  serial = aip_breaker_get_serial (breaker);
   end (breaker, &late, AIP_FAULT_CLASS_AUTH, START);
   g_assert_cmpuint (n, ==, 2);
-  g_assert_true (aip_breaker_enter (breaker, START + 24 * 3600 * SECOND, &pass));
-  g_assert_cmpuint (n, ==, 2);
-  end (breaker, &pass, AIP_FAULT_CLASS_NONE, START + 24 * 3600 * SECOND);
+  g_assert_cmpuint (aip_breaker_get_serial (breaker), !=, serial);
+  /* Another reason, at no later time. */
+  serial = aip_breaker_get_serial (breaker);
+  end (breaker, &later, AIP_FAULT_CLASS_BILLING, START);
+  g_assert_cmpuint (aip_breaker_get_serial (breaker), !=, serial);
   g_assert_cmpuint (n, ==, 3);
+  serial = aip_breaker_get_serial (breaker);
+  g_assert_true (aip_breaker_enter (breaker, START + 24 * 3600 * SECOND, &pass));
+  g_assert_cmpuint (n, ==, 3);
+  g_assert_cmpuint (aip_breaker_get_serial (breaker), ==, serial);
+  end (breaker, &pass, AIP_FAULT_CLASS_NONE, START + 24 * 3600 * SECOND);
+  g_assert_cmpuint (n, ==, 4);
   aip_breaker_watch_set_func (watch, NULL, NULL);
   fail_thrice (breaker, START);
-  g_assert_cmpuint (n, ==, 3);
+  g_assert_cmpuint (n, ==, 4);
 }
 
 static void
