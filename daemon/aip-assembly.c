@@ -402,6 +402,21 @@ check_first_token (const AipAssemblySources *sources, const AipConfig *config, G
   return token != NULL;
 }
 
+/* A file that is written is taken into use, and read at the next start: so its keys must be to be had. */
+static gboolean
+check_jwt (const AipAssemblySources *sources, const AipConfig *config, GPtrArray *problems)
+{
+  g_autoptr (AipJwt) jwt = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (!aip_config_accepts_jwt (config))
+    return TRUE;
+  jwt = load_jwt (config, &error);
+  if (jwt == NULL)
+    add_problem (problems, get_last_path (sources), NULL, error->message);
+  return jwt != NULL;
+}
+
 typedef struct
 {
   const AipAssemblySources *sources;
@@ -416,6 +431,7 @@ check_cb (const AipConfig *config, GPtrArray *problems, void *user_data)
   g_clear_pointer (&applying->problems, g_strfreev);
   applying->problems = dup_problem_texts (problems);
   return check_exposure (applying->sources, config, problems) &&
+         check_jwt (applying->sources, config, problems) &&
          check_first_token (applying->sources, config, problems);
 }
 

@@ -176,6 +176,8 @@ def test_settings_of_groups_without_objects(daemon, peer):
     ("retry", {"max-attempts": -1}, "InvalidConfig"),
     ("retry", {"max-attemts": 1}, "InvalidArgument"),
     ("retry", {"base-delay": "5 parsecs"}, "InvalidConfig"),
+    ("jwt", {"secret": "env:NOT_THERE", "issuer": "i", "audience": ["a"]}, "InvalidConfig"),
+    ("jwt", {"key-file": "/dev/null", "issuer": "i", "audience": ["a"]}, "InvalidConfig"),
     ("no-such-group", {"a": 1}, "InvalidArgument"),
     ("", {"a": 1}, "InvalidArgument"),
     ("retry]\n[server", {"enabled": True}, "InvalidArgument"),
