@@ -81,6 +81,14 @@ read_stamps (const char *const *paths)
   return stamps;
 }
 
+/* Takes @stamps. */
+static void
+set_others (AipConfigBase *self, GArray *stamps)
+{
+  g_array_unref (self->others);
+  self->others = stamps;
+}
+
 static gboolean
 are_others_unchanged (const AipConfigBase *self, const char *const *paths)
 {
@@ -169,7 +177,11 @@ aip_config_base_change (AipConfigBase *self,
   if (self->text != NULL && g_str_equal (self->text, text) && are_others_unchanged (self, paths))
     config = rebuild (self, edit);
   if (config == NULL)
-    forget (self);
+    {
+      forget (self);
+      /* Before they are read: what is written meanwhile is read again with the next change. */
+      set_others (self, read_stamps (paths));
+    }
   g_clear_pointer (&self->text, g_free);
   return config;
 }
@@ -188,12 +200,10 @@ aip_config_base_get_draft (const AipConfigBase *self)
   return self->draft;
 }
 
-/* Takes @draft, @text and @others. */
+/* Takes @draft and @text. */
 static void
-keep (AipConfigBase *self, AipConfigDraft *draft, char *text, AipConfig *config, GArray *others)
+keep (AipConfigBase *self, AipConfigDraft *draft, char *text, AipConfig *config)
 {
-  g_autoptr (GArray) stamps = others;
-
   /* A warning would have to be told again after each change, which only a full reading can. */
   if (draft != NULL && draft->problems != NULL && draft->problems->len > 0)
     {
@@ -214,32 +224,25 @@ keep (AipConfigBase *self, AipConfigDraft *draft, char *text, AipConfig *config,
   self->text = text;
   g_clear_pointer (&self->config, aip_config_unref);
   self->config = aip_config_ref (config);
-  g_array_unref (self->others);
-  self->others = g_steal_pointer (&stamps);
 }
 
 /**
  * aip_config_base_keep:
- * @self: a base
- * @draft: (transfer full) (nullable): what a full reading found; NULL: aip_config_base_change () went well
+ * @self: a base whose aip_config_base_change () was called before
+ * @draft: (transfer full) (nullable): what a full reading found since; NULL: that call went well
  * @text: (transfer full): what the last file holds now
  * @config: what became of it
- * @paths: (array zero-terminated=1): the config files
  *
  * Keeps what was saved, for the next change.
  */
 void
-aip_config_base_keep (AipConfigBase *self,
-                      AipConfigDraft *draft,
-                      char *text,
-                      AipConfig *config,
-                      const char *const *paths)
+aip_config_base_keep (AipConfigBase *self, AipConfigDraft *draft, char *text, AipConfig *config)
 {
   g_return_if_fail (self != NULL);
   g_return_if_fail (draft != NULL || self->draft != NULL);
-  g_return_if_fail (text != NULL && config != NULL && paths != NULL);
+  g_return_if_fail (text != NULL && config != NULL);
 
-  keep (self, draft, text, config, read_stamps (paths));
+  keep (self, draft, text, config);
 }
 
 /**
@@ -282,7 +285,10 @@ aip_config_base_load (AipConfigBase *self,
   config =
       aip_config_load_draft (draft, paths, &(AipConfigText){ text->str, text->len }, environment, overrides);
   if (config != NULL)
-    keep (self, g_steal_pointer (&draft), g_string_free (text, FALSE), config, g_steal_pointer (&others));
+    {
+      keep (self, g_steal_pointer (&draft), g_string_free (text, FALSE), config);
+      set_others (self, g_steal_pointer (&others));
+    }
   else
     {
       /* It may hold a key in clear, which is why it is refused. */

@@ -11,10 +11,6 @@ AipConfig *aip_config_base_change (AipConfigBase *self,
                                    const char *text,
                                    const char *const *paths);
 const AipConfigDraft *aip_config_base_get_draft (const AipConfigBase *self);
-void aip_config_base_keep (AipConfigBase *self,
-                           AipConfigDraft *draft,
-                           char *text,
-                           AipConfig *config,
-                           const char *const *paths);
+void aip_config_base_keep (AipConfigBase *self, AipConfigDraft *draft, char *text, AipConfig *config);
 
 G_END_DECLS

@@ -278,7 +278,7 @@ try_to_save (const Save *self, gboolean *overtaken, GError **error)
       !check_use (self, config, problems, error) || !write_text (self, text, overtaken, error))
     return NULL;
   if (base != NULL)
-    aip_config_base_keep (base, g_steal_pointer (&read), g_steal_pointer (&text), config, self->paths);
+    aip_config_base_keep (base, g_steal_pointer (&read), g_steal_pointer (&text), config);
   return g_steal_pointer (&config);
 }
 

@@ -235,6 +235,40 @@ test_others_write (Fixture *fixture, gconstpointer data)
   g_assert_cmpuint (((AipKeyConfig *) g_ptr_array_index (third->keys, 0))->rpm, ==, 77);
 }
 
+static gboolean
+write_meanwhile (const AipConfig *config, GPtrArray *problems, void *user_data)
+{
+  write_file (user_data, "[key a]\nprovider=p\nrpm=77\n");
+  return TRUE;
+}
+
+/* Nor is what is written while a change is made, be it with a full reading or without. */
+static void
+test_written_meanwhile (Fixture *fixture, gconstpointer data)
+{
+  for (guint n_before = 0; n_before < 2; n_before++)
+    {
+      g_autoptr (AipConfigBase) base = aip_config_base_new ();
+      g_autoptr (AipConfigEdit) edit = aip_config_edit_new ();
+      G_GNUC_UNUSED g_autoptr (AipConfig) first = NULL;
+      g_autoptr (AipConfig) second = NULL;
+      g_autoptr (AipConfig) third = NULL;
+      g_autoptr (GError) error = NULL;
+
+      write_file (fixture->low, "");
+      write_file (fixture->high, initial);
+      if (n_before > 0)
+        first = save_and_compare (fixture, base, &steps[0]);
+      aip_config_edit_set (edit, "key b", "rpm", "5");
+      aip_config_edit_set_base (edit, base);
+      aip_config_edit_set_check (edit, write_meanwhile, fixture->low);
+      second = save_with (fixture, edit, NULL, NULL, &error);
+      g_assert_no_error (error);
+      third = save_and_compare (fixture, base, &steps[1]);
+      g_assert_cmpuint (((AipKeyConfig *) g_ptr_array_index (third->keys, 0))->rpm, ==, 77);
+    }
+}
+
 /* A value that is refused is told of as without a base, and the next change begins where it should. */
 static void
 test_refused (Fixture *fixture, gconstpointer data)
@@ -304,6 +338,7 @@ main (int argc, char **argv)
   ADD ("base/as-read", test_as_read);
   ADD ("base/shares", test_shares);
   ADD ("base/others-write", test_others_write);
+  ADD ("base/written-meanwhile", test_written_meanwhile);
   ADD ("base/refused", test_refused);
   ADD ("base/spared", test_spared);
   ADD ("base/loaded", test_loaded);
