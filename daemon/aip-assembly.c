@@ -195,12 +195,43 @@ aip_assembly_check (const AipAssemblySources *sources, char ***problems)
   return config;
 }
 
+static AipJwt *
+load_jwt (const AipConfig *config, GError **error)
+{
+  g_autoptr (GError) problem = NULL;
+  g_autoptr (AipSecret) secret = aip_secret_ref_read (&config->jwt.secret, "[jwt] secret", &problem);
+
+  if (problem != NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&problem));
+      return NULL;
+    }
+  return aip_jwt_new (&config->jwt, secret, error);
+}
+
+/* What is to be used, now or at the next start, must have its keys. */
+static gboolean
+check_jwt (const AipAssemblySources *sources, const AipConfig *config, GPtrArray *problems)
+{
+  g_autoptr (AipJwt) jwt = NULL;
+  g_autoptr (GError) error = NULL;
+
+  if (!aip_config_accepts_jwt (config))
+    return TRUE;
+  jwt = load_jwt (config, &error);
+  if (jwt == NULL)
+    add_problem (problems, get_last_path (sources), NULL, error->message);
+  return jwt != NULL;
+}
+
 static AipConfig *
 load_config (AipAssembly *self, GError **error)
 {
   g_autoptr (GPtrArray) found = aip_config_problems_new ();
   AipConfig *config = read_config (self->sources, self->base, found);
 
+  if (config != NULL && !check_jwt (self->sources, config, found))
+    g_clear_pointer (&config, aip_config_unref);
   g_clear_pointer (&self->problems, g_strfreev);
   self->problems = dup_problem_texts (found);
   self->valid = config != NULL;
@@ -253,20 +284,6 @@ keep_first_token (AipAssembly *self, const AipConfig *config)
     return;
   self->first_token = aip_secret_new (token, -1);
   aip_secret_wipe (token, strlen (token));
-}
-
-static AipJwt *
-load_jwt (const AipConfig *config, GError **error)
-{
-  g_autoptr (GError) problem = NULL;
-  g_autoptr (AipSecret) secret = aip_secret_ref_read (&config->jwt.secret, "[jwt] secret", &problem);
-
-  if (problem != NULL)
-    {
-      g_propagate_error (error, g_steal_pointer (&problem));
-      return NULL;
-    }
-  return aip_jwt_new (&config->jwt, secret, error);
 }
 
 /* Without the password, Redis says what is wrong, and so does the ledger: no reason not to start. */
@@ -400,21 +417,6 @@ check_first_token (const AipAssemblySources *sources, const AipConfig *config, G
     add_problem (problems, sources->paths[g_strv_length (sources->paths) - 1], "require-token",
                  error->message);
   return token != NULL;
-}
-
-/* A file that is written is taken into use, and read at the next start: so its keys must be to be had. */
-static gboolean
-check_jwt (const AipAssemblySources *sources, const AipConfig *config, GPtrArray *problems)
-{
-  g_autoptr (AipJwt) jwt = NULL;
-  g_autoptr (GError) error = NULL;
-
-  if (!aip_config_accepts_jwt (config))
-    return TRUE;
-  jwt = load_jwt (config, &error);
-  if (jwt == NULL)
-    add_problem (problems, get_last_path (sources), NULL, error->message);
-  return jwt != NULL;
 }
 
 typedef struct

@@ -152,6 +152,19 @@ def test_change_by_hand_that_needs_a_restart_is_told(daemon, peer):
     assert "max-body" not in daemon.stderr()
 
 
+def test_keys_of_tokens_that_are_not_there_are_a_problem(daemon, peer):
+    before = daemon.config_path.read_text()
+    daemon.config_path.write_text(before + "[jwt]\nsecret=env:NOT_THERE\nissuer=i\naudience=a\n")
+    assert "NOT_THERE" in refused("InvalidConfig", peer.manager, "Reload")
+    assert not peer.get(ROOT, "Manager.ConfigValid")
+    assert "NOT_THERE" in peer.get(ROOT, "Manager.ConfigProblems")[0]
+    assert "NOT_THERE" in refused("InvalidConfig", set_config, peer, "retry", max_attempts=2)
+    assert daemon.chat().status == 200
+    daemon.config_path.write_text(before)
+    peer.manager("Reload")
+    assert peer.get(ROOT, "Manager.ConfigValid") and peer.get(ROOT, "Manager.ConfigProblems") == []
+
+
 def set_config(peer, group, **members):
     """Calls SetConfig; which of the settings need a restart."""
     return peer.manager("SetConfig", "sa{sv}", group, settings(members))
