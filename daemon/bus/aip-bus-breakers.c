@@ -7,6 +7,7 @@
 
 /* Showing looks at every key: where there are thousands that fail, they are not to keep the thread busy. */
 #define MIN_INTERVAL_US (200 * G_TIME_SPAN_MILLISECOND)
+#define LONGEST_WAIT_US G_TIME_SPAN_MINUTE
 #define NEVER G_MAXINT64
 
 struct _AipBusBreakers
@@ -134,7 +135,8 @@ wait_for (AipBusBreakers *self, gint64 until_us, gint64 now_us)
   if (until_us >= self->first_until_us)
     return;
   self->first_until_us = until_us;
-  g_source_set_ready_time (self->time, g_get_monotonic_time () + (until_us - now_us));
+  /* The main loop's clock stands still while the machine sleeps. */
+  g_source_set_ready_time (self->time, g_get_monotonic_time () + MIN (until_us - now_us, LONGEST_WAIT_US));
 }
 
 /**

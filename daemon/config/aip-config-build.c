@@ -230,7 +230,10 @@ find_section (const AipConfigDraft *draft,
 
   g_assert (names == NULL || names->len == elements->len + 1);
   while (!g_str_equal (names != NULL ? names->pdata[i] : *(char **) elements->pdata[i], name))
-    g_assert (++i < elements->len);
+    {
+      i++;
+      g_assert (i < elements->len);
+    }
   return i;
 }
 
