@@ -61,6 +61,13 @@ number_at (const redisReply *reply, gsize index)
   return reply->element[index]->integer;
 }
 
+/* Whoever can write to Redis must not make sums overflow: at most 35 years, in microseconds. */
+static gint64
+duration_at (const redisReply *reply, gsize index)
+{
+  return CLAMP (number_at (reply, index), -1, G_GINT64_CONSTANT (1) << 50);
+}
+
 static gboolean
 is_numbers (const redisReply *reply, gsize n)
 {
@@ -80,11 +87,11 @@ read_limit (const redisReply *reply,
             AipLimitKind kind,
             AipTally *tally)
 {
-  gint64 wait = number_at (reply, at + 2);
+  gint64 wait = duration_at (reply, at + 2);
 
   tally->shared_slots[index][kind] = number_at (reply, at);
   aip_tally_add_rate (tally, kind, part->limits[kind], (guint64) MAX (number_at (reply, at + 1), 0),
-                      number_at (reply, at + 3));
+                      duration_at (reply, at + 3));
   if (wait != 0)
     aip_tally_add_refusal (tally, index, kind, wait < 0 ? AIP_WINDOW_NEVER : wait);
 }

@@ -267,17 +267,9 @@ aip_ledger_store_touch (AipLedgerStore *self)
   g_mutex_unlock (&self->lock);
 }
 
-/**
- * aip_ledger_store_save:
- * @self: a store
- *
- * Writes what is due now. For the main thread.
- */
-void
-aip_ledger_store_save (AipLedgerStore *self)
+static void
+save (AipLedgerStore *self)
 {
-  g_return_if_fail (self != NULL);
-
   cancel_write (self, FALSE);
   put_content (self);
   /* One that is under way on its thread comes first; what it has not taken yet is written here. */
@@ -296,6 +288,6 @@ aip_ledger_store_close (AipLedgerStore *self)
 {
   g_return_if_fail (self != NULL);
 
-  aip_ledger_store_save (self);
+  save (self);
   cancel_write (self, TRUE);
 }

@@ -17,7 +17,6 @@ aip_ledger_store_new (const char *state_dir, GMainContext *context, AipLedgerSto
 void aip_ledger_store_free (AipLedgerStore *self);
 void aip_ledger_store_load (AipLedgerStore *self, AipLedgerLocal *local);
 void aip_ledger_store_touch (AipLedgerStore *self);
-void aip_ledger_store_save (AipLedgerStore *self);
 void aip_ledger_store_close (AipLedgerStore *self);
 
 G_END_DECLS

@@ -550,20 +550,6 @@ aip_ledger_set_config (AipLedger *self, const AipConfig *config, AipSecret *redi
 }
 
 /**
- * aip_ledger_save:
- * @self: a ledger
- *
- * Writes the counts down now. For the main thread.
- */
-void
-aip_ledger_save (AipLedger *self)
-{
-  g_return_if_fail (self != NULL);
-
-  aip_ledger_store_save (self->store);
-}
-
-/**
  * aip_ledger_close:
  * @self: a ledger
  *

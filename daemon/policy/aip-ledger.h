@@ -106,7 +106,6 @@ AipLedger *aip_ledger_new (const char *state_dir);
 AipLedger *aip_ledger_ref (AipLedger *self);
 void aip_ledger_unref (AipLedger *self);
 void aip_ledger_set_config (AipLedger *self, const AipConfig *config, AipSecret *redis_password);
-void aip_ledger_save (AipLedger *self);
 void aip_ledger_close (AipLedger *self);
 char *aip_ledger_describe (AipLedger *self, gboolean *healthy);
 void aip_ledger_set_watch (AipLedger *self, AipLedgerChangedFunc func, void *user_data);

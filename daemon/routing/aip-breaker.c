@@ -526,17 +526,22 @@ make_later (AipBreaker *self, const AipFaultVerdict *verdict, gint64 now_us, gui
   gint64 hold_us = get_floor (verdict);
   gboolean hard = aip_fault_class_opens (verdict->fault_class);
   gboolean was_hard = aip_fault_class_opens (self->fault.fault_class);
+  gboolean later, says_why;
 
   if (!aip_fault_class_counts (verdict->fault_class))
     return;
   self->floor_us = MAX (self->floor_us, now_us + hold_us);
   if (hard && !was_hard)
     hold_us = MAX (hold_us, get_cooldown (self, verdict, random));
+  later = now_us + hold_us > self->until_us;
   /* A key that is refused is not well because its provider had another fault since. */
-  if ((hard || !was_hard) && (hard || now_us + hold_us > self->until_us))
+  says_why = hard || (!was_hard && later);
+  if (says_why)
     self->fault = *verdict;
-  if (now_us + hold_us > self->until_us)
+  if (later)
     put_off (self, now_us + hold_us);
+  else if (says_why)
+    aip_breaker_watch_notify (self->watch);
 }
 
 /* It found nothing out. If it hung until its client had enough, the next one would hang as well, and so would

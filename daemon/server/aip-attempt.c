@@ -281,11 +281,15 @@ aip_attempt_is_under_way (const AipAttempt *self)
 void
 aip_attempt_end (AipAttempt *self, const AipUsage *usage, gboolean streamed, guint64 random)
 {
+  static const AipUsage nothing = { 0 };
   AipLiveOutcome outcome;
 
   g_return_if_fail (self != NULL && self->under_way && usage != NULL);
 
   self->under_way = FALSE;
+  /* What was told then is of the attempt before. */
+  if (!self->sent)
+    usage = &nothing;
   outcome = (AipLiveOutcome){
     .verdict = self->verdict,
     .tokens = usage->input_tokens + usage->output_tokens,

@@ -37,7 +37,7 @@ make_event (const AipExchange *self)
 static void
 add_candidate (const AipExchange *self, AipRequestEvent *event)
 {
-  const AipCandidate *candidate = self->attempt.candidate;
+  const AipCandidate *candidate = self->sent_to;
 
   if (candidate == NULL)
     return;

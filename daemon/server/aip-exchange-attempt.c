@@ -64,6 +64,7 @@ send_now (AipExchange *self)
   self->event_stream = self->unusable = self->held_for_long = FALSE;
   self->scan = (AipUsageScan){ 0 };
   self->n_attempts++;
+  self->sent_to = self->attempt.candidate;
   aip_attempt_mark_sent (&self->attempt);
   return aip_exchange_send (self);
 }

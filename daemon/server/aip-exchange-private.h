@@ -90,8 +90,9 @@ struct _AipExchange
   guint n_attempts;
   gint64 first_sent; /* aip_clock_now () */
   AipAttempt attempt;
-  AipTimer attempt_timer; /* until the next one, or until its answer is not held back any longer */
-  AipIdle question;       /* what is to become of an error */
+  const AipCandidate *sent_to; /* (nullable): whose answer there is, whoever was passed over since */
+  AipTimer attempt_timer;      /* until the next one, or until its answer is not held back any longer */
+  AipIdle question;            /* what is to become of an error */
   gboolean held_for_long;
   AipTransfer *transfer; /* (nullable) */
   AipTunnel *tunnel;     /* (nullable) */

@@ -17,7 +17,7 @@
 
 /**
  * aip_exchange_add_proxy_headers:
- * @self: an exchange with an attempt
+ * @self: an exchange that was sent
  * @headers: lines of headers, added to
  *
  * Tells the client who has served it.
@@ -25,7 +25,7 @@
 void
 aip_exchange_add_proxy_headers (AipExchange *self, GString *headers)
 {
-  const AipCandidate *candidate = self->attempt.candidate;
+  const AipCandidate *candidate = self->sent_to;
 
   aip_reply_add_header (headers, "X-Proxy-Provider", candidate->provider->name);
   if (candidate->key != NULL)

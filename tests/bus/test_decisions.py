@@ -126,3 +126,21 @@ def test_only_so_many_are_told(start, upstream, connect):
     names = ["k1", *(f"n{i:02}" for i in range(7))]
     assert [one["key"] for one in request["candidates"]] == names
     assert [one["key"] for one in request["tries"]] == names
+
+
+def test_whose_answer_it_is_though_another_was_passed_over_since(start, upstream, connect):
+    redis = RedisServer()
+    text = usual_config(upstream, RETRY + SPARE.strip() + f"\nrpm=1\n\n[redis]\nurl={redis.url}\n")
+    try:
+        other, daemon = start(text, bus="none", key_store="environment"), start(text)
+        for one in (other, daemon):
+            assert wait_until(lambda one=one: "connected" in one.request("GET", "/status").json()["limits"]["kept"])
+        watcher = connect(Listener, matched=False)
+        watcher.call(ROOT, "Activity.Subscribe")
+        upstream.answer_with(answers.error(500), answers.automatic, answers.error(500))
+        assert other.chat().header("X-Proxy-Key") == "spare"
+        assert daemon.chat().header("X-Proxy-Key") == "k1"
+        request = told(watcher)
+        assert (request["key"], request["status"], request["attempts"]) == ("k1", 500, 1)
+    finally:
+        redis.close()
