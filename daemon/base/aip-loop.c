@@ -208,7 +208,6 @@ loop_poll (GPollFD *fds, guint n_fds, int timeout)
   AipLoop *self = thread_loop;
   GPollFD *epoll = NULL;
   GPollFD *other = NULL;
-  int n;
 
   for (guint i = 0; self != NULL && i < n_fds; i++)
     {
@@ -230,14 +229,8 @@ loop_poll (GPollFD *fds, guint n_fds, int timeout)
         }
     }
 
-  /* Other sources poll too, such as the control plane's. */
-  n = poll ((struct pollfd *) fds, n_fds, timeout);
-  if (n > 0 && epoll != NULL && epoll->revents != 0)
-    {
-      collect_events (self, epoll, NULL, 0);
-      n -= epoll->revents == 0;
-    }
-  return n;
+  /* Other sources poll too, such as the control plane's, or another loop. Each loop asks its own set. */
+  return poll ((struct pollfd *) fds, n_fds, timeout);
 }
 
 /* --- the source --- */
@@ -264,6 +257,8 @@ loop_check (GSource *source)
 {
   AipLoop *self = (AipLoop *) source;
 
+  if (self->n_ready == 0 && self->poll_fd.revents != 0)
+    collect_events (self, &self->poll_fd, NULL, 0);
   return self->n_ready > 0 || self->idles != NULL ||
          (self->heap_size > 0 && self->heap[1]->heap_due <= g_source_get_time (source));
 }

@@ -69,7 +69,7 @@ send_now (AipExchange *self)
   return aip_exchange_send (self);
 }
 
-static AipOutcome try_next (AipExchange *self);
+static AipOutcome try_rest (AipExchange *self);
 static AipOutcome plan_again (AipExchange *self);
 static void tell (AipExchange *self);
 
@@ -93,7 +93,7 @@ static void
 pass_over (AipExchange *self)
 {
   aip_exchange_trace_skip (self, self->attempt.candidate, TRUE);
-  self->found_full = TRUE;
+  self->found_full = self->passed_over = TRUE;
   g_clear_error (&self->no_room);
   aip_attempt_tell_refusal (&self->attempt, &self->no_room_wait, &self->no_room);
   end_attempt (self);
@@ -119,7 +119,7 @@ key_reserved_cb (AipReservation *reservation, AipLedgerAnswer answer, void *user
   else
     {
       pass_over (self);
-      outcome = try_next (self);
+      outcome = try_rest (self);
     }
   if (outcome == AIP_OUTCOME_NEXT && self->n_attempts == 0)
     outcome = plan_again (self);
@@ -135,6 +135,7 @@ try_one (AipExchange *self, const AipCandidate *candidate)
   if (!aip_attempt_begin (&self->attempt, candidate))
     {
       aip_exchange_trace_skip (self, candidate, FALSE);
+      self->passed_over = TRUE;
       return AIP_OUTCOME_NEXT;
     }
   switch (aip_attempt_reserve (&self->attempt, self->snapshot->ledger, quota,
@@ -163,6 +164,24 @@ try_next (AipExchange *self)
   return outcome;
 }
 
+/* Others may have met with the same faults meanwhile, so that who was planned is out before his turn comes:
+ * then the plan was too short, and there may be somebody beyond it. */
+static AipOutcome
+try_rest (AipExchange *self)
+{
+  AipOutcome outcome = try_next (self);
+
+  while (outcome == AIP_OUTCOME_NEXT && self->n_attempts > 0 && self->passed_over &&
+         self->n_plans_again < MAX_PLANS_AGAIN)
+    {
+      self->n_plans_again++;
+      self->passed_over = FALSE;
+      aip_exchange_plan_rest (self);
+      outcome = try_next (self);
+    }
+  return outcome;
+}
+
 /* A plan has a few of many keys. What others have used up of the limits is known after it was asked for, and
  * leaves room for more in the next plan. */
 static gboolean
@@ -181,7 +200,7 @@ plan_again (AipExchange *self)
   if (!is_worth_another_plan (self))
     return aip_exchange_refuse_taken (self);
   self->n_plans_again++;
-  self->found_full = FALSE;
+  self->found_full = self->passed_over = FALSE;
   self->next = 0;
   self->attempt.candidate = NULL;
   g_clear_pointer (&self->plan, g_array_unref);
@@ -293,6 +312,13 @@ get_backoff (const AipExchange *self)
   return delay - (gint64) (aip_worker_random (self->worker) % (guint64) (delay / 4 + 1));
 }
 
+static gboolean
+is_only_one (const AipExchange *self)
+{
+  return self->plan->len == 1 &&
+         g_array_index (self->plan, AipCandidate, 0).live == self->attempt.candidate->live;
+}
+
 /* How long to wait before the same candidate is asked again, in microseconds; -1: it is not. */
 static gint64
 get_delay (const AipExchange *self)
@@ -300,7 +326,7 @@ get_delay (const AipExchange *self)
   const AipFaultVerdict *verdict = &self->attempt.verdict;
   gint64 delay = get_backoff (self);
 
-  if (self->plan->len != 1 || self->attempt.candidate->least_bad ||
+  if (!is_only_one (self) || self->attempt.candidate->least_bad ||
       (verdict->fault_class != AIP_FAULT_CLASS_TRANSIENT &&
        verdict->fault_class != AIP_FAULT_CLASS_RATE_LIMITED))
     return -1;
@@ -381,7 +407,7 @@ look_for_larger (AipExchange *self)
   const char *model = self->attempt.candidate->model;
 
   aip_too_long_add (&self->too_long, model, aip_router_get_context (self->snapshot->router, model));
-  aip_exchange_plan_larger (self);
+  aip_exchange_plan_rest (self);
 }
 
 /**
@@ -405,7 +431,7 @@ aip_exchange_fail_over (AipExchange *self)
       let_go (self);
       if (is_too_long (self))
         look_for_larger (self);
-      outcome = try_next (self);
+      outcome = try_rest (self);
       if (outcome == AIP_OUTCOME_NEXT && wait_for_the_same (self))
         return;
     }

@@ -83,9 +83,10 @@ struct _AipExchange
   const char *strategy;   /* static: what put it in order */
   AipRequestTrace *trace; /* (nullable): nobody watches */
   guint n_plans_again;
-  gboolean found_full; /* limits have refused a key of this plan */
-  GError *no_room;     /* (nullable): how the limits of the last key that was passed over have refused it */
-  guint no_room_wait;  /* seconds until it is of use to ask that key again; 0: it never is */
+  gboolean found_full;  /* limits have refused a key of this plan */
+  gboolean passed_over; /* somebody in this plan was not tried although it was his turn */
+  GError *no_room;      /* (nullable): how the limits of the last key that was passed over have refused it */
+  guint no_room_wait;   /* seconds until it is of use to ask that key again; 0: it never is */
   guint n_attempts;
   gint64 first_sent; /* aip_clock_now () */
   AipAttempt attempt;
@@ -140,7 +141,7 @@ gboolean aip_exchange_wait_for_models (AipExchange *self);
 void aip_exchange_route_again (AipExchange *self);
 
 AipOutcome aip_exchange_route (AipExchange *self);
-void aip_exchange_plan_larger (AipExchange *self);
+void aip_exchange_plan_rest (AipExchange *self);
 AipOutcome aip_exchange_refuse_taken (AipExchange *self);
 void aip_exchange_resume_route (AipExchange *self);
 

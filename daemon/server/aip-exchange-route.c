@@ -281,13 +281,14 @@ put_plan_aside (AipExchange *self)
 }
 
 /**
- * aip_exchange_plan_larger:
- * @self: an exchange whose request was too long for a model; its `too_long` knows of that
+ * aip_exchange_plan_rest:
+ * @self: an exchange whose plan has nobody left; its `too_long` knows of the models that are too small for it
  *
- * Plans anew, with such models alone as may be large enough. The plan may have nobody in it.
+ * Plans anew, beyond those whose turn has come, with such models alone as may be large enough. The plan may
+ * have nobody new in it, or nobody at all.
  */
 void
-aip_exchange_plan_larger (AipExchange *self)
+aip_exchange_plan_rest (AipExchange *self)
 {
   AipRouteQuery query = make_query (self);
 

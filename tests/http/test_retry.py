@@ -9,7 +9,7 @@ import pytest
 from lib import answers
 from lib.checks import expect_broken_stream, expect_error, read_events, wait_until
 from lib.several import FAST, RETRY, several
-from lib.upstream import FakeUpstream
+from lib.upstream import FakeUpstream, Held
 
 PATH = "/v1/chat/completions"
 CHAT = {"model": "fake-model", "messages": [{"role": "user", "content": "hi"}]}
@@ -421,3 +421,40 @@ def test_no_descriptor_stays_open(pair, upstream, other):
     for _ in range(20):
         assert pair.chat(stream=True).status == 200
     assert wait_until(lambda: len(pair.fds(ports)) <= before)
+
+
+REFUSED = b'{"error":{"message":"no","type":"x","param":null,"code":null}}'
+
+
+def ask_meanwhile(daemon, one, others, status):
+    """One request waits for the first key while `others` more go where they can; its answer in the end."""
+    asked = []
+    held = Held()
+    one.answer_with(held, answers.plain(REFUSED, status))
+    first = threading.Thread(target=lambda: asked.append(daemon.chat()))
+    first.start()
+    exchange = held.take()
+    for _ in range(others):
+        daemon.chat()
+    exchange.send(answers.whole(REFUSED, status))
+    exchange.release()
+    first.join()
+    return asked[0]
+
+
+def test_who_is_planned_but_out_meanwhile_is_not_the_end(start, upstream, other):
+    """A plan has a few of many keys, which other requests may find broken before it is their turn."""
+    retry = RETRY + "max-attempts=2\n"
+    daemon = start(several([upstream] * 4 + [other], "[circuit-breaker]\nenabled=true\n", retry=retry))
+    response = ask_meanwhile(daemon, upstream, 2, 401)
+    assert (response.status, response.header("X-Proxy-Key")) == (200, "k5")
+    assert response.header("X-Proxy-Attempts") == "2"
+
+
+def test_who_had_no_room_is_not_named_as_who_answered(start, upstream, other):
+    other.reset()
+    daemon = start(several([upstream, other], key="rpm=1"))
+    response = ask_meanwhile(daemon, upstream, 1, 503)
+    assert len(other.requests) == 1
+    assert (response.status, response.header("X-Proxy-Key")) == (503, "k1")
+    assert response.header("X-Proxy-Attempts") == "1"

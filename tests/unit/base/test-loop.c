@@ -404,6 +404,44 @@ test_two_loops (void)
     }
 }
 
+/* Whichever of them the context's poll function takes for its own: no loop's sockets are left out, and none
+ * of them is asked for over and over. */
+static void
+test_shared_context (void)
+{
+  g_auto (Bench) bench = { 0 };
+  Bench other;
+  Pair pairs[2];
+
+  bench_init (&bench);
+  other = (Bench){ .context = bench.context, .loop = aip_loop_new (bench.context) };
+  pair_init (&pairs[0], &bench);
+  pair_init (&pairs[1], &other);
+  for (int i = 0; i < 2; i++)
+    aip_watch_set (&pairs[i].watch, AIP_IO_IN);
+
+  for (int i = 0; i < 6; i++)
+    {
+      Pair *pair = &pairs[i % 2];
+
+      pair->n_calls = 0;
+      pair_poke (pair);
+      for (int turn = 0; turn < 100 && pair->n_calls == 0; turn++)
+        g_main_context_iteration (bench.context, FALSE);
+      g_assert_cmpuint (pair->n_calls, ==, 1);
+      g_assert_false (g_main_context_pending (bench.context));
+    }
+  pair_clear (&pairs[1]);
+  aip_loop_free (other.loop);
+
+  pairs[0].n_calls = 0;
+  pair_poke (&pairs[0]);
+  for (int turn = 0; turn < 100 && pairs[0].n_calls == 0; turn++)
+    g_main_context_iteration (bench.context, FALSE);
+  g_assert_cmpuint (pairs[0].n_calls, ==, 1);
+  pair_clear (&pairs[0]);
+}
+
 static void
 test_after_it (void)
 {
@@ -437,6 +475,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/base/loop/foreign", test_foreign);
   g_test_add_func ("/base/loop/foreign-timeout", test_foreign_timeout);
   g_test_add_func ("/base/loop/two-loops", test_two_loops);
+  g_test_add_func ("/base/loop/shared-context", test_shared_context);
   g_test_add_func ("/base/loop/after-it", test_after_it);
 
   return g_test_run ();
