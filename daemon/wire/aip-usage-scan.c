@@ -184,145 +184,22 @@ end_type (AipUsageScan *self)
     }
 }
 
-/* The functions below take one byte and return whether it is used up; else it is looked at again in the
- * new state. */
-
+/* Whether a name of interest outside a usage object begins so. */
 static gboolean
-step_text (AipUsageScan *self, char c)
+may_begin_name (char c)
 {
-  if (c == '"')
+  switch (c)
     {
-      self->n_word = 0;
-      self->state = STATE_NAME;
-    }
-  else if (self->depth > 0 && (c == '{' || c == '['))
-    self->depth++;
-  else if (self->depth > 0 && (c == '}' || c == ']') && --self->depth == 0)
-    end_usage (self);
-  return TRUE;
-}
-
-static gboolean
-step_name (AipUsageScan *self, char c)
-{
-  if (c == '"')
-    {
-      self->key = find_key (self);
-      self->state = self->key != KEY_NONE ? STATE_COLON : STATE_TEXT;
+    case 'u':
+    case 'f':
+    case 't':
+    case 'd':
+    case 'p':
+    case 'e':
       return TRUE;
-    }
-  if (is_name_char (c) && self->n_word < sizeof self->word)
-    {
-      self->word[self->n_word++] = c;
-      return TRUE;
-    }
-  self->state = self->depth > 0 ? STATE_SKIP : STATE_TEXT;
-  return FALSE;
-}
-
-static gboolean
-step_colon (AipUsageScan *self, char c)
-{
-  if (is_space (c))
-    return TRUE;
-  self->state = c == ':' ? STATE_VALUE : STATE_TEXT;
-  return c == ':';
-}
-
-static gboolean
-step_value (AipUsageScan *self, char c)
-{
-  if (is_space (c))
-    return TRUE;
-  self->state = STATE_TEXT;
-  if (self->key >= KEY_COUNT && g_ascii_isdigit (c))
-    {
-      self->number = 0;
-      self->state = STATE_NUMBER;
+    default:
       return FALSE;
     }
-  if (self->key == KEY_USAGE && c == '{')
-    {
-      self->depth = 1;
-      self->n_object = 0;
-      self->pending = (AipUsageCounts){ 0 };
-      return TRUE;
-    }
-  if (self->key == KEY_TYPE && c == '"')
-    {
-      self->n_word = 0;
-      self->state = STATE_STRING;
-      return TRUE;
-    }
-  if ((self->key == KEY_END_STRING && c == '"') || (self->key == KEY_END_TRUE && c == 't'))
-    self->finished = TRUE;
-  return FALSE;
-}
-
-static gboolean
-step_number (AipUsageScan *self, char c)
-{
-  if (g_ascii_isdigit (c))
-    {
-      if (self->number < COUNT_MAX)
-        self->number = self->number * 10 + (guint) g_ascii_digit_value (c);
-      return TRUE;
-    }
-  end_number (self);
-  return FALSE;
-}
-
-static gboolean
-step_string (AipUsageScan *self, char c)
-{
-  if (c == '"')
-    {
-      end_type (self);
-      return TRUE;
-    }
-  if (c != '\\' && self->n_word < sizeof self->word)
-    {
-      self->word[self->n_word++] = c;
-      return TRUE;
-    }
-  self->state = STATE_TEXT;
-  return FALSE;
-}
-
-static gboolean
-step_skip (AipUsageScan *self, char c)
-{
-  if (c == '"')
-    self->state = STATE_TEXT;
-  else if (c == '\\')
-    self->state = STATE_SKIP_ESCAPED;
-  return TRUE;
-}
-
-static gboolean
-step (AipUsageScan *self, char c)
-{
-  switch ((State) self->state)
-    {
-    case STATE_TEXT:
-      return step_text (self, c);
-    case STATE_NAME:
-      return step_name (self, c);
-    case STATE_COLON:
-      return step_colon (self, c);
-    case STATE_VALUE:
-      return step_value (self, c);
-    case STATE_NUMBER:
-      return step_number (self, c);
-    case STATE_STRING:
-      return step_string (self, c);
-    case STATE_SKIP:
-      return step_skip (self, c);
-    case STATE_SKIP_ESCAPED:
-      self->state = STATE_SKIP;
-      return TRUE;
-    }
-  g_assert_not_reached ();
 }
 
 static gboolean
@@ -331,9 +208,11 @@ is_escaped (const AipUsageScan *self, const char *data, gsize at)
   return (at > 0 ? (guint8) data[at - 1] : self->previous) == '\\';
 }
 
-/* The next quote that may open a name, or the end of the block. */
+/* --- where a name may begin, outside a usage object; each returns the place, or the end of the block --- */
+
+/* Behind the next quote that a name of interest follows. */
 static gsize
-find_quote (const AipUsageScan *self, const char *data, gsize length, gsize from)
+find_quote (AipUsageScan *self, const char *data, gsize length, gsize from)
 {
   while (from < length)
     {
@@ -342,9 +221,12 @@ find_quote (const AipUsageScan *self, const char *data, gsize length, gsize from
       if (quote == NULL)
         return length;
       gsize at = quote - data;
-      if (!is_escaped (self, data, at))
-        return at;
       from = at + 1;
+      if (is_escaped (self, data, at) || (from < length && !may_begin_name (data[from])))
+        continue;
+      self->n_word = 0;
+      self->state = STATE_NAME;
+      return from;
     }
   return length;
 }
@@ -402,38 +284,195 @@ find_name (AipUsageScan *self, const char *data, gsize length, gsize from)
   if (self->n_prefix == sizeof usage_prefix)
     {
       self->n_prefix = 0;
-      for (gsize i = 0; i < sizeof usage_prefix; i++)
-        step (self, usage_prefix[i]);
+      self->n_word = sizeof usage_prefix - 1;
+      memcpy (self->word, usage_prefix + 1, self->n_word);
+      self->state = STATE_NAME;
     }
   return from;
+}
+
+/* --- one state each: takes what belongs to it, and returns where that ends; what ended it is taken with it
+ * or looked at again in the next state --- */
+
+/* Only inside a usage object; outside, find_name () is faster. */
+static gsize
+run_text (AipUsageScan *self, const char *data, gsize end, gsize from)
+{
+  for (; from < end && self->state == STATE_TEXT && self->depth > 0; from++)
+    {
+      switch (data[from])
+        {
+        case '"':
+          self->n_word = 0;
+          self->state = STATE_NAME;
+          break;
+        case '{':
+        case '[':
+          self->depth++;
+          break;
+        case '}':
+        case ']':
+          if (--self->depth == 0)
+            end_usage (self);
+          break;
+        default:
+          break;
+        }
+    }
+  return from;
+}
+
+static gsize
+run_name (AipUsageScan *self, const char *data, gsize end, gsize from)
+{
+  if (self->depth == 0 && self->n_word == 0 && !may_begin_name (data[from]))
+    {
+      self->state = STATE_TEXT;
+      return from;
+    }
+  while (from < end && is_name_char (data[from]) && self->n_word < sizeof self->word)
+    self->word[self->n_word++] = data[from++];
+  if (from == end)
+    return from;
+  if (data[from] == '"')
+    {
+      self->key = find_key (self);
+      self->state = self->key != KEY_NONE ? STATE_COLON : STATE_TEXT;
+      return from + 1;
+    }
+  self->state = self->depth > 0 ? STATE_SKIP : STATE_TEXT;
+  return from;
+}
+
+static gsize
+run_colon (AipUsageScan *self, const char *data, gsize end, gsize from)
+{
+  while (from < end && is_space (data[from]))
+    from++;
+  if (from == end)
+    return from;
+  self->state = data[from] == ':' ? STATE_VALUE : STATE_TEXT;
+  return data[from] == ':' ? from + 1 : from;
+}
+
+/* What a value begins with says what it is. */
+static gsize
+begin_value (AipUsageScan *self, char c, gsize from)
+{
+  self->state = STATE_TEXT;
+  if (self->key >= KEY_COUNT && g_ascii_isdigit (c))
+    {
+      self->number = 0;
+      self->state = STATE_NUMBER;
+      return from;
+    }
+  if (self->key == KEY_USAGE && c == '{')
+    {
+      self->depth = 1;
+      self->n_object = 0;
+      self->pending = (AipUsageCounts){ 0 };
+      return from + 1;
+    }
+  if (self->key == KEY_TYPE && c == '"')
+    {
+      self->n_word = 0;
+      self->state = STATE_STRING;
+      return from + 1;
+    }
+  if ((self->key == KEY_END_STRING && c == '"') || (self->key == KEY_END_TRUE && c == 't'))
+    self->finished = TRUE;
+  return from;
+}
+
+static gsize
+run_value (AipUsageScan *self, const char *data, gsize end, gsize from)
+{
+  while (from < end && is_space (data[from]))
+    from++;
+  return from == end ? from : begin_value (self, data[from], from);
+}
+
+static gsize
+run_number (AipUsageScan *self, const char *data, gsize end, gsize from)
+{
+  for (; from < end && g_ascii_isdigit (data[from]); from++)
+    if (self->number < COUNT_MAX)
+      self->number = self->number * 10 + (guint) (data[from] - '0');
+  if (from < end)
+    end_number (self);
+  return from;
+}
+
+static gsize
+run_string (AipUsageScan *self, const char *data, gsize end, gsize from)
+{
+  while (from < end && data[from] != '"' && data[from] != '\\' && self->n_word < sizeof self->word)
+    self->word[self->n_word++] = data[from++];
+  if (from == end)
+    return from;
+  if (data[from] == '"')
+    {
+      end_type (self);
+      return from + 1;
+    }
+  self->state = STATE_TEXT;
+  return from;
+}
+
+static gsize
+run_skip (AipUsageScan *self, const char *data, gsize end, gsize from)
+{
+  while (from < end && data[from] != '"' && data[from] != '\\')
+    from++;
+  if (from == end)
+    return from;
+  self->state = data[from] == '"' ? STATE_TEXT : STATE_SKIP_ESCAPED;
+  return from + 1;
+}
+
+static gsize
+run (AipUsageScan *self, const char *data, gsize end, gsize from)
+{
+  switch ((State) self->state)
+    {
+    case STATE_TEXT:
+      return self->depth > 0 ? run_text (self, data, end, from) : find_name (self, data, end, from);
+    case STATE_NAME:
+      return run_name (self, data, end, from);
+    case STATE_COLON:
+      return run_colon (self, data, end, from);
+    case STATE_VALUE:
+      return run_value (self, data, end, from);
+    case STATE_NUMBER:
+      return run_number (self, data, end, from);
+    case STATE_STRING:
+      return run_string (self, data, end, from);
+    case STATE_SKIP:
+      return run_skip (self, data, end, from);
+    case STATE_SKIP_ESCAPED:
+      self->state = STATE_SKIP;
+      return from + 1;
+    }
+  g_assert_not_reached ();
 }
 
 static void
 scan_json (AipUsageScan *self, const char *data, gsize length)
 {
-  gsize i = 0;
-
-  while (i < length)
+  for (gsize i = 0, next; i < length; i = next)
     {
-      if (self->depth == 0 && self->state == STATE_TEXT)
-        {
-          i = find_name (self, data, length, i);
-          if (i == length)
-            return;
-        }
-      else if (self->depth > 0 && self->n_object > OBJECT_MAX)
+      gboolean inside = self->depth > 0;
+
+      if (inside && self->n_object > OBJECT_MAX)
         {
           self->depth = 0;
           self->state = STATE_TEXT;
+          next = i;
           continue;
         }
-
-      gboolean inside = self->depth > 0;
-      if (step (self, data[i]))
-        {
-          i++;
-          self->n_object += inside ? 1 : 0;
-        }
+      /* A usage object has its limit wherever the blocks are split. */
+      next = run (self, data, inside ? MIN (length, i + OBJECT_MAX + 1 - self->n_object) : length, i);
+      self->n_object += inside ? next - i : 0;
     }
 }
 

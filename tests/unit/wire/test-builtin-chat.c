@@ -354,7 +354,7 @@ test_many_words (void)
 
       g_assert_nonnull (content);
       content += strlen ("\"content\":\"");
-      g_string_append_len (said, content, strchr (content, '"') - content);
+      g_string_append_len (said, content, (gssize) strcspn (content, "\""));
     }
   g_assert_cmpstr (said->str, ==, words->str);
 }
