@@ -9,6 +9,7 @@
 
 #include "base/aip-ascii.h"
 
+#define USER_AGENT "aiproxy/" AIP_VERSION
 #define AGE_LIMIT_S 55L /* many servers close what was idle for 60 s */
 #define NO_LIMIT_MS ((long) G_MAXINT32)
 
@@ -24,9 +25,6 @@ set_static_options (AipEasy *self, AipUpstream *upstream)
   curl_easy_setopt (handle, CURLOPT_ERRORBUFFER, self->error);
   curl_easy_setopt (handle, CURLOPT_NOSIGNAL, 1L);
   curl_easy_setopt (handle, CURLOPT_PROTOCOLS_STR, "http,https");
-  curl_easy_setopt (handle, CURLOPT_PATH_AS_IS, 1L);
-  curl_easy_setopt (handle, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
-  curl_easy_setopt (handle, CURLOPT_USERAGENT, "aiproxy/" AIP_VERSION);
   curl_easy_setopt (handle, CURLOPT_TCP_KEEPALIVE, 1L);
   curl_easy_setopt (handle, CURLOPT_MAXAGE_CONN, AGE_LIMIT_S);
   curl_easy_setopt (handle, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
@@ -91,12 +89,70 @@ set_ca_file (AipEasy *self, const char *ca_file)
   return code;
 }
 
+/* The names that libcurl looks for; HTTP_PROXY is not among them, as a CGI's client may set that. */
+static gboolean
+environment_names_proxy (void)
+{
+  static const char *const names[] = { "http_proxy", "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (names); i++)
+    if (g_getenv (names[i]) != NULL)
+      return TRUE;
+  return FALSE;
+}
+
+/* Where there can be none, libcurl is told so: else it would search the environment for each request, and
+ * print a User-Agent that only a proxy is shown. */
 static CURLcode
 set_proxy (AipEasy *self, const char *proxy)
 {
+  gboolean none = proxy != NULL ? g_str_equal (proxy, "none") : !environment_names_proxy ();
+  CURLcode code = curl_easy_setopt (self->handle, CURLOPT_PROXY, none ? NULL : proxy);
+
   g_free (self->proxy);
   self->proxy = g_strdup (proxy);
-  return curl_easy_setopt (self->handle, CURLOPT_PROXY, g_strcmp0 (proxy, "none") == 0 ? "" : proxy);
+  if (code == CURLE_OK)
+    code = curl_easy_setopt (self->handle, CURLOPT_NOPROXY, none ? "*" : NULL);
+  if (code == CURLE_OK)
+    code = curl_easy_setopt (self->handle, CURLOPT_USERAGENT, none ? NULL : USER_AGENT);
+  return code;
+}
+
+static CURLcode
+code_of_url_fault (CURLUcode fault)
+{
+  switch ((int) fault)
+    {
+    case CURLUE_OK:
+      return CURLE_OK;
+    case CURLUE_UNSUPPORTED_SCHEME:
+      return CURLE_UNSUPPORTED_PROTOCOL;
+    case CURLUE_USER_NOT_ALLOWED:
+      return CURLE_LOGIN_DENIED;
+    default:
+      return CURLE_URL_MALFORMAT;
+    }
+}
+
+/* Libcurl would take it apart, and put it together again, for each request, though they seldom differ. It
+ * wants the text beside the parts, or puts them together yet. */
+static CURLcode
+set_url (AipEasy *self, const char *url)
+{
+  CURLcode code;
+
+  if (g_strcmp0 (self->url, url) == 0)
+    return CURLE_OK;
+  g_clear_pointer (&self->url, g_free);
+  code = curl_easy_setopt (self->handle, CURLOPT_URL, url);
+  if (code == CURLE_OK)
+    code = code_of_url_fault (
+        curl_url_set (self->parts, CURLUPART_URL, url, CURLU_PATH_AS_IS | CURLU_DISALLOW_USER));
+  if (code == CURLE_OK)
+    code = curl_easy_setopt (self->handle, CURLOPT_CURLU, self->parts);
+  if (code == CURLE_OK)
+    self->url = g_strdup (url);
+  return code;
 }
 
 /**
@@ -111,13 +167,16 @@ aip_easy_new (AipUpstream *upstream)
   AipEasy *self = g_new0 (AipEasy, 1);
 
   self->handle = curl_easy_init ();
-  if (self->handle == NULL)
+  self->parts = curl_url ();
+  if (self->handle == NULL || self->parts == NULL)
     g_error ("curl_easy_init: out of memory");
   aip_answer_head_init (&self->head);
+  aip_header_list_init (&self->headers);
   set_static_options (self, upstream);
   set_https (self, TRUE);
   set_verify_tls (self, TRUE);
   set_connect_timeout (self, 0);
+  set_proxy (self, NULL);
   return self;
 }
 
@@ -125,10 +184,7 @@ static void
 drop_headers (AipEasy *self)
 {
   curl_easy_setopt (self->handle, CURLOPT_HTTPHEADER, NULL);
-  for (struct curl_slist *item = self->headers; item != NULL; item = item->next)
-    aip_secret_wipe (item->data, strlen (item->data));
-  curl_slist_free_all (self->headers);
-  self->headers = NULL;
+  aip_header_list_reset (&self->headers);
 }
 
 /**
@@ -138,9 +194,11 @@ drop_headers (AipEasy *self)
 void
 aip_easy_free (AipEasy *self)
 {
-  drop_headers (self);
   curl_easy_cleanup (self->handle);
+  curl_url_cleanup (self->parts);
+  aip_header_list_clear (&self->headers);
   aip_answer_head_clear (&self->head);
+  g_free (self->url);
   g_free (self->ca_file);
   g_free (self->proxy);
   g_free (self);
@@ -163,63 +221,68 @@ aip_easy_from_handle (CURL *handle)
 
 /* --- one request --- */
 
-static gboolean
-is_named (const char *line, const char *name)
-{
-  return aip_ascii_has_prefix (line, G_MAXSIZE, name) && line[strlen (name)] == ':';
-}
-
-static void
-append_header (AipEasy *self, const char *line)
-{
-  struct curl_slist *list = curl_slist_append (self->headers, line);
-
-  if (list == NULL)
-    g_error ("curl_slist_append: out of memory");
-  self->headers = list;
-}
-
 /* To libcurl "Name:" means to leave its own header of that name out, and "Name;" an empty one. */
 static void
-append_given_header (AipEasy *self, const char *line)
+add_given (AipHeaderList *list, const char *line)
 {
-  const char *colon = strchr (line, ':');
-  g_autofree char *empty = NULL;
+  gsize length = strlen (line);
+  const char *colon = memchr (line, ':', length);
 
   /* Whoever gets a line break in here would write headers of his own. */
   if (colon == NULL || strpbrk (line, "\r\n") != NULL)
     return;
   if (colon[1 + strspn (colon + 1, " \t")] != '\0')
-    {
-      append_header (self, line);
-      return;
-    }
-  empty = g_strdup_printf ("%.*s;", (int) (colon - line), line);
-  append_header (self, empty);
+    aip_header_list_add (list, line, length, "");
+  else
+    aip_header_list_add (list, line, colon - line, ";");
+}
+
+/* What is said where the request does not say it: nothing, instead of what libcurl would say, and who we are.
+ */
+static const struct
+{
+  const char *name;
+  const char *line;
+} own_headers[] = {
+  { "Accept:", "Accept:" },
+  { "Content-Type:", "Content-Type:" },
+  { "User-Agent:", "User-Agent: " USER_AGENT },
+  { "Expect:", "Expect:" },
+};
+
+static void
+reserve_headers (AipHeaderList *list, const char *const *lines)
+{
+  gsize size = 0;
+
+  for (gsize i = 0; i < G_N_ELEMENTS (own_headers); i++)
+    size += strlen (own_headers[i].line) + 1;
+  for (; lines != NULL && *lines != NULL; lines++)
+    size += strlen (*lines) + 1;
+  aip_header_list_reserve (list, size);
 }
 
 static CURLcode
 set_headers (AipEasy *self, const AipTransferRequest *request)
 {
-  gboolean accept = FALSE;
-  gboolean content_type = FALSE;
+  AipHeaderList *list = &self->headers;
+  gboolean given[G_N_ELEMENTS (own_headers)] = { FALSE };
 
+  reserve_headers (list, request->headers);
   for (const char *const *line = request->headers; line != NULL && *line != NULL; line++)
     {
-      if (is_named (*line, "Expect"))
+      /* The head was answered already where the client expects that. */
+      if (aip_ascii_has_prefix (*line, G_MAXSIZE, "Expect:"))
         continue;
-      accept = accept || is_named (*line, "Accept");
-      content_type = content_type || is_named (*line, "Content-Type");
-      append_given_header (self, *line);
+      for (gsize i = 0; i < G_N_ELEMENTS (own_headers); i++)
+        if (aip_ascii_has_prefix (*line, G_MAXSIZE, own_headers[i].name))
+          given[i] = TRUE;
+      add_given (list, *line);
     }
-
-  /* What libcurl would add of its own. */
-  append_header (self, "Expect:");
-  if (!accept)
-    append_header (self, "Accept:");
-  if (!content_type)
-    append_header (self, "Content-Type:");
-  return curl_easy_setopt (self->handle, CURLOPT_HTTPHEADER, self->headers);
+  for (gsize i = 0; i < G_N_ELEMENTS (own_headers); i++)
+    if (!given[i])
+      aip_header_list_add (list, own_headers[i].line, strlen (own_headers[i].line), "");
+  return curl_easy_setopt (self->handle, CURLOPT_HTTPHEADER, aip_header_list_link (list));
 }
 
 static gboolean
@@ -303,7 +366,7 @@ set_connection (AipEasy *self, const AipTransferRequest *request)
 CURLcode
 aip_easy_prepare (AipEasy *self, const AipTransferRequest *request)
 {
-  CURLcode code = curl_easy_setopt (self->handle, CURLOPT_URL, request->url);
+  CURLcode code = set_url (self, request->url);
 
   self->error[0] = '\0';
   if (code == CURLE_OK)
@@ -325,7 +388,7 @@ aip_easy_prepare (AipEasy *self, const AipTransferRequest *request)
 CURLcode
 aip_easy_prepare_tunnel (AipEasy *self, const AipTransferRequest *request)
 {
-  CURLcode code = curl_easy_setopt (self->handle, CURLOPT_URL, request->url);
+  CURLcode code = set_url (self, request->url);
 
   if (code == CURLE_OK)
     code = set_connection (self, request);

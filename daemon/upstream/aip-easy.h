@@ -2,6 +2,7 @@
 #pragma once
 
 #include "upstream/aip-answer-head.h"
+#include "upstream/aip-header-list.h"
 #include "upstream/aip-upstream-private.h"
 
 G_BEGIN_DECLS
@@ -21,10 +22,12 @@ struct _AipEasy
   CURL *handle;
   AipTransfer *transfer;
   AipTunnel *tunnel;
-  struct curl_slist *headers;
+  AipHeaderList headers;
   AipAnswerHead head;
   char error[CURL_ERROR_SIZE];
 
+  CURLU *parts; /* of url */
+  char *url;
   gboolean https;
   gboolean fresh;
   gboolean verify_tls;
