@@ -56,4 +56,7 @@ aip_ascii_equal (const char *text, gsize length, const char *other)
   return i == length && other[i] == '\0';
 }
 
+gboolean aip_ascii_is_token (const char *text, gsize length);
+gboolean aip_ascii_has_control (const char *text, gsize length);
+
 G_END_DECLS

@@ -238,19 +238,6 @@ aip_header_view_to_length (const AipHeaderView *length)
   return n;
 }
 
-/* What libcurl lets pass is not what every client does. */
-static gboolean
-is_clean (const AipHeaderView *header)
-{
-  for (gsize i = 0; i < header->value_length; i++)
-    if (((guchar) header->value[i] < 0x20 && header->value[i] != '\t') || header->value[i] == 0x7f)
-      return FALSE;
-  for (gsize i = 0; i < header->name_length; i++)
-    if ((guchar) header->name[i] <= 0x20 || (guchar) header->name[i] >= 0x7f)
-      return FALSE;
-  return TRUE;
-}
-
 /* What all lines of Connection name; NULL: there is none. */
 static char *
 join_connection (const AipHeaderView *headers, gsize n_headers)
@@ -288,7 +275,9 @@ aip_forward_headers_back (GString *out,
     {
       const AipHeaderView *header = &headers[i];
 
-      if (header->name_length == 0 || !is_clean (header) ||
+      if (!aip_ascii_is_token (header->name, header->name_length) ||
+          /* what libcurl lets pass is not what every client does */
+          aip_ascii_has_control (header->value, header->value_length) ||
           is_listed (header->name, header->name_length, dropped, G_N_ELEMENTS (dropped)) ||
           has_listed_prefix (header->name, header->name_length, dropped_prefixes,
                              G_N_ELEMENTS (dropped_prefixes)) ||
@@ -302,10 +291,7 @@ aip_forward_headers_back (GString *out,
           if (is_hop_by_hop (named, name))
             continue;
         }
-      g_string_append_len (out, header->name, header->name_length);
-      g_string_append_len (out, ": ", 2);
-      g_string_append_len (out, header->value, header->value_length);
-      g_string_append_len (out, "\r\n", 2);
+      aip_reply_add_line (out, header->name, header->name_length, header->value, header->value_length);
     }
   if (aip_header_views_find (headers, n_headers, "X-Request-Id") == NULL)
     aip_reply_add_header (out, "X-Request-Id", request_id);

@@ -33,13 +33,6 @@ refuse (Check *check, guint status, const char *message)
   return FALSE;
 }
 
-/* tchar of RFC 9110, 5.6.2 */
-static gboolean
-is_token_char (guchar c)
-{
-  return g_ascii_isalnum (c) || (c > ' ' && c < 0x7f && strchr ("\"(),/:;<=>?@[\\]{}", c) == NULL);
-}
-
 static void
 trim (const char **value, gsize *length)
 {
@@ -84,12 +77,10 @@ check_field (Check *check, const char *line, gsize length)
     return refuse (check, 400, "folded header lines are not accepted");
   if (name_length == 0)
     return refuse (check, 400, "a header line has no name");
-  for (gsize i = 0; i < name_length; i++)
-    if (!is_token_char (line[i]))
-      return refuse (check, 400, "a header's name holds a character that is not allowed");
-  for (gsize i = 0; i < value_length; i++)
-    if (((guchar) value[i] < 0x20 && value[i] != '\t') || value[i] == 0x7f)
-      return refuse (check, 400, "a header's value holds a control character");
+  if (!aip_ascii_is_token (line, name_length))
+    return refuse (check, 400, "a header's name holds a character that is not allowed");
+  if (aip_ascii_has_control (value, value_length))
+    return refuse (check, 400, "a header's value holds a control character");
 
   trim (&value, &value_length);
   if (aip_ascii_equal (line, name_length, "content-length"))
@@ -169,14 +160,17 @@ dup_without_telemetry (const char *data, gsize length)
 {
   GString *kept = g_string_sized_new (length);
   const char *end = data + length;
+  const char *begin = data; /* of what is kept and not copied yet */
 
   for (const char *line = data, *next; line < end; line = next)
     {
       next = (const char *) memchr (line, '\n', end - line) + 1;
       if (!aip_ascii_has_prefix (line, next - line, "X-Stainless-"))
-        g_string_append_len (kept, line, next - line);
+        continue;
+      g_string_append_len (kept, begin, line - begin);
+      begin = next;
     }
-  return kept;
+  return g_string_append_len (kept, begin, end - begin);
 }
 
 /**

@@ -5,8 +5,35 @@
 
 #include <string.h>
 
+#include "base/aip-ascii.h"
 #include "base/aip-clock.h"
 #include "base/aip-error.h"
+
+/**
+ * aip_reply_add_line:
+ * @headers: lines of headers
+ * @name: (array length=name_length): a header's name
+ * @name_length: its bytes
+ * @value: (array length=value_length): its value, which must not hold what could end the line
+ * @value_length: its bytes
+ */
+void
+aip_reply_add_line (GString *headers,
+                    const char *name,
+                    gsize name_length,
+                    const char *value,
+                    gsize value_length)
+{
+  gsize at = headers->len;
+  char *to;
+
+  g_string_set_size (headers, at + name_length + 2 + value_length + 2);
+  to = headers->str + at;
+  memcpy (to, name, name_length);
+  memcpy (to + name_length, ": ", 2);
+  memcpy (to + name_length + 2, value, value_length);
+  memcpy (to + name_length + 2 + value_length, "\r\n", 2);
+}
 
 /**
  * aip_reply_add_header:
@@ -17,12 +44,21 @@
 void
 aip_reply_add_header (GString *headers, const char *name, const char *value)
 {
-  g_string_append (headers, name);
-  g_string_append_len (headers, ": ", 2);
-  for (const char *p = value; *p != '\0'; p++)
-    if ((guchar) *p >= 0x20 && *p != 0x7f)
-      g_string_append_c (headers, *p);
-  g_string_append_len (headers, "\r\n", 2);
+  gsize length = strlen (value);
+  g_autofree char *clean = NULL;
+
+  if (aip_ascii_has_control (value, length))
+    {
+      gsize n = 0;
+
+      clean = g_malloc (length);
+      for (gsize i = 0; i < length; i++)
+        if (!aip_ascii_has_control (&value[i], 1))
+          clean[n++] = value[i];
+      value = clean;
+      length = n;
+    }
+  aip_reply_add_line (headers, name, strlen (name), value, length);
 }
 
 /* RFC 9110, 6.6.1; in the format of 5.6.7. */

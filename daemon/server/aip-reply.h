@@ -6,6 +6,11 @@
 
 G_BEGIN_DECLS
 
+void aip_reply_add_line (GString *headers,
+                         const char *name,
+                         gsize name_length,
+                         const char *value,
+                         gsize value_length);
 void aip_reply_add_header (GString *headers, const char *name, const char *value);
 gsize aip_reply_json (AipConnection *connection, guint status, GString *headers, const char *body);
 gsize aip_reply_failure (AipConnection *connection,

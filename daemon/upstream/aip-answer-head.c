@@ -47,16 +47,6 @@ aip_answer_head_clear (AipAnswerHead *self)
   g_array_unref (self->views);
 }
 
-/* RFC 9110 5.6.2: a token. */
-static gboolean
-is_token (const char *text, gsize length)
-{
-  for (gsize i = 0; i < length; i++)
-    if (!g_ascii_isalnum (text[i]) && (text[i] == '\0' || strchr ("!#$%&'*+-.^_`|~", text[i]) == NULL))
-      return FALSE;
-  return length > 0;
-}
-
 /*
  * Whether the body's end is announced decides whether a connection that closes is a fault, and two
  * announcements that differ are how answers get smuggled. RFC 9112 6.3.
@@ -93,7 +83,7 @@ parse_line (AipHeaderView *view, const char *line, gsize length)
   /* RFC 9112 5.1: a gateway removes white space before the colon of an answer. */
   while (view->name_length > 0 && (colon[-1] == ' ' || colon[-1] == '\t'))
     view->name_length--, colon--;
-  if (!is_token (view->name, view->name_length))
+  if (!aip_ascii_is_token (view->name, view->name_length))
     return "a header's name is malformed";
 
   while (view->value < end && (*view->value == ' ' || *view->value == '\t'))
