@@ -75,10 +75,21 @@ aip_live_limit_get_share (const AipLiveLimit *self, const gint64 *left_of_it, gi
   return left >= limit / 2 && left > 0 ? 1 : 2.0 * (double) left / (double) MAX (limit, 1);
 }
 
+/* Whether nothing is known of the provider's limits, as with most keys. */
+static inline gboolean
+aip_live_key_has_no_limits (const AipLiveKey *self)
+{
+  return (__atomic_load_n (&self->requests_left, __ATOMIC_RELAXED) &
+          __atomic_load_n (&self->tokens_left, __ATOMIC_RELAXED)) < 0;
+}
+
 /* 1 down to the half of a limit, then less, to 0: it is used up. */
 static inline double
 aip_live_key_load_headroom (const AipLiveKey *self, gint64 now_us)
 {
+  if (aip_live_key_has_no_limits (self))
+    return 1;
+
   double requests = aip_live_limit_get_share (&self->requests, &self->requests_left, now_us);
   double tokens = aip_live_limit_get_share (&self->tokens, &self->tokens_left, now_us);
 

@@ -135,6 +135,7 @@ typedef struct
   AipStrategyItem *items;
   guint n;
   gboolean sorted;
+  int priority;        /* of the last item */
   AipStrategyItem due; /* the half-open one that comes first */
 } Group;
 
@@ -143,20 +144,19 @@ add_ready (Group *group, const AipCandidate *candidate, const char *model)
 {
   AipStrategyItem *item = &group->items[group->n];
 
-  if (group->n > 0 && candidate->priority < item[-1].candidate->priority)
+  if (candidate->priority < group->priority)
     group->sorted = FALSE;
-  *item = (AipStrategyItem){ .candidate = candidate, .model = model };
-  group->n++;
+  group->priority = candidate->priority;
+  item->candidate = candidate;
+  item->model = model;
+  item->slot = group->n++;
 }
 
 /* Most are: nothing is known that speaks against them. */
 static inline gboolean
-is_plainly_ready (const AipRoutePlan *self, const AipLiveKey *live)
+is_plainly_ready (const AipLiveKey *live)
 {
-  const AipRouteQuery *query = self->query;
-
-  return aip_live_key_load_until (live) == 0 && aip_live_key_load_headroom (live, query->now_us) > 0 &&
-         query->may_use == NULL && query->providers == NULL && query->keys == NULL;
+  return aip_live_key_load_until (live) == 0 && aip_live_key_has_no_limits (live);
 }
 
 static void
@@ -219,8 +219,6 @@ add_level (AipRoutePlan *self, AipStrategyItem *items, guint n, guint rank)
     .take_turn = self->take_turn && query->sticky == 0,
   };
 
-  for (guint i = 0; i < n; i++)
-    items[i].slot = i;
   self->strategy->score (items, n, &context);
   self->strategy->arrange (items, n, wanted, &context);
   if (query->sticky != 0)
@@ -260,7 +258,11 @@ add_levels (AipRoutePlan *self, Group *group, guint rank)
 
   /* GLib's sort is stable. Each provider's own keys are sorted already. */
   if (!group->sorted)
-    g_qsort_with_data (items, (int) group->n, sizeof *items, compare_priorities, NULL);
+    {
+      g_qsort_with_data (items, (int) group->n, sizeof *items, compare_priorities, NULL);
+      for (guint i = 0; i < group->n; i++)
+        items[i].slot = i;
+    }
   add_due (self, group);
   for (guint start = 0; start < group->n && get_wanted (self) > 0; start = end)
     {
@@ -285,7 +287,9 @@ aip_route_plan_add_steps (AipRoutePlan *self, const AipRouteStep *steps, guint n
 {
   AipStrategyItem few[FEW];
   g_autofree AipStrategyItem *many = NULL;
-  Group group = { .items = few, .sorted = TRUE };
+  Group group = { .items = few, .sorted = TRUE, .priority = G_MININT };
+  const AipRouteQuery *query = self->query;
+  gboolean anybody = query->may_use == NULL && query->providers == NULL && query->keys == NULL;
   guint n = 0;
 
   g_return_if_fail (self != NULL && steps != NULL);
@@ -301,7 +305,7 @@ aip_route_plan_add_steps (AipRoutePlan *self, const AipRouteStep *steps, guint n
       guint n_candidates = count_candidates (self, &steps[i]);
 
       for (guint k = 0; k < n_candidates; k++)
-        if (is_plainly_ready (self, candidates[k].live))
+        if (anybody && is_plainly_ready (candidates[k].live))
           add_ready (&group, &candidates[k], steps[i].model);
         else
           add_candidate (self, &group, &candidates[k], steps[i].model);

@@ -10,7 +10,7 @@ static void
 score (AipStrategyItem *items, guint n, const AipStrategyContext *context)
 {
   for (guint i = 0; i < n; i++)
-    items[i].score = 1.0 / (items[i].slot + 1);
+    items[i].score = 1.0 / (i + 1);
 }
 
 static void

@@ -32,20 +32,20 @@ typedef struct
 static Best
 find_best (const AipStrategyItem *items, guint n)
 {
-  Best best = { 0, 0 };
+  double shortest = G_MAXDOUBLE;
+  double most = 0;
 
   for (guint i = 0; i < n; i++)
     {
-      double first_byte = aip_live_key_load (&items[i].candidate->live->first_byte);
-      double tokens = aip_live_key_load (&items[i].candidate->live->tokens_per_s);
+      const AipLiveKey *live = items[i].candidate->live;
+      double first_byte = aip_live_key_load (&live->first_byte);
+      double tokens = aip_live_key_load (&live->tokens_per_s);
 
-      if (first_byte > 0 && (best.shortest <= 0 || first_byte < best.shortest))
-        best.shortest = first_byte;
-      if (tokens > best.most)
-        best.most = tokens;
+      if (first_byte < shortest && first_byte > 0)
+        shortest = first_byte;
+      most = MAX (most, tokens);
     }
-  best.most = MIN (best.most, ENOUGH_TOKENS_PER_S);
-  return best;
+  return (Best){ shortest < G_MAXDOUBLE ? shortest : 0, MIN (most, ENOUGH_TOKENS_PER_S) };
 }
 
 static double
@@ -66,11 +66,11 @@ score (AipStrategyItem *items, guint n, const AipStrategyContext *context)
 
   for (guint i = 0; i < n; i++)
     {
-      const AipCandidate *candidate = items[i].candidate;
-      double success = aip_live_key_load (&candidate->live->success);
-      double headroom = aip_live_key_load_headroom (candidate->live, context->now_us);
+      const AipLiveKey *live = items[i].candidate->live;
+      double success = aip_live_key_load (&live->success);
+      double headroom = aip_live_key_load_headroom (live, context->now_us);
 
-      items[i].score = candidate->weight * MAX (success, MIN_SUCCESS) * get_speed (candidate->live, &best) *
+      items[i].score = items[i].candidate->weight * MAX (success, MIN_SUCCESS) * get_speed (live, &best) *
                        MAX (headroom, MIN_HEADROOM);
     }
 }

@@ -52,12 +52,13 @@ static guint
 find_best (const AipStrategyItem *items, guint n, guint wanted, guint *best)
 {
   guint n_best = 0;
+  double worst = -G_MAXDOUBLE; /* of them, once there are enough */
 
   for (guint i = 0; i < n; i++)
     {
       guint place = n_best;
 
-      if (n_best == wanted && !is_before (&items[i], &items[best[n_best - 1]]))
+      if (n_best == wanted && (items[i].turn < worst || !is_before (&items[i], &items[best[n_best - 1]])))
         continue;
       if (n_best < wanted)
         n_best++;
@@ -66,6 +67,7 @@ find_best (const AipStrategyItem *items, guint n, guint wanted, guint *best)
       for (; place > 0 && is_before (&items[i], &items[best[place - 1]]); place--)
         best[place] = best[place - 1];
       best[place] = i;
+      worst = items[best[n_best - 1]].turn;
     }
   return n_best;
 }
@@ -145,11 +147,12 @@ aip_strategy_arrange_in_turn (AipStrategyItem *items,
   for (guint i = 0; i < n; i++)
     {
       AipStrategyItem *item = &items[i];
+      double *wait = &waited[item->candidate->index];
 
       total += item->score;
-      item->turn = waited[item->candidate->index] + item->score;
+      item->turn = *wait + item->score;
       if (context->take_turn)
-        waited[item->candidate->index] = item->turn;
+        *wait = item->turn;
       /* Who has no share at all comes when there is nobody else. */
       if (item->score <= 0)
         item->turn = -G_MAXDOUBLE;
