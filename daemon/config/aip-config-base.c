@@ -150,6 +150,23 @@ rebuild (AipConfigBase *self, const AipConfigEdit *edit)
 }
 
 /**
+ * aip_config_base_has_text:
+ * @self: a base
+ * @text: what a file holds
+ *
+ * Returns: whether that is, byte for byte, what was read or saved last, and so is valid UTF-8 without a NUL
+ */
+gboolean
+aip_config_base_has_text (const AipConfigBase *self, const GString *text)
+{
+  g_return_val_if_fail (self != NULL, FALSE);
+  g_return_val_if_fail (text != NULL, FALSE);
+
+  return self->text != NULL && strlen (self->text) == text->len &&
+         memcmp (self->text, text->str, text->len) == 0;
+}
+
+/**
  * aip_config_base_change:
  * @self: a base
  * @edit: an edit that could be applied to the text

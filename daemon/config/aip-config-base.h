@@ -6,6 +6,7 @@
 
 G_BEGIN_DECLS
 
+gboolean aip_config_base_has_text (const AipConfigBase *self, const GString *text);
 AipConfig *aip_config_base_change (AipConfigBase *self,
                                    const AipConfigEdit *edit,
                                    const char *text,

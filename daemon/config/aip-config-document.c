@@ -617,25 +617,42 @@ is_group (const AipConfigLine *line, const char *group)
          memcmp (line->name, group, line->name_length) == 0;
 }
 
-/* The first section of that name, as in a document of the whole text. */
+/* The first header of that name, as in a document of the whole text. Lines are read only where it stands: in
+ * a file of thousands of groups most of them do not matter. */
 static const char *
-find_section (const char *text, const char *end, const char *group, const char **section_end)
+find_header (const char *text, const char *end, const char *group)
 {
-  const char *start = NULL;
+  g_autofree char *header = g_strconcat ("[", group, "]", NULL);
+  gsize length = strlen (header);
 
-  while (text < end)
+  for (const char *place = text; (place = memmem (place, end - place, header, length)) != NULL; place++)
     {
+      const char *newline = memrchr (text, '\n', place - text);
+      const char *start = newline == NULL ? text : newline + 1;
       AipConfigLine line;
+
+      aip_config_line_read (&line, start, end);
+      if (is_group (&line, group))
+        return start;
+    }
+  return NULL;
+}
+
+/* Where the section that begins at @text ends. */
+static const char *
+find_section_end (const char *text, const char *end)
+{
+  AipConfigLine line;
+
+  for (text = aip_config_line_read (&line, text, end); text < end;)
+    {
       const char *next = aip_config_line_read (&line, text, end);
 
-      if (start != NULL && line.kind == AIP_CONFIG_LINE_GROUP)
+      if (line.kind == AIP_CONFIG_LINE_GROUP)
         break;
-      if (start == NULL && is_group (&line, group))
-        start = text;
       text = next;
     }
-  *section_end = text;
-  return start;
+  return text;
 }
 
 /**
@@ -656,6 +673,7 @@ aip_config_document_set_in_text (const char *text, const char *group, const char
   g_autofree char *changed = NULL;
   const char *section;
   const char *rest;
+  GString *all;
   gsize length;
 
   g_return_val_if_fail (text != NULL, NULL);
@@ -664,12 +682,18 @@ aip_config_document_set_in_text (const char *text, const char *group, const char
   g_return_val_if_fail (value != NULL, NULL);
 
   length = strlen (text);
-  section = find_section (text, text + length, group, &rest);
+  section = find_header (text, text + length, group);
   if (section == NULL)
     return NULL;
+  rest = find_section_end (section, text + length);
   document = aip_config_document_new (section, rest - section);
   document->line_end = find_line_end (text, length);
   aip_config_document_set (document, group, key, value);
   changed = aip_config_document_to_text (document);
-  return g_strdup_printf ("%.*s%s%s", (int) (section - text), text, changed, rest);
+
+  all = g_string_sized_new (length + strlen (changed) + 1);
+  g_string_append_len (all, text, section - text);
+  g_string_append (all, changed);
+  g_string_append (all, rest);
+  return g_string_free (all, FALSE);
 }

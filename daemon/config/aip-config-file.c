@@ -299,7 +299,8 @@ is_unchanged (const AipConfigFile *self)
 
   /* The clock of files is coarse: what is written within the same tick shows in the content alone. */
   now = aip_config_stamp_from_status (&status);
-  unchanged = aip_config_stamp_equal (&then, &now) && g_string_equal (text, self->text);
+  unchanged = aip_config_stamp_equal (&then, &now) && text->len == self->text->len &&
+              memcmp (text->str, self->text->str, text->len) == 0;
   free_text (text);
   return unchanged;
 }

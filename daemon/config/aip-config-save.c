@@ -256,7 +256,8 @@ try_to_save (const Save *self, gboolean *overtaken, GError **error)
   GError *fault = NULL;
 
   /* A NUL would hide the rest of it. */
-  if (!g_utf8_validate_len (self->file->text->str, self->file->text->len, NULL))
+  if ((base == NULL || !aip_config_base_has_text (base, self->file->text)) &&
+      !g_utf8_validate_len (self->file->text->str, self->file->text->len, NULL))
     return fail_invalid (self, problems, error);
 
   text = aip_config_edit_apply (self->edit, self->file->text->str, &fault);

@@ -73,6 +73,15 @@ test_set (void)
     { "[retry]\r\nmax-attempts = 3\r\n", { "retry|max-attempts=5" }, "[retry]\r\nmax-attempts = 5\r\n" },
     { "[retry]\nmax-attempts=3", { "retry|max-attempts=5" }, "[retry]\nmax-attempts=5" },
     { "[retry]\nmax-attempts=", { "retry|max-attempts=5" }, "[retry]\nmax-attempts=5" },
+
+    /* What only looks like its header is none; of two, the first one counts. */
+    { "# [retry]\n[log]\nlevel=[retry]\n;[retry]\n[[retry]]\n[retry]x\n[retry] # y\n  "
+      "[retry]\t\n\nmax-attempts=3\n"
+      "[log]\n[retry]\nmax-attempts=4\n",
+      { "retry|max-attempts=5" },
+      "# [retry]\n[log]\nlevel=[retry]\n;[retry]\n[[retry]]\n[retry]x\n[retry] # y\n  "
+      "[retry]\t\n\nmax-attempts=5\n"
+      "[log]\n[retry]\nmax-attempts=4\n" },
     { "[retry]\nmax-attempts=5\n", { "retry|max-attempts=5" }, "[retry]\nmax-attempts=5\n" },
     { "[log]\nfile=a=b\n", { "log|file=c=d" }, "[log]\nfile=c=d\n" },
     { "[log]\nfile=/x\n", { "log|file=" }, "[log]\nfile=\n" },
