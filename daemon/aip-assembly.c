@@ -325,7 +325,8 @@ static AipRouter *
 make_router (AipAssembly *self, AipConfig *config)
 {
   return aip_router_new (config, aip_key_secrets_find (self->secrets, config),
-                         aip_discovery_get_lists (self->discovery), self->live);
+                         aip_discovery_get_lists (self->discovery), self->live,
+                         self->snapshot != NULL ? self->snapshot->router : NULL);
 }
 
 static void

@@ -29,6 +29,8 @@ aip_key_secrets_new (AipKeyStores *stores)
   AipKeySecrets *self = g_new0 (AipKeySecrets, 1);
 
   self->stores = stores;
+  self->secrets = g_array_new (FALSE, TRUE, sizeof (AipKeySecret));
+  g_array_set_clear_func (self->secrets, (GDestroyNotify) secret_clear);
   return self;
 }
 
@@ -39,7 +41,7 @@ aip_key_secrets_new (AipKeyStores *stores)
 void
 aip_key_secrets_free (AipKeySecrets *self)
 {
-  g_clear_pointer (&self->secrets, g_array_unref);
+  g_array_unref (self->secrets);
   g_clear_pointer (&self->config, aip_config_unref);
   g_free (self);
 }
@@ -54,17 +56,19 @@ look_up (AipKeySecrets *self, const AipKeyConfig *key)
   return found;
 }
 
-/* Returns: (transfer full) (nullable): the secret of a key that is still the one which was at its place */
-static AipSecret *
-ref_known (const AipKeySecrets *self, const AipConfig *config, guint place)
+/* Whether the secret of the key at @place is known, as it is the very key of before. */
+static gboolean
+is_known (const AipKeySecrets *self, const AipConfig *config, guint place)
 {
-  AipSecret *secret;
+  return place < self->config->keys->len && self->config->keys->pdata[place] == config->keys->pdata[place] &&
+         g_array_index (self->secrets, AipKeySecret, place).secret != NULL;
+}
 
-  if (self->config == NULL || self->serial != aip_key_stores_get_serial (self->stores) ||
-      place >= self->secrets->len || self->config->keys->pdata[place] != config->keys->pdata[place])
-    return NULL;
-  secret = g_array_index (self->secrets, AipKeySecret, place).secret;
-  return secret != NULL ? aip_secret_ref (secret) : NULL;
+static void
+forget (AipKeySecrets *self)
+{
+  g_array_set_size (self->secrets, 0);
+  g_clear_pointer (&self->config, aip_config_unref);
 }
 
 /**
@@ -77,21 +81,21 @@ ref_known (const AipKeySecrets *self, const AipConfig *config, guint place)
 const AipKeySecret *
 aip_key_secrets_find (AipKeySecrets *self, AipConfig *config)
 {
-  GArray *secrets = g_array_sized_new (FALSE, TRUE, sizeof (AipKeySecret), config->keys->len + 1);
-
-  g_array_set_clear_func (secrets, (GDestroyNotify) secret_clear);
+  if (self->serial != aip_key_stores_get_serial (self->stores))
+    forget (self);
+  /* What is new there is all zero. */
+  g_array_set_size (self->secrets, config->keys->len);
   for (guint i = 0; i < config->keys->len; i++)
     {
-      AipKeySecret found = { .secret = ref_known (self, config, i) };
+      AipKeySecret *secret = &g_array_index (self->secrets, AipKeySecret, i);
 
-      if (found.secret == NULL)
-        found = look_up (self, config->keys->pdata[i]);
-      g_array_append_val (secrets, found);
+      if (self->config != NULL && is_known (self, config, i))
+        continue;
+      secret_clear (secret);
+      *secret = look_up (self, config->keys->pdata[i]);
     }
-  g_clear_pointer (&self->secrets, g_array_unref);
   g_clear_pointer (&self->config, aip_config_unref);
-  self->secrets = secrets;
   self->config = aip_config_ref (config);
   self->serial = aip_key_stores_get_serial (self->stores);
-  return (const AipKeySecret *) (const void *) secrets->data;
+  return (const AipKeySecret *) (const void *) self->secrets->data;
 }

@@ -22,6 +22,7 @@ struct _AipBusCollection
   GHashTable *entries; /* name -> Entry */
   GPtrArray *shown;    /* of Entry: in the order of the sections shown last */
   guint round;
+  guint n_round; /* how many entries this one has had so far */
 };
 
 static void
@@ -110,6 +111,24 @@ show_section (AipBusCollection *self, gconstpointer section)
   return entry;
 }
 
+static void
+remove_others (AipBusCollection *self)
+{
+  GHashTableIter iter;
+  gpointer value;
+
+  g_hash_table_iter_init (&iter, self->entries);
+  while (g_hash_table_iter_next (&iter, NULL, &value))
+    {
+      Entry *entry = value;
+
+      if (entry->round == self->round)
+        continue;
+      g_dbus_object_manager_server_unexport (self->manager, entry->path);
+      g_hash_table_iter_remove (&iter);
+    }
+}
+
 static Entry *
 show_one (AipBusCollection *self, guint place, gconstpointer section, gboolean secrets_changed)
 {
@@ -124,6 +143,7 @@ show_one (AipBusCollection *self, guint place, gconstpointer section, gboolean s
     self->kind->show_secret (entry->service, section);
   if (self->kind->show_breaker != NULL && !is_same)
     self->kind->show_breaker (entry->service);
+  self->n_round += entry->round != self->round ? 1 : 0;
   entry->round = self->round;
   if (is_new)
     export(self, entry);
@@ -142,25 +162,14 @@ show_one (AipBusCollection *self, guint place, gconstpointer section, gboolean s
 void
 aip_bus_collection_show (AipBusCollection *self, const GPtrArray *sections, gboolean secrets_changed)
 {
-  GPtrArray *shown = g_ptr_array_sized_new (sections->len);
-  GHashTableIter iter;
-  gpointer value;
-
   self->round++;
+  self->n_round = 0;
+  g_ptr_array_set_size (self->shown, MAX (sections->len, self->shown->len));
   for (guint i = 0; i < sections->len; i++)
-    g_ptr_array_add (shown, show_one (self, i, g_ptr_array_index (sections, i), secrets_changed));
-  g_ptr_array_unref (self->shown);
-  self->shown = shown;
-  g_hash_table_iter_init (&iter, self->entries);
-  while (g_hash_table_iter_next (&iter, NULL, &value))
-    {
-      Entry *entry = value;
-
-      if (entry->round == self->round)
-        continue;
-      g_dbus_object_manager_server_unexport (self->manager, entry->path);
-      g_hash_table_iter_remove (&iter);
-    }
+    self->shown->pdata[i] = show_one (self, i, g_ptr_array_index (sections, i), secrets_changed);
+  g_ptr_array_set_size (self->shown, sections->len);
+  if (g_hash_table_size (self->entries) > self->n_round)
+    remove_others (self);
 }
 
 /**

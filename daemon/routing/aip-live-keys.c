@@ -3,6 +3,8 @@
 
 #include "routing/aip-live-keys.h"
 
+#include <string.h>
+
 #define SAVED_TYPE "a(sv)"
 #define MAX_SAVED 100000
 
@@ -12,6 +14,8 @@ struct _AipLiveKeys
   GMutex lock;      /* of what follows */
   GHashTable *keys; /* its id -> AipLiveKey, owned */
   AipBreakerPolicy policy;
+  AipConfig *config; /* (nullable): the last one */
+  GPtrArray *known;  /* (nullable): what was made of it; not changed any more */
   AipBreakerWatch *watch;
 };
 
@@ -60,6 +64,8 @@ aip_live_keys_unref (AipLiveKeys *self)
 
   if (!g_atomic_ref_count_dec (&self->ref_count))
     return;
+  g_clear_pointer (&self->known, g_ptr_array_unref);
+  g_clear_pointer (&self->config, aip_config_unref);
   g_hash_table_unref (self->keys);
   aip_breaker_watch_unref (self->watch);
   g_mutex_clear (&self->lock);
@@ -115,27 +121,45 @@ drop_others (AipLiveKeys *self, const GPtrArray *known)
   g_hash_table_foreach_remove (self->keys, is_dropped, kept);
 }
 
-/**
- * aip_live_keys_set_config:
- * @self: the keys
- * @config: the configuration from now on
- *
- * Makes what is new in @config, lets the rest go on as it was, and drops what is no longer in it. Who still
- * has a reference to that can go on using it.
- *
- * Returns: (transfer full) (element-type AipLiveKey): those of the keys of @config in its order, then those
- *   of its providers, as such that need no key
- */
-GPtrArray *
-aip_live_keys_set_config (AipLiveKeys *self, const AipConfig *config)
+static gboolean
+have_same_keys (const GPtrArray *a, const GPtrArray *b)
 {
-  g_return_val_if_fail (self != NULL && config != NULL, NULL);
+  if (a->len != b->len)
+    return FALSE;
+  for (guint i = 0; i < a->len; i++)
+    {
+      const AipKeyConfig *left = g_ptr_array_index (a, i);
+      const AipKeyConfig *right = g_ptr_array_index (b, i);
 
-  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+      if (left != right &&
+          (!g_str_equal (left->provider, right->provider) || !g_str_equal (left->name, right->name)))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+have_same_providers (const GPtrArray *a, const GPtrArray *b)
+{
+  if (a->len != b->len)
+    return FALSE;
+  for (guint i = 0; i < a->len; i++)
+    {
+      const AipProviderConfig *left = g_ptr_array_index (a, i);
+      const AipProviderConfig *right = g_ptr_array_index (b, i);
+
+      if (left != right && !g_str_equal (left->name, right->name))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static GPtrArray *
+keep_all (AipLiveKeys *self, const AipConfig *config)
+{
   g_autoptr (GString) id = g_string_new (NULL);
   GPtrArray *known = g_ptr_array_new_full (config->keys->len + config->providers->len, unref_key);
 
-  aip_breaker_policy_init (&self->policy, &config->breaker);
   for (guint i = 0; i < config->keys->len; i++)
     {
       const AipKeyConfig *key = g_ptr_array_index (config->keys, i);
@@ -151,6 +175,48 @@ aip_live_keys_set_config (AipLiveKeys *self, const AipConfig *config)
   if (g_hash_table_size (self->keys) > known->len)
     drop_others (self, known);
   return known;
+}
+
+/* Whether nothing is to be made, dropped, or told another policy. */
+static gboolean
+is_as_before (AipLiveKeys *self, const AipConfig *config, const AipBreakerPolicy *policy)
+{
+  /* A difference in what is no field would cost time alone. */
+  return self->known != NULL && memcmp (policy, &self->policy, sizeof *policy) == 0 &&
+         g_hash_table_size (self->keys) <= self->known->len &&
+         have_same_keys (config->keys, self->config->keys) &&
+         have_same_providers (config->providers, self->config->providers);
+}
+
+/**
+ * aip_live_keys_set_config:
+ * @self: the keys
+ * @config: the configuration from now on
+ *
+ * Makes what is new in @config, lets the rest go on as it was, and drops what is no longer in it. Who still
+ * has a reference to that can go on using it.
+ *
+ * Returns: (transfer full) (element-type AipLiveKey): those of the keys of @config in its order, then those
+ *   of its providers, as such that need no key; shared with others, so not to be changed
+ */
+GPtrArray *
+aip_live_keys_set_config (AipLiveKeys *self, AipConfig *config)
+{
+  g_return_val_if_fail (self != NULL && config != NULL, NULL);
+
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+  AipBreakerPolicy policy;
+
+  aip_breaker_policy_init (&policy, &config->breaker);
+  if (!is_as_before (self, config, &policy))
+    {
+      self->policy = policy;
+      g_clear_pointer (&self->known, g_ptr_array_unref);
+      self->known = keep_all (self, config);
+    }
+  g_clear_pointer (&self->config, aip_config_unref);
+  self->config = aip_config_ref (config);
+  return g_ptr_array_ref (self->known);
 }
 
 /**

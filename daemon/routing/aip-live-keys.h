@@ -15,7 +15,7 @@ AipLiveKeys *aip_live_keys_new (void);
 AipLiveKeys *aip_live_keys_ref (AipLiveKeys *self);
 void aip_live_keys_unref (AipLiveKeys *self);
 
-GPtrArray *aip_live_keys_set_config (AipLiveKeys *self, const AipConfig *config);
+GPtrArray *aip_live_keys_set_config (AipLiveKeys *self, AipConfig *config);
 AipLiveKey *aip_live_keys_find (AipLiveKeys *self, const char *provider, const char *key);
 GPtrArray *aip_live_keys_list (AipLiveKeys *self);
 guint64 aip_live_keys_get_serial (AipLiveKeys *self);

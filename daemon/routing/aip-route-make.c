@@ -70,12 +70,12 @@ add_known (const Build *build, guint rank, const char *model, const AipRouteProv
 
 /* A provider that is asked for by name gets what nobody knows, unless its own list rules that out. */
 static guint
-get_unknown_protocols (const AipRouteRules *rules,
-                       const AipRouteProvider *provider,
-                       const AipRouteProvider *only)
+get_unknown_protocols (const AipRouteRules *rules, guint place, const AipRouteProvider *only)
 {
+  const AipRouteProvider *provider = aip_route_rules_get_provider (rules, place);
+
   if (only == NULL)
-    return provider->unknown_protocols;
+    return g_array_index (rules->unknown_protocols, guint, place);
 
   if (provider->closed || (provider->globs != NULL && provider != rules->default_provider))
     return 0;
@@ -96,7 +96,7 @@ add_unknown (const Build *build, guint rank, const char *model, const AipRoutePr
       if ((only != NULL && only != provider) || !is_considered (build, provider))
         continue;
 
-      guint protocols = get_unknown_protocols (build->rules, provider, only);
+      guint protocols = get_unknown_protocols (build->rules, i, only);
       if (protocols != 0)
         add_step (build, rank, provider, protocols, model);
     }

@@ -58,7 +58,7 @@ compare_keys (const void *a, const void *b)
 }
 
 static GArray *
-collect_keys (const AipConfig *config, const GArray *own, const AipKeySecret *secrets, const GPtrArray *live)
+collect_keys (const AipRouteInput *input, const GArray *own)
 {
   guint n = own != NULL ? own->len : 0;
   GArray *keys = g_array_sized_new (FALSE, FALSE, sizeof (Key), n);
@@ -68,9 +68,9 @@ collect_keys (const AipConfig *config, const GArray *own, const AipKeySecret *se
   for (guint i = 0; i < n; i++)
     {
       guint index = g_array_index (own, guint, i);
-      Key key = { .config = g_ptr_array_index (config->keys, index),
-                  .found = secrets[index],
-                  .live = live->pdata[index],
+      Key key = { .config = g_ptr_array_index (input->config->keys, index),
+                  .found = input->secrets[index],
+                  .live = input->live->pdata[index],
                   .index = index };
 
       if (key.found.secret != NULL)
@@ -154,9 +154,45 @@ add_patterns (AipRouteProvider *self)
       g_ptr_array_add (self->patterns, (char *) *glob);
 }
 
+static GPtrArray *
+copy_names (const char *const *names)
+{
+  GPtrArray *copy = g_ptr_array_new_with_free_func (g_free);
+
+  for (; *names != NULL; names++)
+    g_ptr_array_add (copy, g_strdup (*names));
+  return copy;
+}
+
+static gboolean
+has_discovered (const AipRouteProvider *self, const char *const *names)
+{
+  guint n = names != NULL ? g_strv_length ((char **) names) : 0;
+
+  if (self->discovered == NULL || names == NULL)
+    return self->discovered == NULL && names == NULL;
+  if (self->discovered->len != n)
+    return FALSE;
+  for (guint i = 0; i < n; i++)
+    if (!g_str_equal (g_ptr_array_index (self->discovered, i), names[i]))
+      return FALSE;
+  return TRUE;
+}
+
+/* What the names come from is the same: they are not changed any more once they are learned. */
+static void
+share_names (AipRouteProvider *self, const AipRouteProvider *old)
+{
+  self->globs = old->globs;
+  self->names = g_hash_table_ref (old->names);
+  self->patterns = g_ptr_array_ref (old->patterns);
+  self->discovered = old->discovered != NULL ? g_ptr_array_ref (old->discovered) : NULL;
+}
+
 static void
 learn_names (AipRouteProvider *self, const char *const *discovered)
 {
+  self->discovered = discovered != NULL ? copy_names (discovered) : NULL;
   self->names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   self->patterns = g_ptr_array_new ();
 
@@ -183,43 +219,42 @@ learn_names (AipRouteProvider *self, const char *const *discovered)
 
 /**
  * aip_route_provider_new:
- * @config: the whole config, for its keys; it must outlive the result
- * @provider: one of its providers
- * @keys: (nullable) (element-type guint): the places in @config of the keys that are @provider's
- * @secrets: (array): for each key of @config
- * @discovered: (nullable) (array zero-terminated=1): what the provider said it has
- * @live: (element-type AipLiveKey): by AipCandidate.index; it must outlive the result
+ * @input: what it is made of; its config and live keys must outlive the result
+ * @place: of the provider among those of the config
+ * @keys: (nullable) (element-type guint): the places in the config of the keys that are its own
+ * @discovered: (nullable) (array zero-terminated=1): what it said it has
+ * @old: (nullable): what was known of the provider of that name before; its config must still be there
  *
- * Returns: (transfer full) (nullable): what is known of @provider, or %NULL if it is disabled or of an
+ * Returns: (transfer full) (nullable): what is known of the provider, or %NULL if it is disabled or of an
  * unknown dialect
  */
 AipRouteProvider *
-aip_route_provider_new (const AipConfig *config,
-                        const AipProviderConfig *provider,
+aip_route_provider_new (const AipRouteInput *input,
+                        guint place,
                         const GArray *keys,
-                        const AipKeySecret *secrets,
                         const char *const *discovered,
-                        const GPtrArray *live)
+                        const AipRouteProvider *old)
 {
-  guint index = 0;
+  g_return_val_if_fail (input != NULL && place < input->config->providers->len, NULL);
 
-  g_return_val_if_fail (config != NULL && provider != NULL && live != NULL, NULL);
-  g_return_val_if_fail (g_ptr_array_find (config->providers, provider, &index), NULL);
-
+  const AipProviderConfig *provider = g_ptr_array_index (input->config->providers, place);
   const AipDialect *dialect = provider->enabled ? aip_dialect_find (provider->dialect) : NULL;
   if (dialect == NULL)
     return NULL;
 
   AipRouteProvider *self = g_new0 (AipRouteProvider, 1);
 
+  g_atomic_ref_count_init (&self->ref_count);
   self->config = provider;
   self->dialect = dialect;
-  self->discovered = discovered != NULL;
   self->closed = dialect->internal;
-  learn_names (self, discovered);
-  self->index = config->keys->len + index;
-  self->live = live->pdata[self->index];
-  self->keys = collect_keys (config, keys, secrets, live);
+  if (old != NULL && old->config == provider && has_discovered (old, discovered))
+    share_names (self, old);
+  else
+    learn_names (self, discovered);
+  self->index = input->config->keys->len + place;
+  self->live = input->live->pdata[self->index];
+  self->keys = collect_keys (input, keys);
   self->candidates = make_candidates (self, NULL);
   self->restricted = has_restricted_key (self->keys);
   g_mutex_init (&self->lock);
@@ -229,21 +264,82 @@ aip_route_provider_new (const AipConfig *config,
 }
 
 /**
- * aip_route_provider_free:
+ * aip_route_provider_ref:
+ * @self: the provider
+ *
+ * Returns: (transfer full): @self
+ */
+AipRouteProvider *
+aip_route_provider_ref (AipRouteProvider *self)
+{
+  g_return_val_if_fail (self != NULL, NULL);
+
+  g_atomic_ref_count_inc (&self->ref_count);
+  return self;
+}
+
+/**
+ * aip_route_provider_unref:
  * @self: (transfer full): the provider
  */
 void
-aip_route_provider_free (AipRouteProvider *self)
+aip_route_provider_unref (AipRouteProvider *self)
 {
   g_return_if_fail (self != NULL);
 
+  if (!g_atomic_ref_count_dec (&self->ref_count))
+    return;
   g_hash_table_unref (self->lists);
   g_mutex_clear (&self->lock);
   g_array_unref (self->candidates);
   g_array_unref (self->keys);
+  g_clear_pointer (&self->discovered, g_ptr_array_unref);
   g_ptr_array_unref (self->patterns);
   g_hash_table_unref (self->names);
   g_free (self);
+}
+
+static gboolean
+is_same_key (const Key *key, const AipRouteInput *input)
+{
+  const AipKeySecret *found;
+
+  if (key->index >= input->config->keys->len)
+    return FALSE;
+  found = &input->secrets[key->index];
+  return input->config->keys->pdata[key->index] == key->config &&
+         input->live->pdata[key->index] == key->live && found->secret == key->found.secret &&
+         found->missing == key->found.missing && found->locked == key->found.locked;
+}
+
+/**
+ * aip_route_provider_is_made_of:
+ * @self: what is known of a provider; the config that it was made of must still be there
+ * @input: as for aip_route_provider_new ()
+ * @place: as for aip_route_provider_new ()
+ * @keys: as for aip_route_provider_new ()
+ * @discovered: as for aip_route_provider_new ()
+ *
+ * Returns: whether that function would make the same of them, out of the very same sections
+ */
+gboolean
+aip_route_provider_is_made_of (const AipRouteProvider *self,
+                               const AipRouteInput *input,
+                               guint place,
+                               const GArray *keys,
+                               const char *const *discovered)
+{
+  g_return_val_if_fail (self != NULL && input != NULL, FALSE);
+
+  if (input->config->providers->pdata[place] != self->config ||
+      input->config->keys->len + place != self->index || input->live->pdata[self->index] != self->live ||
+      self->keys->len != (keys != NULL ? keys->len : 0) || !has_discovered (self, discovered))
+    return FALSE;
+  /* As many keys at the same places, all the very same, are all of its keys. */
+  for (guint i = 0; i < self->keys->len; i++)
+    if (!is_same_key (&g_array_index (self->keys, Key, i), input))
+      return FALSE;
+  return TRUE;
 }
 
 /**

@@ -3,6 +3,8 @@
 
 #include "routing/aip-route-rules.h"
 
+#include <string.h>
+
 static void
 alias_free (AipRouteAlias *alias)
 {
@@ -33,11 +35,33 @@ find_discovered (const GPtrArray *discovered, const char *provider)
   return NULL;
 }
 
+static gboolean
+are_same (const GPtrArray *a, const GPtrArray *b)
+{
+  return a->len == b->len && (a->len == 0 || memcmp (a->pdata, b->pdata, a->len * sizeof (void *)) == 0);
+}
+
+static gboolean
+are_of_same_providers (const GPtrArray *a, const GPtrArray *b)
+{
+  if (a->len != b->len)
+    return FALSE;
+  for (guint i = 0; i < a->len; i++)
+    {
+      const AipKeyConfig *left = g_ptr_array_index (a, i);
+      const AipKeyConfig *right = g_ptr_array_index (b, i);
+
+      if (left != right && !g_str_equal (left->provider, right->provider))
+        return FALSE;
+    }
+  return TRUE;
+}
+
 /* provider's name -> GArray of guint: which of the config's keys are its own; in one pass over them all. */
 static GHashTable *
 index_keys (const AipConfig *config)
 {
-  GHashTable *index = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) g_array_unref);
+  GHashTable *index = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify) g_array_unref);
 
   for (guint i = 0; i < config->keys->len; i++)
     {
@@ -47,7 +71,7 @@ index_keys (const AipConfig *config)
       if (own == NULL)
         {
           own = g_array_new (FALSE, FALSE, sizeof (guint));
-          g_hash_table_insert (index, key->provider, own);
+          g_hash_table_insert (index, g_strdup (key->provider), own);
         }
       g_array_append_val (own, i);
     }
@@ -55,23 +79,49 @@ index_keys (const AipConfig *config)
   return index;
 }
 
-static void
-add_providers (AipRouteRules *self,
-               const AipConfig *config,
-               const AipKeySecret *secrets,
-               const GPtrArray *discovered,
-               const GPtrArray *live)
+static AipRouteProvider *
+find_provider (const AipRouteRules *self, const char *name)
 {
-  g_autoptr (GHashTable) keys = index_keys (config);
+  for (guint i = 0; i < self->providers->len; i++)
+    {
+      AipRouteProvider *provider = g_ptr_array_index (self->providers, i);
 
-  self->providers = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_route_provider_free);
+      if (g_str_equal (provider->config->name, name))
+        return provider;
+    }
+
+  return NULL;
+}
+
+/* Returns: (transfer full) (nullable) */
+static AipRouteProvider *
+make_provider (const AipRouteRules *self, const AipRouteInput *input, guint place, const AipRouteRules *old)
+{
+  const char *name = ((AipProviderConfig *) g_ptr_array_index (input->config->providers, place))->name;
+  const char *const *discovered = find_discovered (input->discovered, name);
+  const GArray *keys = g_hash_table_lookup (self->own_keys, name);
+  AipRouteProvider *known = old != NULL ? find_provider (old, name) : NULL;
+
+  /* Lists of candidates are kept by the models that mappings lead to, and go when these do. */
+  if (known != NULL && (!known->restricted || self->aliases == old->aliases) &&
+      aip_route_provider_is_made_of (known, input, place, keys, discovered))
+    return aip_route_provider_ref (known);
+  return aip_route_provider_new (input, place, keys, discovered, known);
+}
+
+static void
+add_providers (AipRouteRules *self, const AipRouteInput *input, const AipRouteRules *old)
+{
+  const AipConfig *config = input->config;
+
+  self->own_keys = old != NULL && are_of_same_providers (config->keys, old->config->keys)
+                       ? g_hash_table_ref (old->own_keys)
+                       : index_keys (config);
+  self->providers = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_route_provider_unref);
 
   for (guint i = 0; i < config->providers->len; i++)
     {
-      const AipProviderConfig *provider = g_ptr_array_index (config->providers, i);
-      AipRouteProvider *added =
-          aip_route_provider_new (config, provider, g_hash_table_lookup (keys, provider->name), secrets,
-                                  find_discovered (discovered, provider->name), live);
+      AipRouteProvider *added = make_provider (self, input, i, old);
 
       if (added != NULL)
         g_ptr_array_add (self->providers, added);
@@ -81,12 +131,18 @@ add_providers (AipRouteRules *self,
   g_ptr_array_sort (self->providers, compare_providers);
 
   if (config->routing.default_provider != NULL)
-    self->default_provider = aip_route_rules_find_provider (self, config->routing.default_provider);
+    self->default_provider = find_provider (self, config->routing.default_provider);
 }
 
 static void
-add_aliases (AipRouteRules *self, const AipConfig *config)
+add_aliases (AipRouteRules *self, const AipConfig *config, const AipRouteRules *old)
 {
+  if (old != NULL && are_same (config->mappings, old->config->mappings))
+    {
+      self->aliases = g_hash_table_ref (old->aliases);
+      return;
+    }
+
   self->aliases = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) alias_free);
 
   for (guint i = 0; i < config->mappings->len; i++)
@@ -137,7 +193,7 @@ get_unknown_grade (const AipRouteRules *self, const AipRouteProvider *provider, 
   if (provider->globs != NULL)
     return 0;
 
-  return provider->discovered ? 1 : 2;
+  return provider->discovered != NULL ? 1 : 2;
 }
 
 static void
@@ -149,40 +205,35 @@ choose_for_unknown (AipRouteRules *self, AipProtocol protocol)
     best = MAX (best, get_unknown_grade (self, aip_route_rules_get_provider (self, i), protocol));
 
   for (guint i = 0; i < self->providers->len; i++)
-    {
-      AipRouteProvider *provider = g_ptr_array_index (self->providers, i);
-
-      if (get_unknown_grade (self, provider, protocol) == best)
-        provider->unknown_protocols |= 1u << protocol;
-    }
+    if (get_unknown_grade (self, aip_route_rules_get_provider (self, i), protocol) == best)
+      g_array_index (self->unknown_protocols, guint, i) |= 1u << protocol;
 }
 
 /**
  * aip_route_rules_new:
- * @config: the config; it must outlive the result
- * @secrets: (array) (nullable): for each key of @config
- * @discovered: (nullable) (element-type AipDiscovered): the providers' own lists; copied
- * @live: (transfer full): what aip_live_keys_set_config () gave for @config
+ * @input: what to make them of; the config must outlive the result
+ * @old: (nullable): those that were made before; their config must still be there
  *
- * Returns: (transfer full): the rules
+ * Returns: (transfer full): the rules; they share with @old what is the same
  */
 AipRouteRules *
-aip_route_rules_new (const AipConfig *config,
-                     const AipKeySecret *secrets,
-                     const GPtrArray *discovered,
-                     GPtrArray *live)
+aip_route_rules_new (const AipRouteInput *input, const AipRouteRules *old)
 {
-  g_return_val_if_fail (config != NULL, NULL);
-  g_return_val_if_fail (secrets != NULL || config->keys->len == 0, NULL);
+  g_return_val_if_fail (input != NULL, NULL);
+  g_return_val_if_fail (input->secrets != NULL || input->config->keys->len == 0, NULL);
 
   AipRouteRules *self = g_new0 (AipRouteRules, 1);
+  const AipConfig *config = input->config;
 
+  self->config = config;
   self->unknown_allowed = config->routing.allow_unknown_models || !config->routing.validate_models;
-  self->live = live;
-  add_providers (self, config, secrets, discovered, live);
+  self->live = g_ptr_array_ref (input->live);
+  add_aliases (self, config, old);
+  add_providers (self, input, old);
+  self->unknown_protocols = g_array_new (FALSE, TRUE, sizeof (guint));
+  g_array_set_size (self->unknown_protocols, self->providers->len);
   for (AipProtocol protocol = 0; protocol < AIP_N_PROTOCOLS; protocol++)
     choose_for_unknown (self, protocol);
-  add_aliases (self, config);
   add_contexts (self, config);
 
   return self;
@@ -198,8 +249,10 @@ aip_route_rules_free (AipRouteRules *self)
   g_return_if_fail (self != NULL);
 
   g_clear_pointer (&self->contexts, g_hash_table_unref);
-  g_hash_table_unref (self->aliases);
+  g_array_unref (self->unknown_protocols);
   g_ptr_array_unref (self->providers);
+  g_hash_table_unref (self->own_keys);
+  g_hash_table_unref (self->aliases);
   g_ptr_array_unref (self->live);
   g_free (self);
 }
@@ -231,11 +284,7 @@ aip_route_rules_find_provider (const AipRouteRules *self, const char *name)
 {
   g_return_val_if_fail (self != NULL && name != NULL, NULL);
 
-  for (guint i = 0; i < self->providers->len; i++)
-    if (g_str_equal (aip_route_rules_get_provider (self, i)->config->name, name))
-      return aip_route_rules_get_provider (self, i);
-
-  return NULL;
+  return find_provider (self, name);
 }
 
 /**

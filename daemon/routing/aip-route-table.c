@@ -4,38 +4,52 @@
 #include "routing/aip-route-table.h"
 
 static void
-add_names (AipRouteTable *self, GHashTable *names)
+add_names (GHashTable *slots, GHashTable *names)
 {
   GHashTableIter iter;
   void *name = NULL;
 
   g_hash_table_iter_init (&iter, names);
   while (g_hash_table_iter_next (&iter, &name, NULL))
-    if (!g_hash_table_contains (self->slots, name))
-      g_hash_table_insert (self->slots, name, &self->routes[g_hash_table_size (self->slots)]);
+    if (!g_hash_table_contains (slots, name))
+      g_hash_table_insert (slots, name, GUINT_TO_POINTER (g_hash_table_size (slots)));
 }
 
-static guint
-count_names (const AipRouteRules *rules)
+static GHashTable *
+make_slots (const AipRouteRules *rules)
 {
-  guint n = g_hash_table_size (rules->aliases);
+  GHashTable *slots = g_hash_table_new (g_str_hash, g_str_equal);
 
+  add_names (slots, rules->aliases);
   for (guint i = 0; i < rules->providers->len; i++)
-    n += g_hash_table_size (aip_route_rules_get_provider (rules, i)->names);
-  return n;
+    add_names (slots, aip_route_rules_get_provider (rules, i)->names);
+  return slots;
+}
+
+/* Whether the names of both are not only equal, but the very same. */
+static gboolean
+have_same_names (const AipRouteRules *a, const AipRouteRules *b)
+{
+  if (a->aliases != b->aliases || a->providers->len != b->providers->len)
+    return FALSE;
+  for (guint i = 0; i < a->providers->len; i++)
+    if (aip_route_rules_get_provider (a, i)->names != aip_route_rules_get_provider (b, i)->names)
+      return FALSE;
+  return TRUE;
 }
 
 /**
  * aip_route_table_new:
  * @rules: who serves what; they must outlive the result
  * @n_keys: the highest AipCandidate.index, plus one
+ * @old: (nullable): the table that was made before; its rules must still be there
  *
  * Makes room for the routes of all aliases and of all names that a provider is known to have.
  *
  * Returns: (transfer full): the table
  */
 AipRouteTable *
-aip_route_table_new (const AipRouteRules *rules, guint n_keys)
+aip_route_table_new (const AipRouteRules *rules, guint n_keys, const AipRouteTable *old)
 {
   g_return_val_if_fail (rules != NULL, NULL);
 
@@ -43,11 +57,9 @@ aip_route_table_new (const AipRouteRules *rules, guint n_keys)
 
   self->rules = rules;
   self->n_keys = n_keys;
-  self->slots = g_hash_table_new (g_str_hash, g_str_equal);
-  self->routes = g_new0 (AipRoute *, count_names (rules));
-  add_names (self, rules->aliases);
-  for (guint i = 0; i < rules->providers->len; i++)
-    add_names (self, aip_route_rules_get_provider (rules, i)->names);
+  self->slots =
+      old != NULL && have_same_names (rules, old->rules) ? g_hash_table_ref (old->slots) : make_slots (rules);
+  self->routes = g_new0 (AipRoute *, g_hash_table_size (self->slots));
 
   return self;
 }
@@ -103,7 +115,7 @@ aip_route_table_find (const AipRouteTable *self, const char *name)
   if (!g_hash_table_lookup_extended (self->slots, name, &known, &slot))
     return NULL;
 
-  AipRoute **place = slot;
+  AipRoute **place = &self->routes[GPOINTER_TO_UINT (slot)];
   AipRoute *route = g_atomic_pointer_get (place);
 
   if (route != NULL)

@@ -10,8 +10,8 @@ G_BEGIN_DECLS
  * the configuration costs nothing for what nobody uses. Any thread may use it.
  * @rules: who serves what
  * @n_keys: the highest AipCandidate.index, plus one
- * @slots: (element-type utf8 AipRoute): by the client's name for the model, the place of its route in
- * @routes; the names are those of @rules
+ * @slots: (element-type utf8 guint): by the client's name for the model, the place of its route in @routes;
+ *   the names are those of @rules; shared by the tables of rules that have the same names
  * @routes: (array) (element-type AipRoute): atomic pointers; %NULL: not asked for yet
  */
 typedef struct
@@ -22,7 +22,7 @@ typedef struct
   AipRoute **routes;
 } AipRouteTable;
 
-AipRouteTable *aip_route_table_new (const AipRouteRules *rules, guint n_keys);
+AipRouteTable *aip_route_table_new (const AipRouteRules *rules, guint n_keys, const AipRouteTable *old);
 void aip_route_table_free (AipRouteTable *self);
 
 AipRoute *aip_route_table_find (const AipRouteTable *self, const char *name);

@@ -43,27 +43,31 @@ set_secrets (const AipConfig *config, const AipKeySecret *secrets, const GPtrArr
  * @discovered: (nullable) (element-type AipDiscovered): the providers' own lists; copied
  * @live: (nullable): what is going on with the keys; gets @config, see aip_live_keys_set_config (), and
  *   @secrets, see aip_live_key_set_secret (); %NULL: nothing is known yet
+ * @old: (nullable): the router that was made before. What is the same is shared, and the more so where
+ *   @config shares its sections with that one's: of thousands of keys one change is to touch few
  *
- * Returns: (transfer full): the router
+ * Returns: (transfer full): the router; that it was made with @old does not show
  */
 AipRouter *
 aip_router_new (AipConfig *config,
                 const AipKeySecret *secrets,
                 const GPtrArray *discovered,
-                AipLiveKeys *live)
+                AipLiveKeys *live,
+                const AipRouter *old)
 {
   g_return_val_if_fail (config != NULL, NULL);
   g_return_val_if_fail (secrets != NULL || config->keys->len == 0, NULL);
 
   AipRouter *self = g_new0 (AipRouter, 1);
   g_autoptr (AipLiveKeys) keys = live != NULL ? aip_live_keys_ref (live) : aip_live_keys_new ();
-  GPtrArray *known = aip_live_keys_set_config (keys, config);
+  g_autoptr (GPtrArray) known = aip_live_keys_set_config (keys, config);
+  const AipRouteInput input = { config, secrets, discovered, known };
 
   g_atomic_ref_count_init (&self->ref_count);
   set_secrets (config, secrets, known);
   self->config = aip_config_ref (config);
-  self->rules = aip_route_rules_new (config, secrets, discovered, known);
-  self->table = aip_route_table_new (self->rules, known->len);
+  self->rules = aip_route_rules_new (&input, old != NULL ? old->rules : NULL);
+  self->table = aip_route_table_new (self->rules, known->len, old != NULL ? old->table : NULL);
   self->balance = aip_balance_new (known->len);
   self->strategy = aip_strategy_find (config->routing.strategy);
   /* Two checks in a row that do not come are none. */

@@ -124,7 +124,8 @@ typedef struct _AipRouter AipRouter;
 AipRouter *aip_router_new (AipConfig *config,
                            const AipKeySecret *secrets,
                            const GPtrArray *discovered,
-                           AipLiveKeys *live);
+                           AipLiveKeys *live,
+                           const AipRouter *old);
 AipRouter *aip_router_ref (AipRouter *self);
 void aip_router_unref (AipRouter *self);
 

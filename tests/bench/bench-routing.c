@@ -39,7 +39,7 @@ make_router (guint n_keys, AipLiveKeys *live)
 
   for (guint i = 0; i < n_keys; i++)
     secrets[i].secret = secret;
-  return aip_router_new (config, secrets, NULL, live);
+  return aip_router_new (config, secrets, NULL, live, NULL);
 }
 
 /* Keys as they are after some use: every tenth is out, the others differ in speed. */

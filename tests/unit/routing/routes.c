@@ -111,7 +111,7 @@ routes_make_live (const char *config, const char *discovered, AipLiveKeys *live)
   g_autoptr (GArray) secrets = make_secrets (parsed);
   g_autoptr (GPtrArray) lists = discovered == NULL ? NULL : parse_discovered (discovered);
 
-  return aip_router_new (parsed, (const AipKeySecret *) (const void *) secrets->data, lists, live);
+  return aip_router_new (parsed, (const AipKeySecret *) (const void *) secrets->data, lists, live, NULL);
 }
 
 static void

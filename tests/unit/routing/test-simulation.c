@@ -126,7 +126,7 @@ make_router (const char *text, AipLiveKeys *live)
   g_assert_cmpuint (config->keys->len, <=, MAX_KEYS);
   for (guint i = 0; i < config->keys->len; i++)
     secrets[i].secret = secret;
-  return aip_router_new (config, secrets, NULL, live);
+  return aip_router_new (config, secrets, NULL, live, NULL);
 }
 
 static void

@@ -85,7 +85,7 @@ make_snapshot (guint upstream_port, guint closed_port)
   aip_clients_add_token (clients, "tester", TOKEN);
   for (guint i = 0; i < config->keys->len; i++)
     secrets[i].secret = secret;
-  router = aip_router_new (config, secrets, NULL, NULL);
+  router = aip_router_new (config, secrets, NULL, NULL, NULL);
   return aip_snapshot_new (config, clients, router, ledger, TRUE);
 }
 
