@@ -279,6 +279,36 @@ test_keys_outlive_configurations (void)
   g_assert_true (again != a);
 }
 
+/* What is the same again is not looked at one by one, and what differs is, however little it is. */
+static void
+test_next_configuration (void)
+{
+  g_autoptr (AipConfig) one = parse (PROVIDER KEY_A);
+  g_autoptr (AipConfig) same = parse ("[routing]\nstrategy=random\n" PROVIDER KEY_A "weight=2\n");
+  g_autoptr (AipConfig) off = parse ("[circuit-breaker]\nenabled=false\n" PROVIDER KEY_A);
+  g_autoptr (AipConfig) other = parse (PROVIDER KEY_B);
+  g_autoptr (AipConfig) elsewhere =
+      parse ("[provider q]\nbase-url=https://q.example/v1\n[key b]\nprovider=q\nsecret=env:B\n");
+  g_autoptr (AipLiveKeys) keys = aip_live_keys_new ();
+  g_autoptr (GPtrArray) known = aip_live_keys_set_config (keys, one);
+  g_autoptr (GPtrArray) again = aip_live_keys_set_config (keys, same);
+  AipLiveKey *a = g_ptr_array_index (known, 0);
+
+  g_assert_true (again == known);
+  attempt (a, AIP_FAULT_CLASS_AUTH, START);
+  g_assert_cmpint (aip_live_key_get_state (a, START), ==, AIP_BREAKER_OPEN);
+  g_ptr_array_unref (aip_live_keys_set_config (keys, off));
+  g_assert_cmpint (aip_live_key_get_state (a, START), ==, AIP_BREAKER_CLOSED);
+
+  g_ptr_array_unref (aip_live_keys_set_config (keys, other));
+  g_assert_null (aip_live_keys_find (keys, "p", "a"));
+  g_clear_pointer (&again, g_ptr_array_unref);
+  again = aip_live_keys_set_config (keys, elsewhere);
+  g_assert_cmpstr (aip_live_key_get_id (g_ptr_array_index (again, 0)), ==, "q/b");
+  g_assert_cmpstr (aip_live_key_get_id (g_ptr_array_index (again, 1)), ==, "q/");
+  g_assert_null (aip_live_keys_find (keys, "p", "b"));
+}
+
 static void
 test_restart (void)
 {
@@ -323,6 +353,7 @@ main (int argc, char **argv)
   g_test_add_func ("/routing/live-key/headroom", test_headroom);
   g_test_add_func ("/routing/live-key/reasons", test_reasons);
   g_test_add_func ("/routing/live-key/answered-probe", test_answered_probe);
+  g_test_add_func ("/routing/live-key/next-configuration", test_next_configuration);
   g_test_add_func ("/routing/live-key/check", test_check_counts_for_the_breaker_alone);
   g_test_add_func ("/routing/live-keys/outlive-configurations", test_keys_outlive_configurations);
   g_test_add_func ("/routing/live-keys/restart", test_restart);

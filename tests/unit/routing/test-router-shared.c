@@ -59,7 +59,8 @@ static const Change changes[] = {
   { "model m", "context", { "", "9", "12" } },
 };
 
-static const char *const optional_groups[] = { "key new", "mapping new", "provider new" };
+static const char *const optional_groups[] = { "key new", "key newer", "mapping new", "provider new",
+                                               "provider newer" };
 
 static const char *const names[] = {
   "m", "n", "o", "x", "y", "z", "new", "told", "glob-1", "q/o", "r/n", "unknown", "p/x", "alone", "builtin",
@@ -152,15 +153,8 @@ change_setting (Fixture *fixture, AipConfigEdit *edit)
 }
 
 static void
-change_group (Fixture *fixture, AipConfigEdit *edit)
+add_group (AipConfigEdit *edit, const char *group)
 {
-  const char *group = optional_groups[g_rand_int_range (fixture->random, 0, G_N_ELEMENTS (optional_groups))];
-
-  if (g_rand_boolean (fixture->random))
-    {
-      aip_config_edit_remove_group (edit, group);
-      return;
-    }
   aip_config_edit_add_group (edit, group);
   if (g_str_has_prefix (group, "key"))
     aip_config_edit_set (edit, group, "provider", "p");
@@ -170,6 +164,20 @@ change_group (Fixture *fixture, AipConfigEdit *edit)
     aip_config_edit_set (edit, group, "base-url", "https://new.example/v1");
 }
 
+/* Where one comes as another one goes, there are as many as before. */
+static void
+change_group (Fixture *fixture, AipConfigEdit *edit)
+{
+  gint32 which = g_rand_int_range (fixture->random, 0, G_N_ELEMENTS (optional_groups));
+  gint32 other = (which + 1) % (gint32) G_N_ELEMENTS (optional_groups);
+  gint32 what = g_rand_int_range (fixture->random, 0, 3);
+
+  if (what != 0)
+    aip_config_edit_remove_group (edit, optional_groups[which]);
+  if (what != 1)
+    add_group (edit, optional_groups[what == 0 ? which : other]);
+}
+
 /* An edit that is refused changes nothing, as in the daemon. */
 static gboolean
 change_config (Fixture *fixture)
@@ -177,7 +185,7 @@ change_config (Fixture *fixture)
   g_autoptr (AipConfigEdit) edit = aip_config_edit_new ();
   AipConfig *config;
 
-  if (happens (fixture, 8))
+  if (happens (fixture, 3))
     change_group (fixture, edit);
   else
     change_setting (fixture, edit);
