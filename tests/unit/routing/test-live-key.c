@@ -300,6 +300,7 @@ test_next_configuration (void)
   g_ptr_array_unref (aip_live_keys_set_config (keys, off));
   g_assert_cmpint (aip_live_key_get_state (a, START), ==, AIP_BREAKER_CLOSED);
 
+  g_ptr_array_unref (aip_live_keys_set_config (keys, one));
   g_ptr_array_unref (aip_live_keys_set_config (keys, other));
   g_assert_null (aip_live_keys_find (keys, "p", "a"));
   g_clear_pointer (&again, g_ptr_array_unref);

@@ -59,8 +59,10 @@ static const Change changes[] = {
   { "model m", "context", { "", "9", "12" } },
 };
 
-static const char *const optional_groups[] = { "key new", "key newer", "mapping new", "provider new",
-                                               "provider newer" };
+/* In pairs. */
+static const char *const optional_groups[] = {
+  "key new", "key newer", "provider new", "provider newer", "mapping new", "mapping newer",
+};
 
 static const char *const names[] = {
   "m", "n", "o", "x", "y", "z", "new", "told", "glob-1", "q/o", "r/n", "unknown", "p/x", "alone", "builtin",
@@ -169,7 +171,7 @@ static void
 change_group (Fixture *fixture, AipConfigEdit *edit)
 {
   gint32 which = g_rand_int_range (fixture->random, 0, G_N_ELEMENTS (optional_groups));
-  gint32 other = (which + 1) % (gint32) G_N_ELEMENTS (optional_groups);
+  gint32 other = which ^ 1;
   gint32 what = g_rand_int_range (fixture->random, 0, 3);
 
   if (what != 0)
