@@ -297,6 +297,38 @@ test_refused (Fixture *fixture, gconstpointer data)
     }
 }
 
+/* Bytes that the base has never read are not taken for its text, however much of it stands before them. */
+static void
+test_wrong_bytes (Fixture *fixture, gconstpointer data)
+{
+  static const char *const rests[] = { "\0# rest\n", "# \xff\n", "# \xc3" };
+  static const gsize lengths[] = { 8, 4, 3 };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rests); i++)
+    {
+      g_autoptr (AipConfigBase) base = aip_config_base_new ();
+      G_GNUC_UNUSED g_autoptr (AipConfig) first = NULL;
+      g_autoptr (GError) expected = NULL;
+      g_autoptr (GError) error = NULL;
+      g_autofree char *before = NULL;
+      g_autofree char *after = NULL;
+      gsize length = 0;
+      g_autoptr (GString) text = NULL;
+
+      write_file (fixture->high, initial);
+      first = save_and_compare (fixture, base, &steps[0]);
+      g_assert_true (g_file_get_contents (fixture->high, &before, &length, NULL));
+      text = g_string_new_len (before, (gssize) length);
+      g_string_append_len (text, rests[i], (gssize) lengths[i]);
+      g_assert_true (g_file_set_contents (fixture->high, text->str, (gssize) text->len, NULL));
+      g_assert_null (save_step (fixture, NULL, &steps[1], &expected));
+      g_assert_null (save_step (fixture, base, &steps[1], &error));
+      g_assert_cmpstr (error->message, ==, expected->message);
+      g_assert_true (g_file_get_contents (fixture->high, &after, &length, NULL));
+      g_assert_cmpmem (after, length, text->str, text->len);
+    }
+}
+
 static AipConfig *
 save_without_jwt (Fixture *fixture, AipConfigBase *base, GError **error)
 {
@@ -340,6 +372,7 @@ main (int argc, char **argv)
   ADD ("base/others-write", test_others_write);
   ADD ("base/written-meanwhile", test_written_meanwhile);
   ADD ("base/refused", test_refused);
+  ADD ("base/wrong-bytes", test_wrong_bytes);
   ADD ("base/spared", test_spared);
   ADD ("base/loaded", test_loaded);
   ADD ("base/loaded-and-overtaken", test_loaded_and_overtaken);
