@@ -72,7 +72,7 @@ static const AipSetting routing_settings[] = {
   { "default-provider", &aip_setting_optional, AT (default_provider), "",
     .doc = "the provider for requests that name no known model" },
   { "max-wait", &aip_setting_duration, AT (max_wait), "0", 0, HOUR,
-    .doc = "how long a request that nobody has tried yet waits while no key can serve it; 0: it is refused at once" },
+    .doc = "how long a request may wait in all while no key can serve it, also after attempts; 0: not at all" },
   { "on-exhausted", &aip_setting_choice, AT (on_exhausted), "reject", .choices = exhausted_choices,
     .doc = "when no key can serve it: reject (after max-wait) or least-bad (a key that failed is tried early)" },
   { NULL }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "base/aip-clock.h"
 #include "base/aip-error.h"
 #include "server/aip-exchange-private.h"
 
@@ -13,8 +14,8 @@
  *        ^                  │ no                    │ no                │
  *        ├──────────────────┴───────────────────────┘                   │ it fails before the client sees any
  *        └────────────────── may another one do better? <───────────────┘
- *                                 │ no, or there is none: the only one again after a while, or
- *                                 v
+ *                                 │ no, or there is none: the only one again after a while, or all again
+ *                                 v                      when somebody may be back, or
  *                              tell: the last answer as it came, or why there is none
  */
 
@@ -23,21 +24,38 @@
 /* --- the next one --- */
 
 static gboolean
-was_tried (const AipExchange *self, const AipCandidate *candidate)
+is_among (const GArray *plan, const AipCandidate *candidate)
 {
-  for (guint i = 0; self->old_plans != NULL && i < self->old_plans->len; i++)
+  for (guint i = 0; plan != NULL && i < plan->len; i++)
     {
-      const GArray *plan = g_ptr_array_index (self->old_plans, i);
+      const AipCandidate *one = &g_array_index (plan, AipCandidate, i);
 
-      for (guint k = 0; k < plan->len; k++)
-        {
-          const AipCandidate *tried = &g_array_index (plan, AipCandidate, k);
-
-          if (tried->live == candidate->live && g_strcmp0 (tried->model, candidate->model) == 0)
-            return TRUE;
-        }
+      if (one->live == candidate->live && g_strcmp0 (one->model, candidate->model) == 0)
+        return TRUE;
     }
   return FALSE;
+}
+
+/**
+ * aip_exchange_is_hopeless:
+ * @self: an exchange
+ * @candidate: who might serve it
+ *
+ * Returns: whether @candidate has failed it in a way that no wait makes better
+ */
+gboolean
+aip_exchange_is_hopeless (const AipExchange *self, const AipCandidate *candidate)
+{
+  return is_among (self->hopeless, candidate);
+}
+
+static gboolean
+was_tried (const AipExchange *self, const AipCandidate *candidate)
+{
+  for (guint i = self->n_plans_over; self->old_plans != NULL && i < self->old_plans->len; i++)
+    if (is_among (g_ptr_array_index (self->old_plans, i), candidate))
+      return TRUE;
+  return aip_exchange_is_hopeless (self, candidate);
 }
 
 static const AipCandidate *
@@ -61,7 +79,7 @@ send_now (AipExchange *self)
   g_clear_pointer (&self->reason, g_free);
   self->status = 0;
   self->uncounted = 0;
-  self->event_stream = self->unusable = self->held_for_long = FALSE;
+  self->event_stream = self->unusable = self->held_for_long = self->may_follow = FALSE;
   self->scan = (AipUsageScan){ 0 };
   self->n_attempts++;
   self->sent_to = self->attempt.candidate;
@@ -71,7 +89,7 @@ send_now (AipExchange *self)
 
 static AipOutcome try_rest (AipExchange *self);
 static AipOutcome plan_again (AipExchange *self);
-static void tell (AipExchange *self);
+static AipOutcome wait_or_tell (AipExchange *self);
 
 static void
 end_attempt (AipExchange *self)
@@ -103,8 +121,8 @@ static void
 go_on_with (AipExchange *self, AipOutcome outcome)
 {
   if (outcome == AIP_OUTCOME_NEXT)
-    tell (self);
-  else if (outcome == AIP_OUTCOME_ANSWER)
+    outcome = wait_or_tell (self);
+  if (outcome == AIP_OUTCOME_ANSWER)
     aip_exchange_settle (self);
 }
 
@@ -198,7 +216,7 @@ plan_again (AipExchange *self)
   AipOutcome outcome;
 
   if (!is_worth_another_plan (self))
-    return aip_exchange_refuse_taken (self);
+    return self->n_attempts > 0 ? wait_or_tell (self) : aip_exchange_refuse_taken (self);
   self->n_plans_again++;
   self->found_full = self->passed_over = FALSE;
   self->next = 0;
@@ -356,11 +374,58 @@ wait_for_the_same (AipExchange *self)
   return TRUE;
 }
 
+/* --- all of them again --- */
+
+/* Where no breaker keeps a key from being asked too soon, what its provider has told does. */
+static gint64
+get_pause (const AipExchange *self)
+{
+  gint64 pause = get_backoff (self);
+
+  return self->snapshot->config->breaker.enabled ? pause : MAX (pause, self->floor - aip_clock_now ());
+}
+
+/* Keys that are refused or have no money are not waited for, but others may be back before them. */
+static gboolean
+is_worth_a_wait (const AipExchange *self, gint64 wait_us)
+{
+  return self->may_pass || self->refused_until == 0 ||
+         aip_clock_now () + wait_us < self->refused_until - G_TIME_SPAN_MILLISECOND;
+}
+
+/* Who had to stand in although he is out has had his chance. */
+static gboolean
+wait_for_anybody (AipExchange *self)
+{
+  gint64 wait_us;
+
+  if (self->snapshot->config->routing.max_wait == 0 || !self->may_follow || self->sent_to->least_bad)
+    return FALSE;
+  wait_us = aip_exchange_look_ahead (self);
+  if (!is_worth_a_wait (self, wait_us) || !aip_exchange_wait_in_queue (self, wait_us, get_pause (self)))
+    return FALSE;
+  aip_exchange_start_over (self);
+  return TRUE;
+}
+
+static AipOutcome
+wait_or_tell (AipExchange *self)
+{
+  return wait_for_anybody (self) ? AIP_OUTCOME_WAIT : aip_exchange_tell (self);
+}
+
 /* --- the end of one --- */
 
-/* What there is of an answer goes to the client as it came; where there is none, why. */
-static void
-tell (AipExchange *self)
+/**
+ * aip_exchange_tell:
+ * @self: an exchange whose last attempt has failed
+ *
+ * Lets the client have what there is of an answer as it came; where there is none, why.
+ *
+ * Returns: AIP_OUTCOME_ANSWER, or AIP_OUTCOME_WAIT while the rest of the answer is to come
+ */
+AipOutcome
+aip_exchange_tell (AipExchange *self)
 {
   if (self->reason != NULL)
     aip_exchange_refuse (
@@ -371,11 +436,11 @@ tell (AipExchange *self)
   else if (self->transfer != NULL)
     {
       aip_answer_release (&self->answer);
-      return;
+      return AIP_OUTCOME_WAIT;
     }
   else
     aip_exchange_pass_answer (self);
-  aip_exchange_settle (self);
+  return AIP_OUTCOME_ANSWER;
 }
 
 static void
@@ -410,6 +475,41 @@ look_for_larger (AipExchange *self)
   aip_exchange_plan_rest (self);
 }
 
+static void
+note_refused (AipExchange *self)
+{
+  gint64 until = aip_breaker_get_until (aip_live_key_get_breaker (self->attempt.candidate->live));
+
+  self->refused_until = self->refused_until != 0 ? MIN (self->refused_until, until) : until;
+}
+
+static void
+note_hopeless (AipExchange *self)
+{
+  if (self->hopeless == NULL)
+    self->hopeless = g_array_new (FALSE, FALSE, sizeof (AipCandidate));
+  g_array_append_vals (self->hopeless, self->attempt.candidate, 1);
+}
+
+/* What there is to know of it should nobody else be there. */
+static void
+note_failure (AipExchange *self)
+{
+  const AipFaultVerdict *verdict = &self->attempt.verdict;
+  AipFaultClass fault_class = verdict->fault_class;
+
+  self->may_follow = TRUE;
+  self->may_be_checked = fault_class == AIP_FAULT_CLASS_TRANSIENT || fault_class == AIP_FAULT_CLASS_AUTH;
+  if (verdict->retry_after_us > 0)
+    self->floor = MAX (self->floor, aip_clock_now () + verdict->retry_after_us);
+  if (fault_class == AIP_FAULT_CLASS_TRANSIENT || fault_class == AIP_FAULT_CLASS_RATE_LIMITED)
+    self->may_pass = TRUE;
+  else if (aip_fault_class_opens (fault_class) && self->snapshot->config->breaker.enabled)
+    note_refused (self);
+  else
+    note_hopeless (self);
+}
+
 /**
  * aip_exchange_fail_over:
  * @self: an exchange whose attempt was judged, and whose client has seen nothing yet
@@ -429,6 +529,7 @@ aip_exchange_fail_over (AipExchange *self)
       g_debug ("%s: provider %s: %s, the next one is tried", self->request_id,
                self->attempt.candidate->provider->name, self->attempt.verdict.reason);
       let_go (self);
+      note_failure (self);
       if (is_too_long (self))
         look_for_larger (self);
       outcome = try_rest (self);

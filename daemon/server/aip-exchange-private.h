@@ -75,7 +75,9 @@ struct _AipExchange
   gboolean never_fits;         /* into the client's limits: it is no use to ask again */
   gboolean has_limits;         /* of the client's */
   AipReservation *reservation; /* (nullable): of the client's limits */
-  gint64 queued;               /* aip_clock_now (): since when it waits for a candidate; 0: it does not */
+  gboolean queued;             /* it waits for a candidate */
+  gint64 queued_since;         /* aip_clock_now (): when it first had to; 0: it never had */
+  gint64 not_before;           /* aip_clock_now (): until then nobody is asked again */
   AipTimer queue_timer;
 
   GArray *plan;           /* (nullable) of AipCandidate */
@@ -88,7 +90,12 @@ struct _AipExchange
   GError *no_room;      /* (nullable): how the limits of the last key that was passed over have refused it */
   guint no_room_wait;   /* seconds until it is of use to ask that key again; 0: it never is */
   guint n_attempts;
-  gint64 first_sent; /* aip_clock_now () */
+  gboolean may_follow;     /* its last attempt has failed, and another one may do better */
+  gboolean may_be_checked; /* a health check may find the key of that one well before its time */
+  gboolean may_pass;       /* one of this round has failed in a way that may pass by itself */
+  gint64 refused_until;    /* aip_clock_now (): when the breaker of one that is refused lets go; 0: none is */
+  gint64 floor;            /* aip_clock_now (): the latest Retry-After of those that have failed */
+  gint64 first_sent;       /* aip_clock_now () */
   AipAttempt attempt;
   const AipCandidate *sent_to; /* (nullable): whose answer there is, whoever was passed over since */
   AipTimer attempt_timer;      /* until the next one, or until its answer is not held back any longer */
@@ -98,6 +105,10 @@ struct _AipExchange
   AipTunnel *tunnel;     /* (nullable) */
   AipTooLong too_long;   /* the models that cannot take so much */
   GPtrArray *old_plans;  /* (nullable) of GArray of AipCandidate: those of each whose turn has come */
+  guint n_plans_over;    /* of them, those of earlier rounds: whom they name may be tried again */
+  GArray *hopeless;      /* (nullable) of AipCandidate: those that no wait makes better */
+  GPtrArray *snapshots;  /* (nullable) of AipSnapshot: earlier ones that plans were made by */
+  gboolean has_planned;  /* by the snapshot that it has */
   char *reason;          /* (nullable): why there is no answer to pass on; the next two belong to it */
   guint reason_status;
   const char *reason_code;
@@ -142,6 +153,8 @@ void aip_exchange_route_again (AipExchange *self);
 
 AipOutcome aip_exchange_route (AipExchange *self);
 void aip_exchange_plan_rest (AipExchange *self);
+void aip_exchange_start_over (AipExchange *self);
+gint64 aip_exchange_look_ahead (AipExchange *self);
 AipOutcome aip_exchange_refuse_taken (AipExchange *self);
 void aip_exchange_resume_route (AipExchange *self);
 
@@ -150,10 +163,12 @@ void aip_exchange_settle_limits (AipExchange *self);
 void aip_exchange_add_limits (AipExchange *self, GString *headers);
 guint64 aip_exchange_estimate_tokens (const AipExchange *self);
 
-gboolean aip_exchange_wait_in_queue (AipExchange *self, gint64 retry_after_us);
+gboolean aip_exchange_wait_in_queue (AipExchange *self, gint64 retry_after_us, gint64 pause_us);
 void aip_exchange_leave_queue (AipExchange *self);
 
 AipOutcome aip_exchange_attempt (AipExchange *self);
+AipOutcome aip_exchange_tell (AipExchange *self);
+gboolean aip_exchange_is_hopeless (const AipExchange *self, const AipCandidate *candidate);
 gboolean aip_exchange_judge (AipExchange *self, AipFault fault, const char *body, gsize length);
 void aip_exchange_set_reason (AipExchange *self, guint status, const char *code, const char *reason);
 void aip_exchange_fail_over (AipExchange *self);

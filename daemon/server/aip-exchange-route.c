@@ -203,6 +203,7 @@ complete_query (AipExchange *self, AipRouteQuery *query)
   query->random = aip_worker_random (self->worker);
   query->sticky = make_sticky (self);
   query->limit = (retry->enabled ? retry->max_attempts : 1) + SPARE_CANDIDATES;
+  query->too_long = self->too_long.models != NULL ? &self->too_long : NULL;
   if (self->snapshot->key_quotas == NULL)
     return;
   query->may_use = may_use_cb;
@@ -217,6 +218,16 @@ refuse_plan (AipExchange *self, const GError *error, gint64 retry_after_us)
   return aip_exchange_refuse_error (self, error);
 }
 
+/* What is missing may be a model that no provider has told of yet, or a key that is still being read. */
+static gboolean
+wait_for_plan (AipExchange *self, const GError *error, gint64 retry_after_us)
+{
+  return (self->n_attempts == 0 && !g_error_matches (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT) &&
+          aip_exchange_wait_for_models (self)) ||
+         (g_error_matches (error, AIP_ERROR, AIP_ERROR_UNAVAILABLE) &&
+          aip_exchange_wait_in_queue (self, retry_after_us, 0));
+}
+
 static AipOutcome
 make_plan (AipExchange *self, AipRouteQuery *query)
 {
@@ -227,17 +238,14 @@ make_plan (AipExchange *self, AipRouteQuery *query)
   self->plan = aip_router_plan (self->snapshot->router, query, &retry_after_us, &error);
   if (self->plan != NULL)
     {
+      self->has_planned = TRUE;
       aip_exchange_leave_queue (self);
       aip_exchange_report_plan (self);
       return AIP_OUTCOME_NEXT;
     }
-  /* What is missing may be a model that no provider has told of yet, or a key that is still being read. */
-  if (!g_error_matches (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT) && aip_exchange_wait_for_models (self))
+  if (wait_for_plan (self, error, retry_after_us))
     return AIP_OUTCOME_WAIT;
-  if (g_error_matches (error, AIP_ERROR, AIP_ERROR_UNAVAILABLE) &&
-      aip_exchange_wait_in_queue (self, retry_after_us))
-    return AIP_OUTCOME_WAIT;
-  return refuse_plan (self, error, retry_after_us);
+  return self->n_attempts > 0 ? aip_exchange_tell (self) : refuse_plan (self, error, retry_after_us);
 }
 
 /**
@@ -294,15 +302,52 @@ aip_exchange_plan_rest (AipExchange *self)
 
   put_plan_aside (self);
   complete_query (self, &query);
-  for (guint i = 0; i < self->old_plans->len; i++)
+  for (guint i = self->n_plans_over; i < self->old_plans->len; i++)
     query.limit += ((const GArray *) g_ptr_array_index (self->old_plans, i))->len;
-  query.too_long = &self->too_long;
   query.strategy_used = &self->strategy;
   self->plan = aip_router_plan (self->snapshot->router, &query, NULL, NULL);
   if (self->plan == NULL)
     self->plan = g_array_new (FALSE, FALSE, sizeof (AipCandidate));
   if (self->trace != NULL)
     aip_exchange_trace_plan (self);
+}
+
+/**
+ * aip_exchange_start_over:
+ * @self: an exchange whose plan has nobody left
+ *
+ * Goes back to the step AIP_STEP_ROUTE, after which everybody may be tried again who is not hopeless.
+ */
+void
+aip_exchange_start_over (AipExchange *self)
+{
+  put_plan_aside (self);
+  self->n_plans_over = self->old_plans->len;
+  self->n_plans_again = 0;
+  self->found_full = self->passed_over = self->may_pass = FALSE;
+  self->refused_until = 0;
+  self->step = AIP_STEP_ROUTE;
+}
+
+/**
+ * aip_exchange_look_ahead:
+ * @self: an exchange whose plan has nobody left
+ *
+ * Returns: how long until somebody may serve it after all, in microseconds; 0: now; -1: nobody knows
+ */
+gint64
+aip_exchange_look_ahead (AipExchange *self)
+{
+  AipRouteQuery query = make_query (self);
+  g_autoptr (GArray) plan = NULL;
+  gint64 wait_us = -1;
+
+  complete_query (self, &query);
+  plan = aip_router_plan (self->snapshot->router, &query, &wait_us, NULL);
+  for (guint i = 0; plan != NULL && i < plan->len; i++)
+    if (!aip_exchange_is_hopeless (self, &g_array_index (plan, AipCandidate, i)))
+      return 0;
+  return wait_us;
 }
 
 /**

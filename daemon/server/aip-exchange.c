@@ -27,8 +27,8 @@
  * A step does its work elsewhere and returns; when it has to wait, whoever it waits for calls
  * aip_exchange_advance (), which goes on behind it, or repeats ROUTE, which may wait for models, room in the
  * client's limits, or somebody to serve it. ATTEMPT and RELAY go back and forth until the client sees an
- * answer: see aip-exchange-attempt.c. A client that leaves ends it from any step; aip_exchange_cut () settles
- * it from any step.
+ * answer, and back to ROUTE when nobody is left but somebody may come back: see aip-exchange-attempt.c. A
+ * client that leaves ends it from any step; aip_exchange_cut () settles it from any step.
  */
 
 static AipOutcome step_guard (AipExchange *self);
@@ -84,6 +84,8 @@ exchange_free (AipExchange *self)
   g_clear_pointer (&self->plan, g_array_unref);
   g_clear_pointer (&self->trace, aip_request_trace_free);
   g_clear_pointer (&self->old_plans, g_ptr_array_unref);
+  g_clear_pointer (&self->hopeless, g_array_unref);
+  g_clear_pointer (&self->snapshots, g_ptr_array_unref);
   aip_too_long_clear (&self->too_long);
   g_free (self->answer_type);
   g_free (self->reason);
@@ -355,6 +357,21 @@ step_peek (AipExchange *self)
   return AIP_OUTCOME_NEXT;
 }
 
+/* Plans borrow from the snapshot that they were made by, and somebody in them has given the last answer. */
+static void
+put_snapshot_aside (AipExchange *self, AipSnapshot *old)
+{
+  if (!self->has_planned || old == self->snapshot)
+    {
+      aip_snapshot_unref (old);
+      return;
+    }
+  if (self->snapshots == NULL)
+    self->snapshots = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_snapshot_unref);
+  g_ptr_array_add (self->snapshots, old);
+  self->has_planned = FALSE;
+}
+
 /**
  * aip_exchange_route_again:
  * @self: an exchange that waited in the step AIP_STEP_ROUTE
@@ -369,7 +386,7 @@ aip_exchange_route_again (AipExchange *self)
 
   self->snapshot = aip_snapshot_ref (aip_worker_get_snapshot (self->worker));
   outcome = step_client (self);
-  aip_snapshot_unref (old);
+  put_snapshot_aside (self, old);
   go_on (self, outcome == AIP_OUTCOME_NEXT ? aip_exchange_route (self) : outcome);
   if (self->step == AIP_STEP_OVER)
     exchange_free (self);
@@ -536,6 +553,12 @@ gone_cb (AipConnection *connection, void *user_data)
 
   self->outcome = AIP_OUTCOME_KIND_CANCELLED;
   count_outcome (self);
+  if (self->queued)
+    {
+      /* The answer that it had in case that no better one comes was not sent. */
+      aip_exchange_settle_limits (self);
+      self->status = 0;
+    }
   exchange_free (self);
 }
 
