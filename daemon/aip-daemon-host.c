@@ -170,6 +170,12 @@ get_activity (void *data)
   return ((AipDaemon *) data)->activity;
 }
 
+static AipRecords *
+get_records (void *data)
+{
+  return ((AipDaemon *) data)->records;
+}
+
 const AipBusHost aip_daemon_host = {
   .get_config = get_config,
   .get_router = get_router,
@@ -194,4 +200,5 @@ const AipBusHost aip_daemon_host = {
   .diagnose = diagnose,
   .read_counters = read_counters,
   .get_activity = get_activity,
+  .get_records = get_records,
 };

@@ -18,6 +18,7 @@ struct _AipDaemon
   AipAssemblySources sources;
   AipAssembly *assembly; /* (nullable) */
   AipActivity *activity;
+  AipRecords *records;
   AipServer *server;        /* (nullable) */
   AipHealth *health;        /* (nullable) */
   AipBreakerFile *breakers; /* (nullable) */

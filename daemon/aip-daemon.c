@@ -24,6 +24,10 @@
 /* Requests that come and go while the bus is busy; beyond that they are left out of the live view. */
 #define MAX_EVENTS 4096
 
+/* How many requests that are over are kept, and how much memory they may take. */
+#define MAX_RECORDS 500
+#define MAX_RECORDS_SIZE (1024 * 1024)
+
 /* How long callers on the bus wait for a keyring that does not answer. */
 #define KEYRING_PATIENCE_MS 2000
 
@@ -274,7 +278,7 @@ serve (AipDaemon *self, int first, guint n, GError **error)
 {
   AipSnapshot *snapshot = aip_assembly_get_snapshot (self->assembly);
 
-  self->server = aip_server_new (snapshot, self->activity, models_wanted_cb, self);
+  self->server = aip_server_new (snapshot, self->activity, self->records, models_wanted_cb, self);
   if (n > 0)
     return aip_server_adopt_sockets (self->server, snapshot->config, first, n, error);
   return aip_server_listen (self->server, snapshot->config, error);
@@ -461,6 +465,7 @@ aip_daemon_new (const AipDaemonOptions *options)
 
   self->options = options;
   self->activity = aip_activity_new (MAX_EVENTS);
+  self->records = aip_records_new (MAX_RECORDS, MAX_RECORDS_SIZE);
   self->sources.paths = dup_paths (options);
   self->sources.must_exist = options->config != NULL;
   self->sources.overrides = (AipConfigOverrides){
@@ -494,6 +499,7 @@ aip_daemon_free (AipDaemon *self)
   g_clear_pointer (&self->bus, aip_bus_free);
   g_clear_pointer (&self->server, aip_server_free);
   g_clear_pointer (&self->activity, aip_activity_free);
+  g_clear_pointer (&self->records, aip_records_free);
   g_clear_pointer (&self->health, aip_health_free);
   /* After the server, whose last requests are in it. */
   g_clear_pointer (&self->breakers, aip_breaker_file_free);

@@ -4,6 +4,7 @@
 #include "bus/aip-activity-service.h"
 
 #include "base/aip-error.h"
+#include "bus/aip-bus-request.h"
 #include "bus/aip-bus-subscribers.h"
 
 #define INTERFACE "org.example.AIProxy1.Activity"
@@ -24,106 +25,6 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (AipActivityService,
                                G_IMPLEMENT_INTERFACE (AIP_BUS_TYPE_ACTIVITY, aip_activity_service_iface_init))
 
 static void
-insert_text (GVariantDict *dict, const char *name, const char *text)
-{
-  g_variant_dict_insert (dict, name, "s", text != NULL ? text : "");
-}
-
-static GVariant *
-make_candidates (const AipRequestTrace *trace)
-{
-  GVariantBuilder builder;
-
-  g_variant_builder_init (&builder, G_VARIANT_TYPE ("aa{sv}"));
-  for (guint i = 0; i < MIN (trace->n_candidates, AIP_REQUEST_TRACE_MAX); i++)
-    {
-      const AipTracedCandidate *candidate = &trace->candidates[i];
-      g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (NULL);
-
-      insert_text (&dict, "provider", candidate->provider);
-      insert_text (&dict, "key", candidate->key);
-      insert_text (&dict, "model", candidate->model);
-      g_variant_dict_insert (&dict, "score", "d", candidate->score);
-      g_variant_builder_add_value (&builder, g_variant_dict_end (&dict));
-    }
-  return g_variant_builder_end (&builder);
-}
-
-static GVariant *
-make_tries (const AipRequestTrace *trace)
-{
-  GVariantBuilder builder;
-
-  g_variant_builder_init (&builder, G_VARIANT_TYPE ("aa{sv}"));
-  for (guint i = 0; i < MIN (trace->n_tries, AIP_REQUEST_TRACE_MAX); i++)
-    {
-      const AipTracedTry *one = &trace->tries[i];
-      g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (NULL);
-
-      insert_text (&dict, "provider", one->provider);
-      insert_text (&dict, "key", one->key);
-      insert_text (&dict, "model", one->model);
-      g_variant_dict_insert (&dict, "status", "u", one->status);
-      insert_text (&dict, "fault", one->fault);
-      insert_text (&dict, "reason", one->reason);
-      g_variant_dict_insert (&dict, "begun-us", "x", one->begun_us);
-      g_variant_dict_insert (&dict, "duration-us", "x", one->duration_us);
-      g_variant_builder_add_value (&builder, g_variant_dict_end (&dict));
-    }
-  return g_variant_builder_end (&builder);
-}
-
-static void
-insert_trace (GVariantDict *dict, const AipRequestTrace *trace)
-{
-  insert_text (dict, "strategy", trace->strategy);
-  g_variant_dict_insert (dict, "n-candidates", "u", trace->n_candidates);
-  g_variant_dict_insert_value (dict, "candidates", make_candidates (trace));
-  g_variant_dict_insert (dict, "n-tries", "u", trace->n_tries);
-  g_variant_dict_insert_value (dict, "tries", make_tries (trace));
-}
-
-static void
-insert_end (GVariantDict *dict, const AipRequestEvent *event)
-{
-  g_variant_dict_insert (dict, "outcome", "s", aip_outcome_kind_to_string (event->outcome));
-  g_variant_dict_insert (dict, "status", "u", event->status);
-  insert_text (dict, "provider", event->provider);
-  insert_text (dict, "key", event->key);
-  insert_text (dict, "upstream-model", event->upstream_model);
-  g_variant_dict_insert (dict, "attempts", "u", event->attempts);
-  if (event->first_byte_us >= 0)
-    g_variant_dict_insert (dict, "first-byte-us", "x", event->first_byte_us);
-  g_variant_dict_insert (dict, "duration-us", "x", event->duration_us);
-  g_variant_dict_insert (dict, "bytes-in", "t", event->bytes_in);
-  g_variant_dict_insert (dict, "bytes-out", "t", event->bytes_out);
-  if (event->usage.known)
-    {
-      g_variant_dict_insert (dict, "input-tokens", "t", (guint64) event->usage.input_tokens);
-      g_variant_dict_insert (dict, "output-tokens", "t", (guint64) event->usage.output_tokens);
-    }
-  if (event->trace != NULL)
-    insert_trace (dict, event->trace);
-}
-
-static GVariant *
-make_body (const AipRequestEvent *event)
-{
-  g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (NULL);
-
-  insert_text (&dict, "id", event->id);
-  g_variant_dict_insert (&dict, "time-us", "x", event->time_us);
-  insert_text (&dict, "client", event->client);
-  insert_text (&dict, "method", event->method);
-  insert_text (&dict, "path", event->path);
-  insert_text (&dict, "model", event->model);
-  g_variant_dict_insert (&dict, "stream", "b", event->stream);
-  if (event->finished)
-    insert_end (&dict, event);
-  return g_variant_new ("(@a{sv})", g_variant_dict_end (&dict));
-}
-
-static void
 events_cb (GPtrArray *events, guint64 dropped, void *user_data)
 {
   AipActivityService *self = user_data;
@@ -133,7 +34,8 @@ events_cb (GPtrArray *events, guint64 dropped, void *user_data)
       const AipRequestEvent *event = g_ptr_array_index (events, i);
 
       aip_bus_subscribers_emit (self->subscribers, INTERFACE,
-                                event->finished ? "RequestFinished" : "RequestStarted", make_body (event));
+                                event->finished ? "RequestFinished" : "RequestStarted",
+                                g_variant_new ("(@a{sv})", aip_bus_request_make (event, TRUE)));
     }
   if (dropped > 0)
     aip_bus_subscribers_emit (self->subscribers, INTERFACE, "Dropped", g_variant_new ("(t)", dropped));
@@ -209,12 +111,79 @@ handle_cancel (AipBusActivity *activity, GDBusMethodInvocation *invocation, cons
   return TRUE;
 }
 
+/* --- what is over --- */
+
+static AipRecords *
+records_of (AipBusActivity *activity)
+{
+  const AipBusContext *context = AIP_ACTIVITY_SERVICE (activity)->context;
+
+  return context->host->get_records (context->host_data);
+}
+
+static gboolean
+handle_get_record (AipBusActivity *activity,
+                   GDBusMethodInvocation *invocation,
+                   const char *id,
+                   GVariant *options)
+{
+  g_autoptr (AipRequestEvent) event = NULL;
+
+  if (aip_bus_refuse_options (invocation, options, NULL))
+    return TRUE;
+  event = aip_records_find (records_of (activity), id);
+  if (event == NULL)
+    return aip_bus_fail (invocation,
+                         g_error_new (AIP_ERROR, AIP_ERROR_NOT_FOUND,
+                                      "no request of this id is on record: it is not over yet, or too long "
+                                      "ago, for only the last %u are kept",
+                                      aip_records_get_max (records_of (activity))));
+  aip_bus_activity_complete_get_record (activity, invocation, aip_bus_request_make (event, TRUE));
+  return TRUE;
+}
+
+static gboolean
+handle_search (AipBusActivity *activity,
+               GDBusMethodInvocation *invocation,
+               GVariant *filter,
+               GVariant *options)
+{
+  AipRecordFilter wanted = { 0 };
+  GError *error = NULL;
+  g_autoptr (GPtrArray) found = NULL;
+  GVariantBuilder builder;
+
+  if (aip_bus_refuse_options (invocation, options, NULL))
+    return TRUE;
+  if (!aip_bus_request_parse_filter (filter, &wanted, &error))
+    return aip_bus_fail (invocation, error);
+  found = aip_records_search (records_of (activity), &wanted);
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("aa{sv}"));
+  for (guint i = 0; i < found->len; i++)
+    g_variant_builder_add_value (&builder, aip_bus_request_make (g_ptr_array_index (found, i), FALSE));
+  aip_bus_activity_complete_search (activity, invocation, g_variant_builder_end (&builder));
+  return TRUE;
+}
+
+static gboolean
+handle_purge (AipBusActivity *activity, GDBusMethodInvocation *invocation, GVariant *options)
+{
+  if (aip_bus_refuse_options (invocation, options, NULL))
+    return TRUE;
+  aip_records_purge (records_of (activity));
+  aip_bus_activity_complete_purge (activity, invocation);
+  return TRUE;
+}
+
 static void
 aip_activity_service_iface_init (AipBusActivityIface *iface)
 {
   iface->handle_subscribe = handle_subscribe;
   iface->handle_unsubscribe = handle_unsubscribe;
   iface->handle_cancel = handle_cancel;
+  iface->handle_get_record = handle_get_record;
+  iface->handle_search = handle_search;
+  iface->handle_purge = handle_purge;
 }
 
 static void

@@ -6,6 +6,7 @@
 #include "policy/aip-ledger.h"
 #include "record/aip-activity.h"
 #include "record/aip-counters.h"
+#include "record/aip-records.h"
 #include "routing/aip-router.h"
 
 G_BEGIN_DECLS
@@ -89,6 +90,7 @@ typedef struct
   void (*diagnose) (gboolean network, AipFindingsFunc func, void *user_data, void *data);
   void (*read_counters) (AipCountersSnapshot *counters, guint64 *uptime_ms, void *data);
   AipActivity *(*get_activity) (void *data);
+  AipRecords *(*get_records) (void *data);
 } AipBusHost;
 
 G_END_DECLS

@@ -23,59 +23,12 @@ typedef struct
   AipActivity *activity; /* (nullable) (not owned): until nobody watches any more */
 } Wakeup;
 
-/* --- events --- */
-
-/**
- * aip_request_event_free:
- * @event: (transfer full): an event
- */
-void
-aip_request_event_free (AipRequestEvent *event)
-{
-  g_return_if_fail (event != NULL);
-
-  g_free (event->id);
-  g_free (event->client);
-  g_free (event->method);
-  g_free (event->path);
-  g_free (event->model);
-  g_free (event->provider);
-  g_free (event->key);
-  g_free (event->upstream_model);
-  g_clear_pointer (&event->trace, aip_request_trace_free);
-  g_free (event);
-}
-
-/**
- * aip_outcome_kind_to_string:
- * @outcome: how a request has ended
- *
- * Returns: (transfer none): its name, such as "client-fault"; "none" while it is under way
- */
-const char *
-aip_outcome_kind_to_string (AipOutcomeKind outcome)
-{
-  static const char *const names[] = {
-    [AIP_OUTCOME_KIND_NONE] = "none",
-    [AIP_OUTCOME_KIND_SUCCEEDED] = "succeeded",
-    [AIP_OUTCOME_KIND_REFUSED] = "refused",
-    [AIP_OUTCOME_KIND_CLIENT_FAULT] = "client-fault",
-    [AIP_OUTCOME_KIND_UPSTREAM_FAULT] = "upstream-fault",
-    [AIP_OUTCOME_KIND_TRUNCATED] = "truncated",
-    [AIP_OUTCOME_KIND_CANCELLED] = "cancelled",
-  };
-
-  g_return_val_if_fail ((guint) outcome < G_N_ELEMENTS (names), NULL);
-
-  return names[outcome];
-}
-
 /* --- to the watcher --- */
 
 static GPtrArray *
 make_queue (void)
 {
-  return g_ptr_array_new_with_free_func ((GDestroyNotify) aip_request_event_free);
+  return g_ptr_array_new_with_free_func ((GDestroyNotify) aip_request_event_unref);
 }
 
 static GPtrArray *
@@ -262,7 +215,7 @@ aip_activity_push (AipActivity *self, AipRequestEvent *event)
 
   source = enqueue (self, event, &taken);
   if (!taken)
-    aip_request_event_free (event);
+    aip_request_event_unref (event);
   if (source == NULL)
     return;
   g_source_set_ready_time (source, 0);

@@ -3,6 +3,14 @@
 
 #include "record/aip-request-trace.h"
 
+/* One that is being made has room for all that is kept. */
+typedef struct
+{
+  AipRequestTrace trace;
+  AipTracedCandidate candidates[AIP_REQUEST_TRACE_MAX];
+  AipTracedTry tries[AIP_REQUEST_TRACE_MAX];
+} Draft;
+
 /**
  * aip_request_trace_new:
  *
@@ -11,20 +19,10 @@
 AipRequestTrace *
 aip_request_trace_new (void)
 {
-  return g_new0 (AipRequestTrace, 1);
-}
+  Draft *draft = g_new (Draft, 1);
 
-static void
-clear_candidates (AipRequestTrace *self)
-{
-  for (guint i = 0; i < MIN (self->n_candidates, AIP_REQUEST_TRACE_MAX); i++)
-    {
-      g_free (self->candidates[i].provider);
-      g_free (self->candidates[i].key);
-      g_free (self->candidates[i].model);
-      self->candidates[i] = (AipTracedCandidate){ 0 };
-    }
-  self->n_candidates = 0;
+  draft->trace = (AipRequestTrace){ .candidates = draft->candidates, .tries = draft->tries };
+  return &draft->trace;
 }
 
 /**
@@ -36,14 +34,7 @@ aip_request_trace_free (AipRequestTrace *self)
 {
   g_return_if_fail (self != NULL);
 
-  clear_candidates (self);
-  for (guint i = 0; i < MIN (self->n_tries, AIP_REQUEST_TRACE_MAX); i++)
-    {
-      g_free (self->tries[i].provider);
-      g_free (self->tries[i].key);
-      g_free (self->tries[i].model);
-    }
-  g_free (self);
+  g_free ((Draft *) self);
 }
 
 /**
@@ -61,7 +52,7 @@ aip_request_trace_begin_plan (AipRequestTrace *self, const char *strategy)
 
   self->strategy = strategy;
   if (self->n_tries == 0)
-    clear_candidates (self);
+    self->n_candidates = 0;
 }
 
 /**
@@ -96,4 +87,32 @@ aip_request_trace_add_try (AipRequestTrace *self)
 
   n = self->n_tries++;
   return n < AIP_REQUEST_TRACE_MAX ? &self->tries[n] : NULL;
+}
+
+/**
+ * aip_request_trace_count_candidates:
+ * @self: a trace
+ *
+ * Returns: how many of its candidates are kept
+ */
+guint
+aip_request_trace_count_candidates (const AipRequestTrace *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return MIN (self->n_candidates, AIP_REQUEST_TRACE_MAX);
+}
+
+/**
+ * aip_request_trace_count_tries:
+ * @self: a trace
+ *
+ * Returns: how many of its tries are kept
+ */
+guint
+aip_request_trace_count_tries (const AipRequestTrace *self)
+{
+  g_return_val_if_fail (self != NULL, 0);
+
+  return MIN (self->n_tries, AIP_REQUEST_TRACE_MAX);
 }

@@ -8,14 +8,14 @@ G_BEGIN_DECLS
 #define AIP_REQUEST_TRACE_MAX 8
 
 /**
- * AipTracedCandidate: who could serve a request, in the order of the plan. All strings are owned, valid
- * UTF-8, and (nullable).
+ * AipTracedCandidate: who could serve a request, in the order of the plan. All strings are borrowed, and
+ * (nullable).
  */
 typedef struct
 {
-  char *provider;
-  char *key;
-  char *model;
+  const char *provider;
+  const char *key;
+  const char *model;
   double score; /* what the strategy made of it */
 } AipTracedCandidate;
 
@@ -28,9 +28,9 @@ typedef struct
  */
 typedef struct
 {
-  char *provider;
-  char *key;
-  char *model;
+  const char *provider;
+  const char *key;
+  const char *model;
   guint status;
   const char *fault;
   const char *reason;
@@ -48,8 +48,8 @@ typedef struct
   const char *strategy;
   guint n_candidates;
   guint n_tries;
-  AipTracedCandidate candidates[AIP_REQUEST_TRACE_MAX];
-  AipTracedTry tries[AIP_REQUEST_TRACE_MAX];
+  AipTracedCandidate *candidates;
+  AipTracedTry *tries;
 } AipRequestTrace;
 
 AipRequestTrace *aip_request_trace_new (void);
@@ -57,6 +57,8 @@ void aip_request_trace_free (AipRequestTrace *self);
 void aip_request_trace_begin_plan (AipRequestTrace *self, const char *strategy);
 AipTracedCandidate *aip_request_trace_add_candidate (AipRequestTrace *self);
 AipTracedTry *aip_request_trace_add_try (AipRequestTrace *self);
+guint aip_request_trace_count_candidates (const AipRequestTrace *self);
+guint aip_request_trace_count_tries (const AipRequestTrace *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipRequestTrace, aip_request_trace_free)
 

@@ -4,7 +4,7 @@
 #include "base/aip-clock.h"
 #include "server/aip-exchange-private.h"
 
-/* What those who watch the requests are told. Nothing of it is made while nobody does. */
+/* What those who watch the requests are told, and what is kept of them. */
 
 static AipActivity *
 activity_of (const AipExchange *self)
@@ -12,39 +12,31 @@ activity_of (const AipExchange *self)
   return aip_worker_get_shared (self->worker)->activity;
 }
 
-/* What clients and upstreams send may be anything. */
-static char *
-dup_text (const char *text)
+static AipRequestEvent
+make_draft (const AipExchange *self)
 {
-  return text != NULL ? g_utf8_make_valid (text, -1) : NULL;
-}
-
-static AipRequestEvent *
-make_event (const AipExchange *self)
-{
-  AipRequestEvent *event = g_new0 (AipRequestEvent, 1);
-
-  event->id = g_strdup (self->request_id);
-  event->time_us = self->time;
-  event->client = self->client != NULL ? dup_text (self->client->name) : NULL;
-  event->method = dup_text (self->head->method);
-  event->path = dup_text (self->head->path);
-  event->model = dup_text (self->call.model);
-  event->stream = self->call.stream;
-  return event;
+  return (AipRequestEvent){
+    .id = self->request_id,
+    .time_us = self->time,
+    .client = self->client != NULL ? self->client->name : NULL,
+    .method = self->head->method,
+    .path = self->head->path,
+    .model = self->call.model,
+    .stream = self->call.stream,
+  };
 }
 
 static void
-add_candidate (const AipExchange *self, AipRequestEvent *event)
+add_candidate (const AipExchange *self, AipRequestEvent *draft)
 {
   const AipCandidate *candidate = self->sent_to;
 
   if (candidate == NULL)
     return;
-  event->provider = dup_text (candidate->provider->name);
-  event->key = candidate->key != NULL ? dup_text (candidate->key->name) : NULL;
-  event->upstream_model = dup_text (candidate->model);
-  event->attempts = self->n_attempts;
+  draft->provider = candidate->provider->name;
+  draft->key = candidate->key != NULL ? candidate->key->name : NULL;
+  draft->upstream_model = candidate->model;
+  draft->attempts = self->n_attempts;
 }
 
 /* What is answered here comes at once and whole. */
@@ -57,10 +49,21 @@ time_to_first_byte (const AipExchange *self, gint64 now)
 }
 
 static void
-push_start (AipExchange *self)
+set_time (AipExchange *self, gint64 now)
 {
-  self->time = aip_clock_wall () - (g_get_monotonic_time () - self->arrived);
-  aip_activity_push (activity_of (self), make_event (self));
+  if (self->time == 0)
+    self->time = aip_clock_wall () - (now - self->arrived);
+}
+
+static void
+push_start (AipExchange *self, gint64 now)
+{
+  AipRequestEvent draft;
+
+  set_time (self, now);
+  draft = make_draft (self);
+  self->told = TRUE;
+  aip_activity_push (activity_of (self), aip_request_event_new (&draft));
 }
 
 /* What browsers ask on their own before a request is none itself. */
@@ -72,54 +75,67 @@ is_of_interest (AipExchange *self)
 }
 
 /**
- * aip_exchange_report_plan:
- * @self: an exchange that has just got a plan
+ * aip_exchange_report_start:
+ * @self: an exchange that is about to be served, or to wait for somebody who does
  *
- * Tells those who watch that it begins, once, and keeps the plan for them.
+ * Tells those who watch, once.
  */
 void
-aip_exchange_report_plan (AipExchange *self)
+aip_exchange_report_start (AipExchange *self)
 {
-  if (self->time == 0 && aip_activity_is_watched (activity_of (self)))
-    push_start (self);
-  if (self->time != 0)
-    aip_exchange_trace_plan (self);
+  if (!self->told && aip_activity_is_watched (activity_of (self)))
+    push_start (self, g_get_monotonic_time ());
+}
+
+static AipRequestEvent *
+make_end (AipExchange *self, gint64 now)
+{
+  AipRequestEvent draft;
+
+  set_time (self, now);
+  draft = make_draft (self);
+  draft.finished = TRUE;
+  draft.outcome = aip_exchange_get_outcome (self);
+  draft.status = self->status;
+  add_candidate (self, &draft);
+  draft.first_byte_us = time_to_first_byte (self, now);
+  draft.duration_us = now - self->arrived;
+  draft.bytes_in = self->received;
+  draft.bytes_out = self->bytes_out;
+  draft.usage = aip_usage_scan_get_usage (&self->scan);
+  draft.trace = self->trace;
+  return aip_request_event_new (&draft);
 }
 
 /**
  * aip_exchange_report_end:
  * @self: an exchange that is over
  *
- * Tells those who watch, and that it has begun where they were not told yet.
+ * Puts it on record. Tells those who watch, and that it has begun where they were not told yet.
  */
 void
 aip_exchange_report_end (AipExchange *self)
 {
+  AipRecords *records = aip_worker_get_shared (self->worker)->records;
+  gboolean is_watched = aip_activity_is_watched (activity_of (self));
+  g_autoptr (AipRequestEvent) event = NULL;
   gint64 now;
-  AipRequestEvent *event;
 
-  if (!aip_activity_is_watched (activity_of (self)) || !is_of_interest (self))
+  if ((records == NULL && !is_watched) || !is_of_interest (self))
     return;
-  if (self->time == 0)
-    push_start (self);
   now = g_get_monotonic_time ();
-  event = make_event (self);
-  event->finished = TRUE;
-  event->outcome = aip_exchange_get_outcome (self);
-  event->status = self->status;
-  add_candidate (self, event);
-  event->first_byte_us = time_to_first_byte (self, now);
-  event->duration_us = now - self->arrived;
-  event->bytes_in = self->received;
-  event->bytes_out = self->bytes_out;
-  event->usage = aip_usage_scan_get_usage (&self->scan);
-  event->trace = g_steal_pointer (&self->trace);
-  aip_activity_push (activity_of (self), event);
+  if (is_watched && !self->told)
+    push_start (self, now);
+  event = make_end (self, now);
+  if (is_watched)
+    aip_activity_push (activity_of (self), aip_request_event_ref (event));
+  if (records != NULL)
+    aip_records_push (records, g_steal_pointer (&event));
 }
 
 /**
  * aip_exchange_stamp_first_byte:
- * @self: an exchange whose beginning was told
+ * @self: an exchange whose client sees the answer begin
  *
  * Notes the time, once.
  */

@@ -101,8 +101,7 @@ end_attempt (AipExchange *self)
   if (!aip_attempt_is_under_way (&self->attempt))
     return;
   usage = aip_usage_scan_get_usage (&self->scan);
-  if (self->trace != NULL)
-    aip_exchange_trace_attempt (self);
+  aip_exchange_trace_attempt (self);
   aip_attempt_end (&self->attempt, &usage, self->event_stream, aip_worker_random (self->worker));
 }
 

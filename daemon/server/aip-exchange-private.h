@@ -56,7 +56,8 @@ struct _AipExchange
   gint64 arrived;  /* monotonic µs; so are the next two */
   gint64 begun;
   gint64 sent;
-  gint64 time;       /* when it came, in µs since the epoch; 0: nobody was told of it */
+  gint64 time;       /* when it came, in µs since the epoch; 0: nobody has asked yet */
+  gboolean told;     /* those who watch know that it has begun */
   gint64 first_byte; /* monotonic µs, of the answer; 0: not known */
   guint retry_after; /* to tell a client that is refused, in seconds; 0: not known */
 
@@ -83,7 +84,7 @@ struct _AipExchange
   GArray *plan;           /* (nullable) of AipCandidate */
   guint next;             /* of the plan */
   const char *strategy;   /* static: what put it in order */
-  AipRequestTrace *trace; /* (nullable): nobody watches */
+  AipRequestTrace *trace; /* (nullable): there was no plan yet */
   guint n_plans_again;
   gboolean found_full;  /* limits have refused a key of this plan */
   gboolean passed_over; /* somebody in this plan was not tried although it was his turn */
@@ -190,7 +191,7 @@ AipOutcome aip_exchange_control (AipExchange *self);
 gboolean aip_exchange_is_paused (const AipExchange *self);
 AipOutcome aip_exchange_refuse_paused (AipExchange *self);
 
-void aip_exchange_report_plan (AipExchange *self);
+void aip_exchange_report_start (AipExchange *self);
 void aip_exchange_report_end (AipExchange *self);
 void aip_exchange_stamp_first_byte (AipExchange *self);
 

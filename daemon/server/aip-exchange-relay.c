@@ -129,7 +129,7 @@ count_sent (AipExchange *self)
 {
   aip_exchange_count_out (self, self->uncounted);
   self->uncounted = 0;
-  if (G_UNLIKELY (self->time != 0) && aip_answer_has_begun (&self->answer))
+  if (self->first_byte == 0 && aip_answer_has_begun (&self->answer))
     aip_exchange_stamp_first_byte (self);
 }
 

@@ -240,11 +240,15 @@ make_plan (AipExchange *self, AipRouteQuery *query)
     {
       self->has_planned = TRUE;
       aip_exchange_leave_queue (self);
-      aip_exchange_report_plan (self);
+      aip_exchange_report_start (self);
+      aip_exchange_trace_plan (self);
       return AIP_OUTCOME_NEXT;
     }
   if (wait_for_plan (self, error, retry_after_us))
-    return AIP_OUTCOME_WAIT;
+    {
+      aip_exchange_report_start (self);
+      return AIP_OUTCOME_WAIT;
+    }
   return self->n_attempts > 0 ? aip_exchange_tell (self) : refuse_plan (self, error, retry_after_us);
 }
 
@@ -308,8 +312,7 @@ aip_exchange_plan_rest (AipExchange *self)
   self->plan = aip_router_plan (self->snapshot->router, &query, NULL, NULL);
   if (self->plan == NULL)
     self->plan = g_array_new (FALSE, FALSE, sizeof (AipCandidate));
-  if (self->trace != NULL)
-    aip_exchange_trace_plan (self);
+  aip_exchange_trace_plan (self);
 }
 
 /**

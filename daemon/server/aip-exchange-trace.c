@@ -4,14 +4,7 @@
 #include "base/aip-clock.h"
 #include "server/aip-exchange-private.h"
 
-/* Why a request goes where it goes, for those who watch. Nothing of it is made while nobody does. */
-
-/* What clients send may be anything. */
-static char *
-dup_text (const char *text)
-{
-  return text != NULL ? g_utf8_make_valid (text, -1) : NULL;
-}
+/* Why a request goes where it goes. The names are borrowed: what they belong to outlives the trace. */
 
 static const char *
 key_of (const AipCandidate *candidate)
@@ -21,7 +14,7 @@ key_of (const AipCandidate *candidate)
 
 /**
  * aip_exchange_trace_plan:
- * @self: an exchange that is watched and has a new plan
+ * @self: an exchange that has a new plan
  *
  * Notes the plan's candidates.
  */
@@ -37,8 +30,8 @@ aip_exchange_trace_plan (AipExchange *self)
       AipTracedCandidate *traced = aip_request_trace_add_candidate (self->trace);
 
       if (traced != NULL)
-        *traced = (AipTracedCandidate){ dup_text (candidate->provider->name), dup_text (key_of (candidate)),
-                                        dup_text (candidate->model), candidate->score };
+        *traced = (AipTracedCandidate){ candidate->provider->name, key_of (candidate), candidate->model,
+                                        candidate->score };
     }
 }
 
@@ -47,16 +40,14 @@ add_try (AipExchange *self, const AipCandidate *candidate, const char *fault, co
 {
   AipTracedTry *traced = self->trace != NULL ? aip_request_trace_add_try (self->trace) : NULL;
 
-  if (traced == NULL)
-    return NULL;
-  *traced = (AipTracedTry){
-    .provider = dup_text (candidate->provider->name),
-    .key = dup_text (key_of (candidate)),
-    .model = dup_text (candidate->model),
-    .fault = fault,
-    .reason = reason,
-    .begun_us = g_get_monotonic_time () - self->arrived,
-  };
+  if (traced != NULL)
+    *traced = (AipTracedTry){
+      .provider = candidate->provider->name,
+      .key = key_of (candidate),
+      .model = candidate->model,
+      .fault = fault,
+      .reason = reason,
+    };
   return traced;
 }
 
@@ -69,9 +60,12 @@ add_try (AipExchange *self, const AipCandidate *candidate, const char *fault, co
 void
 aip_exchange_trace_skip (AipExchange *self, const AipCandidate *candidate, gboolean limited)
 {
-  if (self->trace != NULL)
-    add_try (self, candidate, limited ? "limited" : "busy",
-             limited ? "its own limits have no room" : "another request finds out whether it is well again");
+  AipTracedTry *traced = add_try (self, candidate, limited ? "limited" : "busy",
+                                  limited ? "its own limits have no room"
+                                          : "another request finds out whether it is well again");
+
+  if (traced != NULL)
+    traced->begun_us = g_get_monotonic_time () - self->arrived;
 }
 
 /**
@@ -85,7 +79,7 @@ aip_exchange_trace_attempt (AipExchange *self)
   AipFaultClass fault_class = attempt->verdict.fault_class;
   AipTracedTry *traced;
 
-  if (self->trace == NULL || !attempt->sent)
+  if (!attempt->sent)
     return;
   traced = add_try (self, attempt->candidate, aip_fault_class_to_string (fault_class),
                     fault_class != AIP_FAULT_CLASS_NONE ? attempt->verdict.reason : NULL);
@@ -93,7 +87,6 @@ aip_exchange_trace_attempt (AipExchange *self)
     return;
   /* What the client was told in its place may be there already. */
   traced->status = fault_class == AIP_FAULT_CLASS_NONE ? self->status : attempt->verdict.status;
-  /* Its clock is another one than the exchange's. */
-  traced->duration_us = aip_clock_now () - attempt->live.started_us;
-  traced->begun_us = MAX (traced->begun_us - traced->duration_us, 0);
+  traced->begun_us = self->sent - self->arrived;
+  traced->duration_us = g_get_monotonic_time () - self->sent;
 }

@@ -66,8 +66,7 @@ aip_exchange_send_tunnel_answer (AipExchange *self)
   aip_connection_send_body (self->connection, (const char *) body->data, body->len);
   aip_connection_end (self->connection, TRUE);
   aip_exchange_count_out (self, body->len);
-  if (self->time != 0)
-    aip_exchange_stamp_first_byte (self);
+  aip_exchange_stamp_first_byte (self);
 }
 
 /**
@@ -130,8 +129,7 @@ head_cb (AipTunnel *tunnel, guint status, const AipHeaderView *headers, gsize n_
   aip_attempt_answered (&self->attempt);
   aip_connection_set_funcs (self->connection, &client_funcs, self);
   aip_connection_upgrade (self->connection, "websocket", self->answer_head);
-  if (self->time != 0)
-    aip_exchange_stamp_first_byte (self);
+  aip_exchange_stamp_first_byte (self);
   aip_connection_resume_body (self->connection);
 }
 

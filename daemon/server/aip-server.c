@@ -57,13 +57,18 @@ post_models_wanted (void *user_data)
  * aip_server_new:
  * @snapshot: (transfer none): what to serve by
  * @activity: (nullable): takes what those who watch the requests are told; outlives the server
+ * @records: (nullable): keeps the requests that are over; outlives the server
  * @models_wanted: called on the main thread when a client asks for models
  * @user_data: for @models_wanted
  *
  * Returns: (transfer full): a server whose workers run, but that does not listen yet
  */
 AipServer *
-aip_server_new (AipSnapshot *snapshot, AipActivity *activity, AipServerFunc models_wanted, void *user_data)
+aip_server_new (AipSnapshot *snapshot,
+                AipActivity *activity,
+                AipRecords *records,
+                AipServerFunc models_wanted,
+                void *user_data)
 {
   AipServer *self = g_new0 (AipServer, 1);
   const AipServerConfig *config = &snapshot->config->server;
@@ -79,6 +84,7 @@ aip_server_new (AipSnapshot *snapshot, AipActivity *activity, AipServerFunc mode
   self->shared = (AipWorkerShared){
     .counters = aip_counters_new (n),
     .activity = activity,
+    .records = records,
     .max_connections = (int) config->max_connections,
     .max_handshakes = MAX (MAX_HANDSHAKES / n, 1),
     .models_wanted = post_models_wanted,

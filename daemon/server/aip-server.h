@@ -2,6 +2,7 @@
 #pragma once
 
 #include "record/aip-activity.h"
+#include "record/aip-records.h"
 #include "record/aip-counters.h"
 #include "server/aip-snapshot.h"
 
@@ -15,8 +16,11 @@ typedef struct _AipServer AipServer;
 typedef void (*AipServerFunc) (void *user_data);
 typedef void (*AipServerCancelFunc) (gboolean found, void *user_data);
 
-AipServer *
-aip_server_new (AipSnapshot *snapshot, AipActivity *activity, AipServerFunc models_wanted, void *user_data);
+AipServer *aip_server_new (AipSnapshot *snapshot,
+                           AipActivity *activity,
+                           AipRecords *records,
+                           AipServerFunc models_wanted,
+                           void *user_data);
 void aip_server_free (AipServer *self);
 gboolean aip_server_listen (AipServer *self, const AipConfig *config, GError **error);
 gboolean

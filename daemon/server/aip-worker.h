@@ -3,6 +3,7 @@
 
 #include "record/aip-activity.h"
 #include "record/aip-counters.h"
+#include "record/aip-records.h"
 #include "server/aip-cancel.h"
 #include "server/aip-connection.h"
 #include "server/aip-snapshot.h"
@@ -23,6 +24,7 @@ typedef struct _AipWorker AipWorker;
 /**
  * AipWorkerShared: what the workers of one server have in common.
  * @activity: (nullable) (not owned): takes what those who watch the requests are told
+ * @records: (nullable) (not owned): keeps the requests that are over
  * @n_connections: open ones of all workers; atomic
  * @max_connections: more are answered 503; atomic
  * @max_handshakes: TLS handshakes that one worker has under way at a time
@@ -34,6 +36,7 @@ typedef struct
 {
   AipCounters *counters;
   AipActivity *activity;
+  AipRecords *records;
   int n_connections;
   int max_connections;
   guint max_handshakes;

@@ -24,17 +24,7 @@ typedef struct
 static AipRequestEvent *
 make_event (const char *id)
 {
-  AipRequestEvent *event = g_new0 (AipRequestEvent, 1);
-
-  event->id = g_strdup (id);
-  event->client = g_strdup ("client");
-  event->method = g_strdup ("POST");
-  event->path = g_strdup ("/v1/chat/completions");
-  event->model = g_strdup ("model");
-  event->provider = g_strdup ("provider");
-  event->key = g_strdup ("key");
-  event->upstream_model = g_strdup ("upstream-model");
-  return event;
+  return aip_request_event_new (&(AipRequestEvent){ .id = id, .client = "client", .method = "POST" });
 }
 
 static void

@@ -102,13 +102,13 @@ server_bench_init (ServerBench *self)
   guint closed_port;
   int closed = bind_socket (&closed_port);
 
-  *self = (ServerBench){ .activity = aip_activity_new (1000) };
+  *self = (ServerBench){ .activity = aip_activity_new (1000), .records = aip_records_new (100, 1000000) };
   aip_upstream_global_init (&error);
   g_assert_no_error (error);
   self->upstream = bind_socket (&self->upstream_port);
   g_assert_cmpint (listen (self->upstream, 16), ==, 0);
   self->snapshot = make_snapshot (self->upstream_port, closed_port);
-  self->server = aip_server_new (self->snapshot, self->activity, models_wanted_cb, NULL);
+  self->server = aip_server_new (self->snapshot, self->activity, self->records, models_wanted_cb, NULL);
   g_assert_true (aip_server_listen (self->server, self->snapshot->config, &error));
   g_assert_no_error (error);
   endpoints = aip_server_get_endpoints (self->server);
@@ -130,6 +130,7 @@ server_bench_clear (ServerBench *self)
     ;
   close (self->upstream);
   aip_activity_free (self->activity);
+  aip_records_free (self->records);
   aip_snapshot_unref (self->snapshot);
 }
 

@@ -26,6 +26,7 @@ typedef struct
 {
   AipServer *server;
   AipActivity *activity;
+  AipRecords *records;
   AipSnapshot *snapshot;
   int upstream;
   guint16 port;

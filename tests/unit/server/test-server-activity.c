@@ -44,7 +44,7 @@ set_up (Fixture *self)
 {
   *self = (Fixture){ 0 };
   server_bench_init (&self->bench);
-  self->events = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_request_event_free);
+  self->events = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_request_event_unref);
 }
 
 /* A client whose request has come to the upstream, and somebody who watches. */
@@ -381,8 +381,7 @@ test_late_watcher (void)
   peer_hear_answer (client, "200", "usage");
   end = take_pair (&fixture, &start);
   g_assert_cmpstr (start->model, ==, "m");
-  g_assert_cmpint (end->first_byte_us, ==, -1);
-  g_assert_cmpint (end->duration_us, >, 0);
+  check_times (end);
   g_assert_cmpuint (end->bytes_out, ==, 58);
 
   /* And it may go in the middle of one. */
