@@ -94,6 +94,17 @@ static const AipCtlOption tail_options[] = {
   { NULL },
 };
 
+static const AipCtlOption log_list_options[] = {
+  { "limit", 0, "N", "How many at most; 50 where it is left out" },
+  { "client", 0, "CLIENT", "Those of this client alone" },
+  { "provider", 0, "PROVIDER", "Those that this provider has answered" },
+  { "key", 0, "KEY", "Those that were answered with this key" },
+  { "model", 0, "MODEL", "Those for this model, by its name here or at the provider" },
+  { "outcome", 0, "OUTCOME",
+    "Those that ended so: succeeded, refused, client-fault, upstream-fault, truncated or cancelled" },
+  { NULL },
+};
+
 static const AipCtlOption config_show_options[] = {
   { "defaults", 0, NULL, "Also what nobody has set" },
   { NULL },
@@ -208,7 +219,13 @@ static const AipCtlCommand commands[] = {
     "aiproxyctl stats --watch 5", stats_options, aip_ctl_stats },
   { "log tail", "", "Print one line for each request as it ends, until Ctrl-C", NULL,
     "aiproxyctl log tail --json | jq .model", tail_options, aip_ctl_log_tail },
-  { "cancel", "ID", "End a request that is under way",
+  { "log list", "", "List the last requests that are over, the newest one last",
+    "The daemon keeps the last 500 in memory, without what was said.",
+    "aiproxyctl log list --outcome upstream-fault --limit 10", log_list_options, aip_ctl_log_list },
+  { "log show", "ID", "Tell how a request has ended, and why it went where it went",
+    "The id is that of `log list` and X-Request-Id.", NULL, NULL, aip_ctl_log_show },
+  { "log purge", "", "Forget all requests that are over", NULL, NULL, yes_options, aip_ctl_log_purge },
+  { "cancel", "ID", "End a request that is under way, or waits for a key",
     "The id is that of `log tail --started` and X-Request-Id.", NULL, NULL, aip_ctl_cancel },
 
   { NULL, NULL, "Configuration" },

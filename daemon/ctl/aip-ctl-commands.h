@@ -56,6 +56,9 @@ AipCtlExit aip_ctl_route (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 
 AipCtlExit aip_ctl_stats (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 AipCtlExit aip_ctl_log_tail (AipCtl *ctl, const AipCtlArgs *args, GError **error);
+AipCtlExit aip_ctl_log_list (AipCtl *ctl, const AipCtlArgs *args, GError **error);
+AipCtlExit aip_ctl_log_show (AipCtl *ctl, const AipCtlArgs *args, GError **error);
+AipCtlExit aip_ctl_log_purge (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 
 AipCtlExit aip_ctl_config_show (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 AipCtlExit aip_ctl_config_check (AipCtl *ctl, const AipCtlArgs *args, GError **error);

@@ -177,6 +177,10 @@ offer_argument (const Completion *self, const char *name, gsize length, const ch
     offer_choices (self, "", "sh;fish;csh");
   else if (is (name, length, "SOURCE"))
     offer_choices (self, "", "keyring;env:;credential:");
+  else if (is (name, length, "OUTCOME"))
+    offer_choices (self, "", "succeeded;refused;client-fault;upstream-fault;truncated;cancelled");
+  else if (is (name, length, "KEY"))
+    offer_names (self, AIP_REMOTE_KEY);
   else if (is (name, length, "PROTOCOL"))
     offer_choices (self, "", "openai;anthropic;gemini;ollama");
 }

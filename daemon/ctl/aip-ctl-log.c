@@ -5,6 +5,7 @@
 
 #include "ctl/aip-ctl-commands.h"
 #include "ctl/aip-ctl-live.h"
+#include "ctl/aip-ctl-request.h"
 
 typedef struct
 {
@@ -27,41 +28,9 @@ append_cell (GString *line, const char *text, AipCtlStyle style, gboolean colour
 static void
 append_time (GString *line, GVariant *request)
 {
-  gint64 us = 0;
-  g_autoptr (GDateTime) time = NULL;
-  g_autofree char *text = NULL;
+  g_autofree char *text = aip_ctl_request_dup_time (request, FALSE);
 
-  (void) g_variant_lookup (request, "time-us", "x", &us);
-  time = g_date_time_new_from_unix_local (us / G_USEC_PER_SEC);
-  text = time != NULL ? g_date_time_format (time, "%H:%M:%S") : g_strdup ("--:--:--");
-  g_string_append_printf (line, "%s.%03d  ", text, (int) (us / 1000 % 1000));
-}
-
-static char *
-dup_tokens (GVariant *request)
-{
-  guint64 input, output;
-  gboolean has_input = g_variant_lookup (request, "input-tokens", "t", &input);
-  gboolean has_output = g_variant_lookup (request, "output-tokens", "t", &output);
-  g_autofree char *in = has_input ? g_strdup_printf ("%" G_GUINT64_FORMAT, input) : g_strdup ("?");
-  g_autofree char *out = has_output ? g_strdup_printf ("%" G_GUINT64_FORMAT, output) : g_strdup ("?");
-
-  return has_input || has_output ? g_strdup_printf ("%s+%s tokens", in, out) : g_strdup ("");
-}
-
-/* "-> provider/key", and the model's name there where it is another one. */
-static char *
-dup_place (GVariant *request)
-{
-  const char *model = aip_ctl_print_lookup (request, "model");
-  const char *upstream = aip_ctl_print_lookup (request, "upstream-model");
-  const char *key = aip_ctl_print_lookup (request, "key");
-
-  if (aip_ctl_print_lookup (request, "provider")[0] == '\0')
-    return g_strdup ("-> nowhere");
-  return g_strconcat ("-> ", aip_ctl_print_lookup (request, "provider"), key[0] != '\0' ? "/" : "", key,
-                      upstream[0] != '\0' && !g_str_equal (upstream, model) ? " as " : "",
-                      upstream[0] != '\0' && !g_str_equal (upstream, model) ? upstream : "", NULL);
+  g_string_append_printf (line, "%s  ", text);
 }
 
 static void
@@ -116,8 +85,9 @@ finished_cb (AipBusActivity *activity, GVariant *request, Tail *self)
 {
   gboolean colour = self->ctl->colour;
   g_autoptr (GString) line = g_string_new (NULL);
-  g_autofree char *place = dup_place (request);
-  g_autofree char *tokens = dup_tokens (request);
+  g_autofree char *where = aip_ctl_request_dup_place (request);
+  g_autofree char *place = g_strconcat ("-> ", where[0] != '\0' ? where : "nowhere", NULL);
+  g_autofree char *tokens = aip_ctl_request_dup_tokens (request);
   const char *model = aip_ctl_print_lookup (request, "model");
 
   if (self->ctl->json)

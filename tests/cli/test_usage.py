@@ -15,7 +15,7 @@ key-list key-show key-add key-set key-secret key-enable key-disable key-reset ke
 model-list mapping-list mapping-show mapping-add mapping-set mapping-remove
 client-list client-show client-add client-set client-rotate client-remove client-token
 tenant-list
-log-tail config-show config-check config-path config-set""".split()
+log-tail log-list log-show log-purge config-show config-check config-path config-set""".split()
 
 
 def test_without_a_command_the_overview_is_an_error(lonely):
@@ -95,6 +95,10 @@ def test_a_mistyped_word_is_told_what_was_meant(lonely, words, meant):
         ["stats", "--watch=1"],
         ["env", "--shell", "tcl"],
         ["config", "set", "timeouts"],
+        ["log", "show"],
+        ["log", "list", "--limit", "0"],
+        ["log", "list", "--limit", "-1"],
+        ["log", "list", "--limit", "many"],
         ["--bus", "yellow", "status"],
         ["status", "--bus"],
     ],
