@@ -21,6 +21,9 @@
 
 #define MAX_PLANS_AGAIN 16
 
+/* How long to wait at least behind a round in which nobody could be asked. */
+#define FRUITLESS_US (250 * G_TIME_SPAN_MILLISECOND)
+
 /* --- the next one --- */
 
 static gboolean
@@ -375,12 +378,15 @@ wait_for_the_same (AipExchange *self)
 
 /* --- all of them again --- */
 
-/* Where no breaker keeps a key from being asked too soon, what its provider has told does. */
+/* Where no breaker keeps a key from being asked too soon, what its provider has told does. A round in which
+ * nobody was asked, since others or limits came in between, has used up no attempt that bounds the rounds. */
 static gint64
 get_pause (const AipExchange *self)
 {
   gint64 pause = get_backoff (self);
 
+  if (self->n_attempts == self->n_attempts_before)
+    pause = MAX (pause, FRUITLESS_US);
   return self->snapshot->config->breaker.enabled ? pause : MAX (pause, self->floor - aip_clock_now ());
 }
 

@@ -91,6 +91,7 @@ struct _AipExchange
   GError *no_room;      /* (nullable): how the limits of the last key that was passed over have refused it */
   guint no_room_wait;   /* seconds until it is of use to ask that key again; 0: it never is */
   guint n_attempts;
+  guint n_attempts_before; /* the round that it is in */
   gboolean may_follow;     /* its last attempt has failed, and another one may do better */
   gboolean may_be_checked; /* a health check may find the key of that one well before its time */
   gboolean may_pass;       /* one of this round has failed in a way that may pass by itself */

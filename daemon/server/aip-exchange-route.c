@@ -329,6 +329,7 @@ aip_exchange_start_over (AipExchange *self)
   self->n_plans_again = 0;
   self->found_full = self->passed_over = self->may_pass = FALSE;
   self->refused_until = 0;
+  self->n_attempts_before = self->n_attempts;
   self->step = AIP_STEP_ROUTE;
 }
 
