@@ -48,8 +48,12 @@ aip_remote_dispose (GObject *object)
 {
   AipRemote *self = AIP_REMOTE (object);
 
+  /* While they are held: GDBus's own thread may be the one that lets go of the connection last, and would
+   * take its handlers away at the same moment. */
   if (self->manager != NULL)
     g_signal_handlers_disconnect_by_data (self->manager, self);
+  if (self->connection != NULL)
+    g_signal_handlers_disconnect_by_data (self->connection, self);
   g_clear_object (&self->manager);
   g_clear_object (&self->connection);
   G_OBJECT_CLASS (aip_remote_parent_class)->dispose (object);
