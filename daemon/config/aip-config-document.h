@@ -13,6 +13,7 @@ typedef struct _AipConfigDocument AipConfigDocument;
 
 AipConfigDocument *aip_config_document_new (const char *text, gsize length);
 void aip_config_document_free (AipConfigDocument *self);
+void aip_config_document_use_line_end (AipConfigDocument *self, const char *text, gsize length);
 char *aip_config_document_to_text (const AipConfigDocument *self);
 
 gboolean aip_config_document_has_group (const AipConfigDocument *self, const char *group);
@@ -22,9 +23,6 @@ void aip_config_document_add_group (AipConfigDocument *self, const char *group);
 void aip_config_document_remove_group (AipConfigDocument *self, const char *group);
 void aip_config_document_set (AipConfigDocument *self, const char *group, const char *key, const char *value);
 void aip_config_document_unset (AipConfigDocument *self, const char *group, const char *key);
-
-char *
-aip_config_document_set_in_text (const char *text, const char *group, const char *key, const char *value);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipConfigDocument, aip_config_document_free)
 

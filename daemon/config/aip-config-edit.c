@@ -8,6 +8,7 @@
 #include "base/aip-error.h"
 #include "config/aip-config-change.h"
 #include "config/aip-config-document.h"
+#include "config/aip-config-text-set.h"
 #include "config/aip-config-names.h"
 
 static void
@@ -376,8 +377,8 @@ set_in_text (const AipConfigEdit *self, const char *text)
       g_autofree char *value =
           change->kind == AIP_CONFIG_CHANGE_SET ? aip_config_change_make_value (change, NULL) : NULL;
       char *next = value == NULL ? NULL
-                                 : aip_config_document_set_in_text (current == NULL ? text : current,
-                                                                    change->group, change->key, value);
+                                 : aip_config_text_set (current == NULL ? text : current, change->group,
+                                                        change->key, value);
 
       if (next == NULL)
         return NULL;
