@@ -480,12 +480,16 @@ look_for_larger (AipExchange *self)
   aip_exchange_plan_rest (self);
 }
 
-static void
+/* Until its breaker lets go, if that holds it at all. */
+static gboolean
 note_refused (AipExchange *self)
 {
   gint64 until = aip_breaker_get_until (aip_live_key_get_breaker (self->attempt.candidate->live));
 
+  if (until == 0)
+    return FALSE;
   self->refused_until = self->refused_until != 0 ? MIN (self->refused_until, until) : until;
+  return TRUE;
 }
 
 static void
@@ -509,9 +513,7 @@ note_failure (AipExchange *self)
     self->floor = MAX (self->floor, aip_clock_now () + verdict->retry_after_us);
   if (fault_class == AIP_FAULT_CLASS_TRANSIENT || fault_class == AIP_FAULT_CLASS_RATE_LIMITED)
     self->may_pass = TRUE;
-  else if (aip_fault_class_opens (fault_class) && self->snapshot->config->breaker.enabled)
-    note_refused (self);
-  else
+  else if (!aip_fault_class_opens (fault_class) || !note_refused (self))
     note_hopeless (self);
 }
 

@@ -553,9 +553,9 @@ gone_cb (AipConnection *connection, void *user_data)
 
   self->outcome = AIP_OUTCOME_KIND_CANCELLED;
   count_outcome (self);
-  if (self->queued)
+  if (!aip_answer_has_begun (&self->answer))
     {
-      /* The answer that it had in case that no better one comes was not sent. */
+      /* What was held back, or kept in case that no better one comes, was not sent. */
       aip_exchange_settle_limits (self);
       self->status = 0;
     }

@@ -247,3 +247,41 @@ def test_each_round_is_told(start, upstream, peer):
     assert [one["key"] for one in kept["candidates"]] == ["k1", "k1"] and kept["attempts"] == 2
     first, second = kept["tries"]
     assert first["begun-us"] + first["duration-us"] <= second["begun-us"]
+
+
+# --- what was not sent ---
+
+USED_UP = [("x-ratelimit-remaining-requests", "0"), ("x-ratelimit-reset-requests", "1h")]
+
+
+def hold_back(head):
+    """An answer that does not go on behind its head."""
+
+    def handler(exchange):
+        exchange.send(head)
+        exchange.wait_for_peer_to_leave()
+
+    return handler
+
+
+@pytest.mark.parametrize(
+    "answer, stream",
+    [
+        (hold_back(answers.head(200, [("Content-Type", "application/json"), ("Content-Length", "9"), *USED_UP])), False),
+        (hold_back(answers.stream_head(USED_UP)), True),
+        (answers.error(500, headers=USED_UP), False),
+    ],
+    ids=["whole", "stream", "before-the-next-attempt"],
+)
+def test_what_was_held_back_was_not_sent(start, upstream, connect, peer, answer, stream):
+    daemon = start(usual_config(upstream, "[retry]\nenabled=true\nbase-delay=1h\nmax-delay=1h\n\n"))
+    watcher = connect(Listener, matched=False)
+    watcher.call(ROOT, "Activity.Subscribe")
+    upstream.answer_with(answer)
+    with daemon.connect() as connection:
+        body = {"model": "fake-model", "messages": [], "stream": stream}
+        connection.send_request("POST", "/v1/chat/completions", json=body)
+        assert wait_until(lambda: peer.call(path_of("key", "k1"), "Key.GetLive")["reason"] != "")
+    ((finished,),) = watcher.wait_for("RequestFinished")
+    assert (finished["outcome"], finished["status"], finished["attempts"]) == ("cancelled", 0, 1)
+    assert "first-byte-us" not in finished and finished["bytes-out"] == 0

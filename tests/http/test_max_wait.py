@@ -8,6 +8,7 @@ import pytest
 
 from lib import answers
 from lib.checks import expect_error, read_events, wait_until
+from lib.daemon import config
 from lib.several import RETRY, several
 from lib.upstream import FakeUpstream
 
@@ -85,6 +86,14 @@ def test_a_key_that_is_refused_is_worth_no_wait(start, upstream, status):
     upstream.answer_with(answers.error(status), answers.automatic)
     assert daemon.chat().status == status
     assert len(upstream.requests) == 1
+
+
+@pytest.mark.parametrize("status", [401, 402])
+def test_a_refusal_that_no_breaker_holds_is_worth_no_wait(start, status):
+    """As of the model inside the daemon, which fails on request alone."""
+    daemon = start(config(None, SHORT + f"{RETRY}[routing]\n{PATIENT}\n[provider inside]\ndialect=builtin\n"))
+    response = daemon.chat(model=f"fail-{status}")
+    assert response.status == status and response.header("X-Proxy-Attempts") == "1"
 
 
 def test_a_key_that_was_out_before_is_waited_for(start, upstream, other):
