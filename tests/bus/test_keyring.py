@@ -49,6 +49,25 @@ def test_removal_by_another_program_is_noticed(session, daemon, peer):
     assert daemon.chat().status == 200
 
 
+def test_that_it_is_locked_is_told_each_time_and_not_with_each_reload(session, start, upstream, peer):
+    session.put("k1", SECRET)
+    session.lock()
+    daemon = start(usual_config(upstream, key="secret=keyring"))
+    told = ["libsecret: the keyring is locked", "libsecret: the secrets can be read again"]
+    for times in (1, 2):
+        assert wait_until(lambda n=times: daemon.stderr().count(told[0]) == n), daemon.stderr()
+        # What one reload reads is there before the next one begins.
+        for _ in range(3):
+            peer.manager("Reload")
+            with pytest.raises(BusError):
+                peer.add_key("k2", SECRET, provider="fake")
+        assert daemon.stderr().count(told[0]) == times, daemon.stderr()
+        session.unlock()
+        assert wait_until(lambda n=times: daemon.stderr().count(told[1]) == n), daemon.stderr()
+        if times == 1:
+            session.lock()
+
+
 def test_unlocking_elsewhere_is_noticed(session, start, upstream, peer, connect):
     session.put("k1", SECRET)
     session.lock()
