@@ -8,8 +8,11 @@
 #include <sys/stat.h>
 #include <sys/timex.h>
 
+#include "bus/aip-unused-secrets.h"
+
 /* 2026-01-01: the program is younger than that. */
 #define OLDEST_SANE_TIME 1767225600
+#define MAX_TOLD 10 /* secrets in one finding */
 
 typedef struct
 {
@@ -117,6 +120,27 @@ check_key_store (Diagnosis *self, AipKeyStore *store)
                    ? "install and start gnome-keyring (or another secret service) in this session"
                    : "start the daemon in a session with a keyring, or give keys as secret=env:VARIABLE"));
     }
+}
+
+/* They may well be another daemon's, with another configuration: nobody else can tell. */
+static void
+check_unused_secrets (Diagnosis *self, AipKeyStore *store)
+{
+  g_auto (GStrv) unused = aip_unused_secrets_list (self->config, store);
+  guint n = g_strv_length (unused);
+  g_autoptr (GString) names = g_string_new (NULL);
+
+  if (n == 0)
+    return;
+  for (guint i = 0; i < MIN (n, MAX_TOLD); i++)
+    g_string_append_printf (names, "%s%s", i > 0 ? ", " : "", unused[i]);
+  if (n > MAX_TOLD)
+    g_string_append_printf (names, " and %u more", n - MAX_TOLD);
+  add (self, "secrets", "warning",
+       g_strdup_printf ("the keyring has what no key or client of this configuration names: %s", names->str),
+       g_strdup_printf (
+           "where no daemon with another configuration uses %s, run `aiproxyctl secret remove %s`",
+           n > 1 ? "one of them" : "it", n > 1 ? "NAME" : unused[0]));
 }
 
 static char *
@@ -347,6 +371,7 @@ aip_diagnosis_run (const AipDiagnosisSubject *subject,
   check_clients (self);
   check_ports (self, subject);
   check_key_store (self, aip_assembly_get_key_store (subject->assembly));
+  check_unused_secrets (self, aip_assembly_get_key_store (subject->assembly));
   check_keys (self, subject->assembly);
   check_ledger (self, aip_assembly_get_snapshot (subject->assembly)->ledger);
   check_files (self, subject->sources);

@@ -21,7 +21,10 @@ struct _AipKeyStores
   AipKeyStoresFunc changed;
   void *user_data;
   guint serial;
+  AipKeyStoreState told; /* of the main one: what the log was told last; LOADING: nothing */
 };
+
+#define LOCKED "the keyring is locked: run `aiproxyctl unlock`"
 
 /* --- choosing --- */
 
@@ -65,24 +68,67 @@ choose (AipKeyStores *self, const char *choice, gboolean on_session_bus)
 
 /* --- loading --- */
 
+/* Tells the log of the main store, each time that it is another state: not with each reload of a keyring that
+ * stays locked. @why is NULL where all is well. */
 static void
-loaded_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+tell (AipKeyStores *self, AipKeyStoreState state, const char *why)
+{
+  const char *name = aip_key_store_get_name (self->main);
+
+  if (state == self->told)
+    return;
+  if (why != NULL)
+    g_warning ("%s: %s", name, why);
+  else if (self->told != AIP_KEY_STORE_LOADING)
+    g_message ("%s: the secrets can be read again", name);
+  self->told = state;
+}
+
+static void
+clear (void *data)
+{
+  AipKeyStores *self = data;
+
+  g_object_unref (self->main);
+  g_object_unref (self->environment);
+  g_object_unref (self->credentials);
+}
+
+static void
+main_loaded_cb (GObject *object, GAsyncResult *result, gpointer user_data)
+{
+  AipKeyStores *self = user_data;
+  AipKeyStoreState state = AIP_KEY_STORE_READY;
+  g_autoptr (GError) error = NULL;
+
+  if (!aip_key_store_load_finish (AIP_KEY_STORE (object), result, &error))
+    state = aip_key_store_get_state (AIP_KEY_STORE (object)) == AIP_KEY_STORE_LOCKED
+                ? AIP_KEY_STORE_LOCKED
+                : AIP_KEY_STORE_UNAVAILABLE;
+  tell (self, state, error != NULL ? error->message : NULL);
+  g_rc_box_release_full (self, clear);
+}
+
+/* Outside of a service there are no credentials, and nothing is wrong with that. */
+static void
+other_loaded_cb (GObject *object, GAsyncResult *result, gpointer user_data)
 {
   g_autoptr (GError) error = NULL;
 
-  /* Outside of a service there are no credentials, and nothing is wrong with that. */
   if (!aip_key_store_load_finish (AIP_KEY_STORE (object), result, &error))
-    g_log (G_LOG_DOMAIN, object == user_data ? G_LOG_LEVEL_WARNING : G_LOG_LEVEL_DEBUG, "%s: %s",
-           aip_key_store_get_name (AIP_KEY_STORE (object)), error->message);
+    g_debug ("%s: %s", aip_key_store_get_name (AIP_KEY_STORE (object)), error->message);
 }
 
 static void
 load (AipKeyStores *self)
 {
-  aip_key_store_load_async (self->environment, NULL, loaded_cb, self->main);
-  aip_key_store_load_async (self->credentials, NULL, loaded_cb, self->main);
-  if (self->main != self->environment && self->main != self->credentials)
-    aip_key_store_load_async (self->main, NULL, loaded_cb, self->main);
+  AipKeyStore *others[] = { self->environment, self->credentials };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (others); i++)
+    if (others[i] != self->main)
+      aip_key_store_load_async (others[i], NULL, other_loaded_cb, NULL);
+  /* It may end later than the stores' owner. */
+  aip_key_store_load_async (self->main, NULL, main_loaded_cb, g_rc_box_acquire (self));
 }
 
 static gboolean
@@ -124,6 +170,11 @@ changed_cb (AipKeyStore *store, gpointer user_data)
 {
   AipKeyStores *self = user_data;
 
+  /* Why it is not there is told by whoever finds out. */
+  if (store == self->main && aip_key_store_get_state (store) == AIP_KEY_STORE_READY)
+    tell (self, AIP_KEY_STORE_READY, NULL);
+  else if (store == self->main && aip_key_store_get_state (store) == AIP_KEY_STORE_LOCKED)
+    tell (self, AIP_KEY_STORE_LOCKED, LOCKED);
   self->serial++;
   self->changed (self->user_data);
 }
@@ -143,7 +194,7 @@ changed_cb (AipKeyStore *store, gpointer user_data)
 AipKeyStores *
 aip_key_stores_new (const char *choice, gboolean on_session_bus, AipKeyStoresFunc changed, void *user_data)
 {
-  AipKeyStores *self = g_new0 (AipKeyStores, 1);
+  AipKeyStores *self = g_rc_box_new0 (AipKeyStores);
 
   self->automatic = g_str_equal (choice, "auto");
   self->changed = changed;
@@ -169,10 +220,7 @@ aip_key_stores_free (AipKeyStores *self)
 {
   g_signal_handlers_disconnect_by_data (self->main, self);
   g_signal_handlers_disconnect_by_data (self->credentials, self);
-  g_object_unref (self->main);
-  g_object_unref (self->environment);
-  g_object_unref (self->credentials);
-  g_free (self);
+  g_rc_box_release_full (self, clear);
 }
 
 /**
@@ -285,7 +333,7 @@ aip_key_stores_explain (AipKeyStores *self, const AipKeyConfig *key, gboolean *l
       return "the keyring has not answered yet: try again in a moment";
     case AIP_KEY_STORE_LOCKED:
       *locked = TRUE;
-      return "the keyring is locked: run `aiproxyctl unlock`";
+      return LOCKED;
     case AIP_KEY_STORE_UNAVAILABLE:
       return "there is no keyring now: start gnome-keyring or another secret service, see `aiproxyctl "
              "doctor`";

@@ -6,22 +6,28 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/aip-error.h"
 
 #define MAX_LENGTH 8192
 
-/* Each of them may be stuck for as long as the caller's file system likes. */
+/* Of a file or terminal, each may be stuck for as long as the caller's file system or terminal likes. */
 #define MAX_THREADS 32
 
 /* The buffer has room for one byte too many and a line break. */
 #define BUFFER_SIZE (MAX_LENGTH + 2)
 
 /*
- * What a caller's descriptor gives, on its way to becoming a secret. Each is read in a thread of its own:
- * whatever the descriptor is (a pipe that another one reads from too, a file on a server that is gone), a
- * read() of it may block, and whether it does is not ours to say. The answer does not wait for the thread.
+ * What a caller's descriptor gives, on its way to becoming a secret. Each is read in a thread of its own: a
+ * read() of it may block (a file on a server that is gone), and whether it does is not ours to say. The
+ * answer does not wait for the thread.
+ *
+ * That there is something to read is no promise that it is still there for us: another one may read from the
+ * same pipe. O_NONBLOCK would be set for the caller too, as it belongs to what both descriptors refer to. So
+ * each kind is read in its own way that never waits, where there is one.
  */
 typedef struct
 {
@@ -34,7 +40,9 @@ typedef struct
 
   /* Of the reading thread, until it ends. */
   int fd;
-  int fault; /* errno, 0: none */
+  mode_t kind;    /* its S_IFMT */
+  int conduit[2]; /* of a pipe: what takes from it without waiting; -1: none */
+  int fault;      /* errno, 0: none */
   gsize length;
   char *buffer; /* locked */
 
@@ -59,11 +67,48 @@ reading_free (Reading *reading)
 
 /* --- the thread --- */
 
+static gboolean
+prepare (Reading *reading)
+{
+  struct stat status;
+
+  if (fstat (reading->fd, &status) == 0)
+    {
+      reading->kind = status.st_mode & S_IFMT;
+      /* An eventfd and the like, which hold no secrets. */
+      if (reading->kind == 0)
+        errno = EINVAL;
+      else if (reading->kind != S_IFIFO || pipe2 (reading->conduit, O_CLOEXEC) == 0)
+        return TRUE;
+    }
+  reading->fault = errno;
+  return FALSE;
+}
+
+static gssize
+read_now (const Reading *reading)
+{
+  char *end = reading->buffer + reading->length;
+  gsize room = BUFFER_SIZE - reading->length;
+  gssize n;
+
+  switch (reading->kind)
+    {
+    case S_IFIFO:
+      n = splice (reading->fd, NULL, reading->conduit[1], NULL, room, SPLICE_F_NONBLOCK);
+      return n > 0 ? read (reading->conduit[0], end, (gsize) n) : n;
+    case S_IFSOCK:
+      return recv (reading->fd, end, room, MSG_DONTWAIT);
+    default:
+      return read (reading->fd, end, room);
+    }
+}
+
 /* Returns: whether there may be more */
 static gboolean
 read_some (Reading *reading)
 {
-  gssize n = read (reading->fd, reading->buffer + reading->length, BUFFER_SIZE - reading->length);
+  gssize n = read_now (reading);
 
   if (n < 0)
     {
@@ -74,12 +119,9 @@ read_some (Reading *reading)
   return n > 0 && reading->length < BUFFER_SIZE;
 }
 
-static gboolean read_to_end_cb (gpointer data);
-
-static gpointer
-read_thread (gpointer data)
+static void
+read_all (Reading *reading)
 {
-  Reading *reading = data;
   GPollFD polled[2] = { { .fd = reading->fd, .events = G_IO_IN } };
   guint n = g_cancellable_make_pollfd (reading->stop, &polled[1]) ? 2 : 1;
 
@@ -89,6 +131,26 @@ read_thread (gpointer data)
   while (!g_cancellable_is_cancelled (reading->stop) && (polled[0].revents == 0 || read_some (reading)));
   if (n == 2)
     g_cancellable_release_fd (reading->stop);
+}
+
+static void
+close_conduit (const Reading *reading)
+{
+  for (gsize i = 0; i < G_N_ELEMENTS (reading->conduit); i++)
+    if (reading->conduit[i] >= 0)
+      close (reading->conduit[i]);
+}
+
+static gboolean read_to_end_cb (gpointer data);
+
+static gpointer
+read_thread (gpointer data)
+{
+  Reading *reading = data;
+
+  if (prepare (reading))
+    read_all (reading);
+  close_conduit (reading);
   /* Also this may block. */
   close (reading->fd);
   g_idle_add_full (G_PRIORITY_DEFAULT, read_to_end_cb, reading, NULL);
@@ -209,6 +271,7 @@ start_reading (GTask *task, int fd, char *buffer, guint time_limit, GCancellable
   reading->task = g_object_ref (task);
   reading->time_limit = time_limit;
   reading->fd = fd;
+  reading->conduit[0] = reading->conduit[1] = -1;
   reading->buffer = buffer;
   reading->stop = g_cancellable_new ();
   reading->timer = g_timeout_add (time_limit, too_late_cb, reading);

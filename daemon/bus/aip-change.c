@@ -14,7 +14,8 @@
  *   failed: over                   │                 │       failed: told in the end; on with the next
  *                                  └───── failed ────┴─> UNDO the last one put ─> ... ─> over
  *
- * Wherever the daemon is killed, a key that the file names has its secret: one too many may be left over.
+ * Wherever the daemon is killed, a key that the file names has its secret: one too many may be left over,
+ * which the diagnosis finds.
  */
 
 typedef struct

@@ -7,6 +7,7 @@
 #include "bus/aip-bus-usage.h"
 #include "bus/aip-manager-add.h"
 #include "bus/aip-manager-ask.h"
+#include "bus/aip-unused-secrets.h"
 
 struct _AipManagerService
 {
@@ -96,6 +97,28 @@ handle_unlock (AipBusManager *manager, GDBusMethodInvocation *invocation, GVaria
     aip_key_store_unlock_async (context->host->get_key_store (context->host_data), NULL, unlocked_cb,
                                 invocation);
   return TRUE;
+}
+
+static void
+secret_removed (GObject *service, GDBusMethodInvocation *invocation)
+{
+  aip_bus_manager_complete_remove_secret (AIP_BUS_MANAGER (service), invocation);
+}
+
+static gboolean
+handle_remove_secret (AipBusManager *manager,
+                      GDBusMethodInvocation *invocation,
+                      const char *secret,
+                      GVariant *options)
+{
+  const AipBusContext *context = get_context (manager);
+  AipChange *change;
+
+  if (aip_bus_refuse_options (invocation, options, NULL))
+    return TRUE;
+  change = aip_change_new ();
+  aip_unused_secrets_remove (change, context->host, context->host_data, secret);
+  return aip_bus_change (context, manager, invocation, change, secret_removed);
 }
 
 /* --- adding --- */
@@ -255,6 +278,7 @@ aip_manager_service_iface_init (AipBusManagerIface *iface)
   iface->handle_pause = handle_pause;
   iface->handle_resume = handle_resume;
   iface->handle_unlock = handle_unlock;
+  iface->handle_remove_secret = handle_remove_secret;
   iface->handle_add_provider = handle_add_provider;
   iface->handle_add_key = handle_add_key;
   iface->handle_add_mapping = handle_add_mapping;

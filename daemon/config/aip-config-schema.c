@@ -253,7 +253,8 @@ static const AipSetting provider_settings[] = {
   { "verify-tls", &aip_setting_boolean, AT (verify_tls), "true",
     .doc = "whether the upstream's certificate is checked" },
   { "ca-file", &aip_setting_optional, AT (ca_file), "",
-    .doc = "PEM file with the authorities to trust in place of the system's" },
+    .doc = "PEM file with the authorities to trust in place of the system's; while it is gone, this provider cannot "
+           "be used" },
   { "proxy", &aip_setting_proxy, AT (proxy), "",
     .doc = "URL of an HTTP or SOCKS proxy, or none; empty: as the environment says (https_proxy)" },
   { "connect-timeout", &aip_setting_duration, AT (timeouts.connect), "", 1, HOUR, .inherit = INHERIT (connect),

@@ -197,6 +197,12 @@ static const AipCtlCommand commands[] = {
     NULL, NULL, aip_ctl_key_test },
   { "key remove", "NAME", "Remove a key and its secret in the keyring", NULL, NULL, key_remove_options,
     aip_ctl_key_remove },
+  { "secret remove", "NAME", "Remove from the keyring what no key or client has",
+    "NAME is as `doctor` tells it. A daemon with another configuration may still use it: nobody but you "
+    "can "
+    "tell.",
+    "aiproxyctl secret remove old-key\n  aiproxyctl secret remove client:old-client", yes_options,
+    aip_ctl_secret_remove },
 
   { NULL, NULL, "Models and routing" },
   { "model list", "", "List the models and aliases that clients may ask for", NULL, NULL, NULL,

@@ -34,6 +34,7 @@ AipCtlExit aip_ctl_key_disable (AipCtl *ctl, const AipCtlArgs *args, GError **er
 AipCtlExit aip_ctl_key_remove (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 AipCtlExit aip_ctl_key_reset (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 AipCtlExit aip_ctl_key_test (AipCtl *ctl, const AipCtlArgs *args, GError **error);
+AipCtlExit aip_ctl_secret_remove (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 
 AipCtlExit aip_ctl_mapping_list (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 AipCtlExit aip_ctl_mapping_show (AipCtl *ctl, const AipCtlArgs *args, GError **error);

@@ -269,3 +269,29 @@ aip_ctl_key_test (AipCtl *ctl, const AipCtlArgs *args, GError **error)
 {
   return aip_ctl_object_test (ctl, AIP_REMOTE_KEY, aip_ctl_args_nth (args, 0), error);
 }
+
+/**
+ * aip_ctl_secret_remove:
+ *
+ * `secret remove`: what is in the keyring and belongs to no key or client.
+ */
+AipCtlExit
+aip_ctl_secret_remove (AipCtl *ctl, const AipCtlArgs *args, GError **error)
+{
+  const char *name = aip_ctl_args_nth (args, 0);
+  AipRemote *remote = aip_ctl_connect (ctl, error);
+  g_autofree char *question = g_strdup_printf (
+      "Remove the secret %s from the keyring? A daemon with another configuration may use it.", name);
+
+  if (remote == NULL)
+    return AIP_CTL_FAILED;
+  if (!aip_ctl_confirm (args, question))
+    return aip_ctl_report_nothing (ctl, "nothing was removed");
+  if (!aip_bus_manager_call_remove_secret_sync (aip_remote_get_manager (remote), name, aip_ctl_no_options (),
+                                                NULL, error))
+    return AIP_CTL_FAILED;
+  if (ctl->json)
+    aip_ctl_print_json (ctl, g_variant_new_parsed ("{'result': 'removed', 'secret': %s}", name));
+  aip_ctl_say (ctl, "secret %s removed", name);
+  return AIP_CTL_DONE;
+}

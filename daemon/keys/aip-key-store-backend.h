@@ -15,6 +15,7 @@ G_BEGIN_DECLS
 
 gboolean aip_key_store_is_ref (const char *ref);
 AipSecret *aip_key_store_check_secret (AipKeyStore *self, const char *ref, const char *text, gsize length);
+char **aip_key_store_dup_refs (GHashTable *secrets);
 void aip_key_store_emit_changed (AipKeyStore *self);
 
 G_END_DECLS

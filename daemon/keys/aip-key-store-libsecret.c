@@ -356,6 +356,12 @@ aip_key_store_libsecret_lookup (AipKeyStore *store, const char *ref)
   return aip_keyring_view_lookup (AIP_KEY_STORE_LIBSECRET (store)->view, ref);
 }
 
+static char **
+aip_key_store_libsecret_list (AipKeyStore *store)
+{
+  return aip_key_store_dup_refs (AIP_KEY_STORE_LIBSECRET (store)->view->items);
+}
+
 /* Writing */
 
 typedef struct
@@ -620,6 +626,7 @@ aip_key_store_libsecret_class_init (AipKeyStoreLibsecretClass *klass)
   store_class->load_finish = propagate_boolean;
   store_class->get_state = aip_key_store_libsecret_get_state;
   store_class->lookup = aip_key_store_libsecret_lookup;
+  store_class->list = aip_key_store_libsecret_list;
   store_class->store_async = aip_key_store_libsecret_store_async;
   store_class->store_finish = propagate_boolean;
   store_class->remove_async = aip_key_store_libsecret_remove_async;

@@ -54,6 +54,12 @@ aip_key_store_memory_lookup (AipKeyStore *store, const char *ref)
   return secret == NULL ? NULL : aip_secret_ref (secret);
 }
 
+static char **
+aip_key_store_memory_list (AipKeyStore *store)
+{
+  return aip_key_store_dup_refs (AIP_KEY_STORE_MEMORY (store)->secrets);
+}
+
 static void
 aip_key_store_memory_store_async (AipKeyStore *store,
                                   const char *ref,
@@ -115,6 +121,7 @@ aip_key_store_memory_class_init (AipKeyStoreMemoryClass *klass)
   store_class->load_finish = aip_key_store_memory_load_finish;
   store_class->get_state = aip_key_store_memory_get_state;
   store_class->lookup = aip_key_store_memory_lookup;
+  store_class->list = aip_key_store_memory_list;
   store_class->store_async = aip_key_store_memory_store_async;
   store_class->store_finish = aip_key_store_memory_write_finish;
   store_class->remove_async = aip_key_store_memory_remove_async;

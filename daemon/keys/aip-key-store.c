@@ -130,6 +130,33 @@ aip_key_store_lookup (AipKeyStore *self, const char *ref)
   return AIP_KEY_STORE_GET_CLASS (self)->lookup (self, ref);
 }
 
+static int
+compare_refs (const void *a, const void *b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
+/**
+ * aip_key_store_list:
+ * @self: the store
+ *
+ * Returns: (transfer full): the names of all secrets that lookups give now, sorted; empty where the backend
+ *   cannot tell
+ */
+char **
+aip_key_store_list (AipKeyStore *self)
+{
+  char **refs = NULL;
+
+  g_return_val_if_fail (AIP_IS_KEY_STORE (self), NULL);
+
+  if (AIP_KEY_STORE_GET_CLASS (self)->list == NULL)
+    return g_new0 (char *, 1);
+  refs = AIP_KEY_STORE_GET_CLASS (self)->list (self);
+  qsort (refs, g_strv_length (refs), sizeof *refs, compare_refs);
+  return refs;
+}
+
 /**
  * aip_key_store_is_writable:
  * @self: the store
@@ -456,6 +483,23 @@ aip_key_store_is_ref (const char *ref)
   gsize length = strspn (ref, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_.");
 
   return length > 0 && length <= MAX_NAME && ref[length] == '\0';
+}
+
+/**
+ * aip_key_store_dup_refs:
+ * @secrets: a table whose keys are names of secrets
+ *
+ * Returns: (transfer full): the names
+ */
+char **
+aip_key_store_dup_refs (GHashTable *secrets)
+{
+  g_autofree char **refs = NULL;
+
+  g_return_val_if_fail (secrets != NULL, NULL);
+
+  refs = (char **) g_hash_table_get_keys_as_array (secrets, NULL);
+  return g_strdupv (refs);
 }
 
 /**

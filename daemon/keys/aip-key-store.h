@@ -44,6 +44,7 @@ struct _AipKeyStoreClass
   gboolean (*load_finish) (AipKeyStore *self, GAsyncResult *result, GError **error);
   AipKeyStoreState (*get_state) (AipKeyStore *self);
   AipSecret *(*lookup) (AipKeyStore *self, const char *ref);
+  char **(*list) (AipKeyStore *self); /* (nullable): nobody knows what there is until it is looked up */
 
   /* (nullable), all of them together: the backend cannot be written to, see aip_key_store_is_writable () */
   void (*store_async) (AipKeyStore *self,
@@ -84,6 +85,7 @@ void aip_key_store_load_async (AipKeyStore *self,
                                void *user_data);
 gboolean aip_key_store_load_finish (AipKeyStore *self, GAsyncResult *result, GError **error);
 AipSecret *aip_key_store_lookup (AipKeyStore *self, const char *ref);
+char **aip_key_store_list (AipKeyStore *self);
 
 gboolean aip_key_store_is_writable (AipKeyStore *self);
 gboolean aip_key_store_is_persistent (AipKeyStore *self);

@@ -107,7 +107,7 @@ count_limits (const AipQuota *quota)
   return n;
 }
 
-static void
+static gboolean
 reserved_cb (const redisReply *reply, void *user_data)
 {
   Reserve *reserve = user_data;
@@ -128,6 +128,7 @@ reserved_cb (const redisReply *reply, void *user_data)
   reserve->func (valid ? &tally : NULL, reserve->user_data);
   aip_quota_unref (reserve->quota);
   g_free (reserve);
+  return valid;
 }
 
 /**
@@ -171,9 +172,10 @@ aip_ledger_redis_reserve (AipRedisLink *link,
   aip_redis_link_run (link, AIP_REDIS_SCRIPT_RESERVE, keys, arguments, reserved_cb, reserve);
 }
 
-static void
+static gboolean
 corrected_cb (const redisReply *reply, void *user_data)
 {
+  return TRUE;
 }
 
 /**

@@ -9,6 +9,7 @@
 
 #include "base/aip-clock.h"
 #include "config/aip-config-redis-url.h"
+#include "policy/aip-redis-refusals.h"
 #include "policy/aip-redis-source.h"
 
 #define FIRST_DELAY 100 /* ms */
@@ -18,7 +19,6 @@
 #define BUSY (50 * G_TIME_SPAN_MILLISECOND)
 /* So much of a password gives it away; a server may repeat no more of it. */
 #define GIVEAWAY 8
-#define TELL_AGAIN (60 * G_USEC_PER_SEC) /* between two warnings of the same kind */
 
 /*
  *            .--- delay <--------------------------.
@@ -47,7 +47,7 @@ struct _AipRedisLink
   guint delay;     /* of the next retry, ms */
   char *fault;     /* (nullable): why it is not up */
   gint64 since;    /* wall's microseconds: in this state */
-  gint64 told;     /* monotonic microseconds: when it was last told that a command was refused; 0: never */
+  AipRedisRefusals *refusals;
 };
 
 typedef struct
@@ -149,6 +149,7 @@ lose (AipRedisLink *self, const char *fault)
   clear_source (&self->alarm);
   stop_looking_up (self);
   self->greetings = 0;
+  aip_redis_refusals_forget (self->refusals);
   set_up (self, FALSE, kept);
   come_back (self);
   if (redis == NULL)
@@ -216,6 +217,7 @@ greeted_cb (redisAsyncContext *redis, void *data, void *privdata)
     return;
   clear_source (&self->alarm);
   self->delay = FIRST_DELAY;
+  aip_redis_refusals_forget (self->refusals);
   set_up (self, TRUE, NULL);
 }
 
@@ -340,13 +342,17 @@ begin (AipRedisLink *self)
 
 /* --- calls --- */
 
-static void
+/* Returns: whether the answer makes sense to whoever asked */
+static gboolean
 call_finish (AipRedisCall *call, const redisReply *reply)
 {
+  gboolean sensible;
+
   g_queue_unlink (&call->link->calls, &call->node);
-  call->func (reply, call->user_data);
+  sensible = call->func (reply, call->user_data);
   g_ptr_array_unref (call->words);
   g_free (call);
+  return sensible;
 }
 
 static void
@@ -386,36 +392,33 @@ call_send_text (AipRedisCall *call)
   return FALSE;
 }
 
-/* Not for every request. */
 static void
-tell_refusal (AipRedisLink *self, const char *text)
+refused (AipRedisCall *call, const char *text)
 {
-  gint64 now = g_get_monotonic_time ();
-  g_autofree char *fault = NULL;
+  g_autofree char *why = clean_text (text);
 
-  if (self->told != 0 && now < self->told + TELL_AGAIN)
-    return;
-  self->told = now;
-  fault = clean_text (text);
-  g_warning ("redis refuses to keep limits: %s", fault);
+  aip_redis_refusals_note (call->link->refusals, why);
+  call_finish (call, NULL);
 }
 
 static void
 replied_cb (redisAsyncContext *redis, void *data, void *privdata)
 {
   AipRedisCall *call = privdata;
+  AipRedisRefusals *refusals = call->link->refusals;
   const redisReply *reply = data;
 
-  if (reply == NULL || reply->type != REDIS_REPLY_ERROR)
+  if (reply == NULL)
+    call_finish (call, NULL);
+  else if (reply->type != REDIS_REPLY_ERROR)
     {
-      call_finish (call, reply);
-      return;
+      if (call_finish (call, reply))
+        aip_redis_refusals_note_success (refusals);
+      else
+        aip_redis_refusals_note (refusals, "its answer makes no sense");
     }
-  if (!g_str_has_prefix (reply->str, "NOSCRIPT") || !call_send_text (call))
-    {
-      tell_refusal (call->link, reply->str);
-      call_finish (call, NULL);
-    }
+  else if (!g_str_has_prefix (reply->str, "NOSCRIPT") || !call_send_text (call))
+    refused (call, reply->str);
 }
 
 /**
@@ -497,6 +500,7 @@ aip_redis_link_new (const AipRedisConfig *config,
   self->delay = FIRST_DELAY;
   self->fault = g_strdup ("it is not connected yet");
   self->since = aip_clock_wall ();
+  self->refusals = aip_redis_refusals_new ();
   g_queue_init (&self->calls);
   if (aip_redis_address_parse (config->url, &self->address, NULL))
     set_alarm (self, &self->retry, 0, retry_cb);
@@ -527,6 +531,7 @@ aip_redis_link_free (AipRedisLink *self)
   clear_source (&self->alarm);
   aip_redis_address_clear (&self->address);
   g_clear_pointer (&self->password, aip_secret_unref);
+  aip_redis_refusals_free (self->refusals);
   g_main_context_unref (self->context);
   g_free (self->fault);
   g_free (self);

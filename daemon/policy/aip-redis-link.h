@@ -19,10 +19,13 @@ typedef void (*AipRedisLinkFunc) (AipRedisLink *self, void *user_data);
 
 /**
  * AipRedisReplyFunc:
- * @reply: (nullable) (not owned): what Redis answered, never an error; NULL: it did not answer in time
+ * @reply: (nullable) (not owned): what Redis answered, never an error; NULL: it did not answer in time, or
+ * refused
  * @user_data: as given
+ *
+ * Returns: whether @reply is of the right form
  */
-typedef void (*AipRedisReplyFunc) (const redisReply *reply, void *user_data);
+typedef gboolean (*AipRedisReplyFunc) (const redisReply *reply, void *user_data);
 
 AipRedisLink *aip_redis_link_new (const AipRedisConfig *config,
                                   AipSecret *password,

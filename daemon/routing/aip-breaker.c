@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #define G_LOG_DOMAIN "aip-router"
 
-#include "routing/aip-breaker.h"
+#include "routing/aip-breaker-private.h"
 
 #include <string.h>
 
@@ -20,14 +20,8 @@
  * open again what has closed since.
  */
 
-#define MAX_HOLD_US (24 * G_TIME_SPAN_HOUR)
 #define HARD_DOWN_US (30 * G_TIME_SPAN_MINUTE)
 #define MIN_REQUESTS 5
-#define MAX_STREAK 30
-#define MAX_IN_A_ROW 1000000
-#define SAVED_TYPE "(uuxxuu)"
-/* What should have come back this long ago starts anew. */
-#define STALE_US G_TIME_SPAN_HOUR
 
 /**
  * aip_breaker_policy_init:
@@ -106,9 +100,15 @@ put_off (AipBreaker *self, gint64 until_us)
   tell (self);
 }
 
-/* Whoever is told finds all of the change done once the lock is free. */
-static void
-change (AipBreaker *self, gint64 until_us)
+/**
+ * aip_breaker_change:
+ * @self: a breaker, with its lock held
+ * @until_us: when it lets a probe through; 0: it is closed from now on
+ *
+ * Whoever is told finds all of the change done once the lock is free.
+ */
+void
+aip_breaker_change (AipBreaker *self, gint64 until_us)
 {
   __atomic_store_n (&self->until_us, until_us, __ATOMIC_RELEASE);
   __atomic_add_fetch (&self->generation, 1, __ATOMIC_RELEASE);
@@ -123,7 +123,7 @@ recover (AipBreaker *self)
   self->streak = 0;
   self->in_a_row = 0;
   memset (self->buckets, 0, sizeof self->buckets);
-  change (self, 0);
+  aip_breaker_change (self, 0);
 }
 
 static void
@@ -460,7 +460,7 @@ count (AipBreaker *self, gint64 now_us, gboolean fault)
 static gint64
 get_floor (const AipFaultVerdict *verdict)
 {
-  return CLAMP (verdict->retry_after_us, 0, MAX_HOLD_US);
+  return CLAMP (verdict->retry_after_us, 0, AIP_BREAKER_MAX_HOLD_US);
 }
 
 /* How long it stays open by its own reckoning: min (base * 2^streak, max), 10 % more or less. */
@@ -473,8 +473,9 @@ get_cooldown (const AipBreaker *self, const AipFaultVerdict *verdict, guint64 ra
   if (aip_fault_class_opens (verdict->fault_class))
     cooldown = (double) HARD_DOWN_US;
   else
-    cooldown = MIN ((double) self->policy.cooldown_us * (double) (1u << MIN (self->streak, MAX_STREAK)),
-                    (double) self->policy.max_cooldown_us);
+    cooldown =
+        MIN ((double) self->policy.cooldown_us * (double) (1u << MIN (self->streak, AIP_BREAKER_MAX_STREAK)),
+             (double) self->policy.max_cooldown_us);
   return (gint64) (cooldown * (0.9 + 0.2 * part));
 }
 
@@ -497,7 +498,7 @@ trip (AipBreaker *self, const AipFaultVerdict *verdict, gint64 now_us, gint64 ho
   self->fault = *verdict;
   self->n_opened++;
   self->floor_us = now_us + get_floor (verdict);
-  change (self, MAX (now_us + hold_us, 1));
+  aip_breaker_change (self, MAX (now_us + hold_us, 1));
 }
 
 static void
@@ -622,73 +623,4 @@ aip_breaker_settle (AipBreaker *self,
   else
     make_later (self, verdict, now_us, random);
   *pass = (AipBreakerPass){ .generation = self->generation };
-}
-
-/* --- over a restart --- */
-
-/**
- * aip_breaker_save:
- * @self: a breaker
- * @now_us: the time on the clock of those who settle
- * @wall_us: the time of day
- *
- * Returns: (transfer floating) (nullable): what to restore it from; %NULL: it is closed
- */
-GVariant *
-aip_breaker_save (AipBreaker *self, gint64 now_us, gint64 wall_us)
-{
-  g_return_val_if_fail (self != NULL, NULL);
-
-  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
-
-  if (self->until_us == 0)
-    return NULL;
-  return g_variant_new (SAVED_TYPE, (guint) self->fault.fault_class, self->fault.status,
-                        wall_us - (now_us - self->since_us), wall_us + (self->until_us - now_us),
-                        self->streak, self->in_a_row);
-}
-
-/**
- * aip_breaker_restore:
- * @self: a new breaker
- * @saved: of aip_breaker_save (), or anything else
- * @now_us: the time on the clock of those who settle
- * @wall_us: the time of day
- *
- * Opens it as it was, for at most a day whatever the clocks say. What should be back since long stays
- * closed.
- *
- * Returns: whether it is open now, or half-open
- */
-gboolean
-aip_breaker_restore (AipBreaker *self, GVariant *saved, gint64 now_us, gint64 wall_us)
-{
-  guint fault_class, status, streak, in_a_row;
-  gint64 since_us, until_us;
-
-  g_return_val_if_fail (self != NULL && saved != NULL, FALSE);
-
-  if (!g_variant_is_of_type (saved, G_VARIANT_TYPE (SAVED_TYPE)))
-    return FALSE;
-  g_variant_get (saved, SAVED_TYPE, &fault_class, &status, &since_us, &until_us, &streak, &in_a_row);
-  if (fault_class >= AIP_N_FAULT_CLASSES || !aip_fault_class_counts (fault_class) || status > 999)
-    return FALSE;
-  if (since_us < 0 || since_us > wall_us || until_us < since_us || until_us < wall_us - STALE_US)
-    return FALSE;
-
-  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
-
-  if (!self->policy.enabled)
-    return FALSE;
-  self->fault = (AipFaultVerdict){ .fault_class = fault_class,
-                                   .reason = aip_fault_class_get_reason (fault_class),
-                                   .status = status,
-                                   .retry_after_us = -1 };
-  self->since_us = now_us - MIN (wall_us - since_us, MAX_HOLD_US);
-  self->streak = MIN (streak, MAX_STREAK);
-  self->in_a_row = MIN (in_a_row, MAX_IN_A_ROW);
-  change (self, MAX (now_us + MIN (until_us - wall_us, MAX_HOLD_US), 1));
-  /* Whether the provider has named that time is not known any more. */
-  self->floor_us = self->until_us;
-  return TRUE;
 }

@@ -1,13 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #define G_LOG_DOMAIN "aip-connection"
 
-#include "server/aip-connection.h"
+#include "server/aip-connection-private.h"
 
 #include <string.h>
-
-#include "server/aip-chunks.h"
-#include "server/aip-outbox.h"
-#include "server/aip-transport.h"
 
 /*
  *            first byte        head complete        body complete
@@ -21,78 +17,27 @@
  *
  * UPGRADED comes out of ANSWERING and goes back there when the other protocol has ended.
  */
-typedef enum
-{
-  IDLE,
-  HEAD,
-  BODY,
-  ANSWERING,
-  UPGRADED,
-  LINGERING,
-  CLOSED,
-} State;
 
 #define SECONDS(n) ((n) *G_TIME_SPAN_SECOND)
 #define IDLE_TIMEOUT SECONDS (60)
-#define HEAD_TIMEOUT SECONDS (10)
-#define BODY_STALL_TIMEOUT SECONDS (30)
 #define WRITE_STALL_TIMEOUT SECONDS (60)
 #define LINGER_TIMEOUT SECONDS (5)
 #define LINGER_BYTES (1024 * 1024)
 #define READS_PER_TURN 8
 
-struct _AipConnection
-{
-  const AipConnectionOwner *owner;
-  AipTransport transport;
-  State state;
-  AipTimer in_timer;
-  AipTimer out_timer;
-  AipIdle flush;
-  AipIdle dispose;
-
-  GByteArray *pending; /* (nullable): read, but not understood yet */
-  gsize scanned;       /* how much of it was searched for the head's end */
-
-  AipHead *head; /* (nullable) */
-  AipChunks chunks;
-  guint64 body_left;
-  gboolean body_paused;
-  gboolean body_complete;
-
-  AipOutbox outbox;
-  gboolean answer_begun;
-  gboolean answer_ended;
-  gboolean was_full;
-  gboolean keep_alive;
-  gboolean may_upgrade; /* what comes behind this request may be of another protocol */
-  gboolean broken;      /* nothing but a reset tells the client that the answer is not whole */
-  gsize lingered;       /* bytes thrown away */
-
-  const AipConnectionFuncs *funcs; /* (nullable) */
-  void *funcs_data;
-};
-
-static void consume (AipConnection *self, const char *data, gsize length);
-
 /* --- what to wait for --- */
-
-static gboolean
-is_paused (const AipConnection *self)
-{
-  return (self->state == BODY || self->state == UPGRADED) && self->body_paused;
-}
 
 static void
 update_wanted (AipConnection *self)
 {
   AipIo wanted = AIP_IO_IN;
 
-  if (self->state == CLOSED)
+  if (self->state == AIP_CONNECTION_CLOSED)
     return;
   /* Bytes nobody can take now stay in the kernel, but the client's leaving is noticed. */
-  if (is_paused (self) || (self->state == LINGERING && self->lingered > LINGER_BYTES) ||
-      (self->state == ANSWERING && self->pending != NULL && self->pending->len > 0))
+  if (aip_connection_is_paused (self) ||
+      (self->state == AIP_CONNECTION_LINGERING && self->lingered > LINGER_BYTES) ||
+      (self->state == AIP_CONNECTION_ANSWERING && self->pending != NULL && self->pending->len > 0))
     wanted = AIP_IO_HUP;
   if (aip_outbox_is_blocked (&self->outbox))
     wanted |= AIP_IO_OUT;
@@ -123,7 +68,7 @@ drop_funcs (AipConnection *self, gboolean tell)
 static void
 become_closed (AipConnection *self)
 {
-  self->state = CLOSED;
+  self->state = AIP_CONNECTION_CLOSED;
   aip_timer_disarm (&self->in_timer);
   aip_timer_disarm (&self->out_timer);
   aip_idle_cancel (&self->flush);
@@ -142,23 +87,30 @@ become_closed (AipConnection *self)
 void
 aip_connection_close (AipConnection *self)
 {
-  if (self->state == CLOSED)
+  if (self->state == AIP_CONNECTION_CLOSED)
     return;
   aip_transport_close (&self->transport);
   become_closed (self);
 }
 
-/* The client is owed an answer, and nothing else is to be understood of what it sends. */
-static void
-refuse (AipConnection *self, guint status, const char *message)
+/**
+ * aip_connection_refuse:
+ * @self: a connection
+ * @status: HTTP status
+ * @message: what is wrong
+ *
+ * The client is owed an answer, and nothing else is to be understood of what it sends.
+ */
+void
+aip_connection_refuse (AipConnection *self, guint status, const char *message)
 {
   gboolean begun = self->answer_begun;
 
-  self->state = ANSWERING;
+  self->state = AIP_CONNECTION_ANSWERING;
   self->keep_alive = FALSE;
   self->body_complete = FALSE;
   drop_funcs (self, TRUE);
-  if (self->state == CLOSED)
+  if (self->state == AIP_CONNECTION_CLOSED)
     return;
   if (begun)
     aip_connection_close (self);
@@ -172,7 +124,7 @@ static void
 begin_lingering (AipConnection *self)
 {
   /* Closing while the client still sends would reset the connection and may destroy the answer on its way. */
-  self->state = LINGERING;
+  self->state = AIP_CONNECTION_LINGERING;
   g_clear_pointer (&self->pending, g_byte_array_unref);
   aip_transport_shutdown_write (&self->transport);
   aip_timer_disarm (&self->in_timer);
@@ -185,7 +137,7 @@ next_request (AipConnection *self)
 {
   g_autoptr (GByteArray) pending = g_steal_pointer (&self->pending);
 
-  self->state = IDLE;
+  self->state = AIP_CONNECTION_IDLE;
   self->scanned = 0;
   self->answer_begun = self->answer_ended = FALSE;
   self->body_paused = self->body_complete = FALSE;
@@ -198,7 +150,7 @@ next_request (AipConnection *self)
     }
   aip_timer_arm (&self->in_timer, IDLE_TIMEOUT);
   if (pending != NULL)
-    consume (self, (const char *) pending->data, pending->len);
+    aip_connection_consume (self, (const char *) pending->data, pending->len);
   update_wanted (self);
 }
 
@@ -212,7 +164,7 @@ all_sent (AipConnection *self)
       if (self->funcs != NULL)
         self->funcs->writable (self, self->funcs_data);
     }
-  if (self->state != ANSWERING || !self->answer_ended || !aip_outbox_is_empty (&self->outbox))
+  if (self->state != AIP_CONNECTION_ANSWERING || !self->answer_ended || !aip_outbox_is_empty (&self->outbox))
     return;
   if (self->keep_alive && self->body_complete)
     next_request (self);
@@ -314,8 +266,8 @@ aip_connection_end (AipConnection *self, gboolean whole)
   self->broken = !whole && self->outbox.framing == AIP_OUTBOX_UNTIL_CLOSE;
   if (!whole || !aip_outbox_end (&self->outbox))
     self->keep_alive = FALSE;
-  if (self->state == BODY || self->state == UPGRADED)
-    self->state = ANSWERING;
+  if (self->state == AIP_CONNECTION_BODY || self->state == AIP_CONNECTION_UPGRADED)
+    self->state = AIP_CONNECTION_ANSWERING;
   aip_idle_queue (&self->flush);
 }
 
@@ -345,9 +297,9 @@ aip_connection_expect_upgrade (AipConnection *self)
 void
 aip_connection_upgrade (AipConnection *self, const char *protocol, const GString *headers)
 {
-  g_return_if_fail (self->may_upgrade && self->state == ANSWERING && !self->answer_begun);
+  g_return_if_fail (self->may_upgrade && self->state == AIP_CONNECTION_ANSWERING && !self->answer_begun);
 
-  self->state = UPGRADED;
+  self->state = AIP_CONNECTION_UPGRADED;
   self->body_paused = TRUE;
   self->answer_begun = TRUE;
   aip_outbox_upgrade (&self->outbox, protocol, headers);
@@ -372,174 +324,6 @@ aip_connection_has_room (AipConnection *self)
 
 /* --- the way in --- */
 
-static void
-keep_pending (AipConnection *self, const char *data, gsize length)
-{
-  if (length == 0)
-    return;
-  if (self->pending == NULL)
-    self->pending = g_byte_array_sized_new (length);
-  g_byte_array_append (self->pending, (const guint8 *) data, length);
-}
-
-static void
-complete_body (AipConnection *self)
-{
-  self->body_complete = TRUE;
-  self->state = ANSWERING;
-  if (self->funcs != NULL && self->funcs->body_end != NULL)
-    self->funcs->body_end (self, self->funcs_data);
-}
-
-static void
-begin_body (AipConnection *self)
-{
-  self->state = BODY;
-  aip_chunks_init (&self->chunks);
-  self->body_left = MAX (self->head->content_length, 0);
-  self->body_complete = !aip_head_has_body (self->head);
-  self->keep_alive = self->head->keep_alive;
-
-  self->owner->request (self, self->head, self->owner->user_data);
-  if (self->state == CLOSED)
-    return;
-  if (self->body_complete)
-    {
-      complete_body (self);
-      return;
-    }
-  if (self->head->expect_continue && !self->answer_begun)
-    {
-      aip_outbox_continue (&self->outbox);
-      aip_idle_queue (&self->flush);
-    }
-  aip_timer_arm (&self->in_timer, BODY_STALL_TIMEOUT);
-}
-
-/* Returns how much of @data belonged to the head. */
-static gsize
-consume_head (AipConnection *self, const char *data, gsize length)
-{
-  gsize end = 0;
-  guint status = 0;
-  const char *message = NULL;
-  AipHeadResult result = aip_head_find_end (data, length, &self->scanned, &end);
-
-  if (result == AIP_HEAD_INCOMPLETE && length > AIP_HEAD_MAX_SIZE)
-    {
-      refuse (self, 431, "the request's head is larger than 64 KiB");
-      return length;
-    }
-  if (result == AIP_HEAD_INCOMPLETE)
-    {
-      keep_pending (self, data, length);
-      if (self->state == IDLE)
-        aip_timer_arm (&self->in_timer, HEAD_TIMEOUT);
-      self->state = HEAD;
-      return length;
-    }
-  if (result == AIP_HEAD_COMPLETE)
-    self->head = aip_head_parse (data, end, &status, &message);
-  if (self->head != NULL)
-    begin_body (self);
-  else
-    refuse (self, status != 0 ? status : 400, message != NULL ? message : "a line ends without CR LF");
-  return self->head != NULL ? end : length;
-}
-
-static gboolean
-deliver (AipConnection *self, const char *data, gsize length)
-{
-  if (self->funcs == NULL)
-    return TRUE;
-  self->body_paused = !self->funcs->body (self, data, length, self->funcs_data);
-  return !self->body_paused;
-}
-
-static gsize
-consume_counted (AipConnection *self, const char *data, gsize length)
-{
-  gsize n = MIN (length, self->body_left);
-
-  self->body_left -= n;
-  deliver (self, data, n);
-  if (self->state == BODY && self->body_left == 0)
-    complete_body (self);
-  return n;
-}
-
-static gsize
-consume_chunk (AipConnection *self, const char *data, gsize length)
-{
-  const char *rest = data;
-  gsize left = length;
-  const char *piece = NULL;
-  gsize piece_length = 0;
-
-  switch (aip_chunks_next (&self->chunks, &rest, &left, &piece, &piece_length))
-    {
-    case AIP_CHUNKS_BEGIN:
-      if (self->funcs != NULL && self->funcs->announce != NULL)
-        self->funcs->announce (self, self->chunks.left, self->funcs_data);
-      break;
-    case AIP_CHUNKS_DATA:
-      deliver (self, piece, piece_length);
-      break;
-    case AIP_CHUNKS_END:
-      complete_body (self);
-      break;
-    case AIP_CHUNKS_BROKEN:
-      refuse (self, 400, "the chunks of the body are malformed");
-      return length;
-    case AIP_CHUNKS_MORE:
-      break;
-    }
-  return length - left;
-}
-
-static gsize
-consume_some (AipConnection *self, const char *data, gsize length)
-{
-  switch (self->state)
-    {
-    case IDLE:
-    case HEAD:
-      /* Old clients send an empty line behind a body (RFC 9112, 2.2). */
-      if (length < 2 || data[0] != '\r' || data[1] != '\n')
-        return consume_head (self, data, length);
-      self->state = IDLE;
-      self->scanned = 0;
-      return 2;
-    case BODY:
-      aip_timer_arm (&self->in_timer, BODY_STALL_TIMEOUT);
-      return self->head->chunked ? consume_chunk (self, data, length) : consume_counted (self, data, length);
-    case UPGRADED:
-      deliver (self, data, length);
-      return length;
-    default:
-      return length;
-    }
-}
-
-/* Takes what was read apart until it is used up, or has to wait in `pending`. */
-static void
-consume (AipConnection *self, const char *data, gsize length)
-{
-  while (length > 0 && self->state != CLOSED)
-    {
-      if (self->state == ANSWERING || is_paused (self))
-        {
-          /* Nothing of a connection that closes after its answer is looked at. */
-          if (self->keep_alive || self->may_upgrade || self->state == BODY)
-            keep_pending (self, data, length);
-          break;
-        }
-      gsize used = consume_some (self, data, length);
-      data += used;
-      length -= used;
-    }
-}
-
 /* Reads once. Returns FALSE when nothing more is to be had now. */
 static gboolean
 read_some (AipConnection *self)
@@ -548,7 +332,7 @@ read_some (AipConnection *self)
   gsize had = 0;
   gsize room = self->owner->scratch_size;
 
-  if (self->pending != NULL && self->state != ANSWERING)
+  if (self->pending != NULL && self->state != AIP_CONNECTION_ANSWERING)
     {
       had = self->pending->len;
       memcpy (scratch, self->pending->data, had);
@@ -564,11 +348,11 @@ read_some (AipConnection *self)
     }
   if (had > 0)
     g_clear_pointer (&self->pending, g_byte_array_unref);
-  if (self->state == LINGERING)
+  if (self->state == AIP_CONNECTION_LINGERING)
     self->lingered += n;
   else
-    consume (self, scratch, had + n);
-  return self->state != CLOSED && (gsize) n == room;
+    aip_connection_consume (self, scratch, had + n);
+  return self->state != AIP_CONNECTION_CLOSED && (gsize) n == room;
 }
 
 static void
@@ -582,12 +366,12 @@ transport_cb (AipTransport *transport, AipIo ready, void *user_data)
       return;
     }
   if (ready & AIP_IO_IN)
-    for (int i = 0; i < READS_PER_TURN && self->state != CLOSED; i++)
+    for (int i = 0; i < READS_PER_TURN && self->state != AIP_CONNECTION_CLOSED; i++)
       {
-        if (!read_some (self) || self->state == ANSWERING || self->body_paused)
+        if (!read_some (self) || self->state == AIP_CONNECTION_ANSWERING || self->body_paused)
           break;
       }
-  if ((ready & AIP_IO_OUT) && self->state != CLOSED)
+  if ((ready & AIP_IO_OUT) && self->state != AIP_CONNECTION_CLOSED)
     flush_cb (&self->flush, self);
   update_wanted (self);
 }
@@ -597,14 +381,14 @@ in_timer_cb (AipTimer *timer, void *user_data)
 {
   AipConnection *self = user_data;
 
-  if (self->state == IDLE || self->state == LINGERING)
+  if (self->state == AIP_CONNECTION_IDLE || self->state == AIP_CONNECTION_LINGERING)
     aip_connection_close (self);
-  else if (self->state == HEAD)
-    refuse (self, 408, "the request's head did not come within 10 s");
-  else if (self->state == BODY && self->body_paused)
-    aip_timer_arm (&self->in_timer, BODY_STALL_TIMEOUT);
-  else if (self->state == BODY)
-    refuse (self, 408, "the request's body stalled for 30 s");
+  else if (self->state == AIP_CONNECTION_HEAD)
+    aip_connection_refuse (self, 408, "the request's head did not come within 10 s");
+  else if (self->state == AIP_CONNECTION_BODY && self->body_paused)
+    aip_timer_arm (&self->in_timer, AIP_CONNECTION_BODY_STALL_TIMEOUT);
+  else if (self->state == AIP_CONNECTION_BODY)
+    aip_connection_refuse (self, 408, "the request's body stalled for 30 s");
   update_wanted (self);
 }
 
@@ -615,12 +399,12 @@ in_timer_cb (AipTimer *timer, void *user_data)
 void
 aip_connection_resume_body (AipConnection *self)
 {
-  if (!is_paused (self))
+  if (!aip_connection_is_paused (self))
     return;
   self->body_paused = FALSE;
   g_autoptr (GByteArray) pending = g_steal_pointer (&self->pending);
   if (pending != NULL)
-    consume (self, (const char *) pending->data, pending->len);
+    aip_connection_consume (self, (const char *) pending->data, pending->len);
   update_wanted (self);
 }
 
@@ -646,7 +430,7 @@ aip_connection_new (AipConnectionOwner *owner, int fd, GTlsCertificate *certific
   aip_timer_init (&self->out_timer, owner->loop, out_timer_cb, self);
   aip_idle_init (&self->flush, owner->loop, flush_cb, self);
   aip_idle_init (&self->dispose, owner->loop, dispose_cb, self);
-  aip_timer_arm (&self->in_timer, certificate != NULL ? HEAD_TIMEOUT : IDLE_TIMEOUT);
+  aip_timer_arm (&self->in_timer, certificate != NULL ? AIP_CONNECTION_HEAD_TIMEOUT : IDLE_TIMEOUT);
   update_wanted (self);
   return self;
 }
@@ -691,5 +475,5 @@ aip_connection_steal (AipConnection *self)
 gboolean
 aip_connection_is_idle (AipConnection *self)
 {
-  return self->state == IDLE || self->state == HEAD;
+  return self->state == AIP_CONNECTION_IDLE || self->state == AIP_CONNECTION_HEAD;
 }

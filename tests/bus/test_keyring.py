@@ -49,6 +49,25 @@ def test_removal_by_another_program_is_noticed(session, daemon, peer):
     assert daemon.chat().status == 200
 
 
+def test_that_it_is_locked_is_told_each_time_and_not_with_each_reload(session, start, upstream, peer):
+    session.put("k1", SECRET)
+    session.lock()
+    daemon = start(usual_config(upstream, key="secret=keyring"))
+    told = ["libsecret: the keyring is locked", "libsecret: the secrets can be read again"]
+    for times in (1, 2):
+        assert wait_until(lambda n=times: daemon.stderr().count(told[0]) == n), daemon.stderr()
+        # What one reload reads is there before the next one begins.
+        for _ in range(3):
+            peer.manager("Reload")
+            with pytest.raises(BusError):
+                peer.add_key("k2", SECRET, provider="fake")
+        assert daemon.stderr().count(told[0]) == times, daemon.stderr()
+        session.unlock()
+        assert wait_until(lambda n=times: daemon.stderr().count(told[1]) == n), daemon.stderr()
+        if times == 1:
+            session.lock()
+
+
 def test_unlocking_elsewhere_is_noticed(session, start, upstream, peer, connect):
     session.put("k1", SECRET)
     session.lock()
@@ -155,6 +174,66 @@ def test_reload_reads_the_secrets_again(session, daemon, peer):
     peer.manager("Reload")
     assert wait_until(lambda: session.items() == {"k1": SECRET + "-3"})
     assert daemon.chat().status == 200
+
+
+def unused(peer):
+    """What is told of secrets that nothing names: (text, remedy), if anything is."""
+    found = [one for one in peer.manager("Diagnose", network=False) if one["check"] == "secrets"]
+    assert all(one["status"] == "warning" for one in found)
+    return [(one["text"], one["remedy"]) for one in found]
+
+
+def wait_for_unused(peer, *names):
+    """Waits until just these secrets are told of; returns the remedy."""
+    end = ": " + ", ".join(names)
+    assert wait_until(lambda: any(text.endswith(end) for text, _ in unused(peer))), unused(peer)
+    return unused(peer)[0][1]
+
+
+def test_secret_that_nothing_names_is_told_and_can_be_removed(session, daemon, peer):
+    """A daemon that was killed in the middle of AddKey leaves one behind."""
+    assert unused(peer) == []
+    session.put("left-over", SECRET + "-2")
+    remedy = wait_for_unused(peer, "left-over")
+    assert remedy.endswith("`aiproxyctl secret remove left-over`") and "another configuration" in remedy
+    session.put("client:gone", "a-token")
+    session.put("client:test", "a-token")
+    assert "remove NAME`" in wait_for_unused(peer, "client:gone", "left-over")
+    before = daemon.config_path.read_text()
+    peer.manager("RemoveSecret", "s", "left-over")
+    wait_for_unused(peer, "client:gone")
+    peer.manager("RemoveSecret", "s", "client:gone")
+    assert unused(peer) == []
+    assert session.items() == {"k1": SECRET, "client:test": "a-token"}
+    assert daemon.config_path.read_text() == before and daemon.chat().status == 200
+
+
+def test_many_secrets_that_nothing_names_are_told_in_one_line(session, daemon, peer):
+    for number in range(12):
+        session.put(f"left-{number:02}", SECRET)
+    assert wait_until(lambda: any(text.endswith("left-09 and 2 more") for text, _ in unused(peer))), unused(peer)
+
+
+@pytest.mark.parametrize(
+    "name, error", [("k1", "InUse"), ("client:test", "InUse"), ("k2", "NotFound"), ("client:", "NotFound"), ("", "NotFound")]
+)
+def test_secret_that_is_named_or_not_there_is_not_removed(session, daemon, peer, name, error):
+    with pytest.raises(BusError) as caught:
+        peer.manager("RemoveSecret", "s", name)
+    assert caught.value.name == error
+    assert session.items() == {"k1": SECRET} and daemon.chat().status == 200
+
+
+def test_secret_is_not_removed_while_the_keyring_is_locked(session, daemon, peer):
+    session.put("left-over", SECRET)
+    wait_for_unused(peer, "left-over")
+    session.lock()
+    assert wait_until(lambda: peer.get(ROOT, "Manager.KeyStoreState") == "locked")
+    with pytest.raises(BusError) as caught:
+        peer.manager("RemoveSecret", "s", "left-over")
+    assert caught.value.name == "Locked"
+    session.unlock()
+    assert set(session.items()) == {"k1", "left-over"}
 
 
 def test_unlock_of_what_is_not_locked_does_nothing(daemon, peer):

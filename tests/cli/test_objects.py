@@ -110,6 +110,18 @@ def test_key_from_the_environment_is_imported(ctl, daemon):
     assert KEY_1 not in daemon.config_path.read_text()
 
 
+def test_a_secret_that_is_left_over(ctl):
+    ctl.ok("key", "add", "kept", "--provider", "fake", stdin=SECRET)
+    assert "`aiproxyctl key remove kept`" in ctl.expect(FAILED, "secret", "remove", "kept").err
+    ctl.ok("key", "remove", "kept", "--keep-secret")
+    findings = ctl.run("doctor", "--offline", "--json").json()
+    (finding,) = [one for one in findings if one["check"] == "secrets"]
+    assert finding["text"].endswith(": kept") and "`aiproxyctl secret remove kept`" in finding["remedy"]
+    assert ctl.ok("secret", "remove", "kept") == "secret kept removed\n"
+    assert not [one for one in ctl.run("doctor", "--offline", "--json").json() if one["check"] == "secrets"]
+    ctl.expect(NOT_FOUND, "secret", "remove", "kept")
+
+
 def test_a_key_of_no_provider(ctl):
     assert "there are: fake" in ctl.expect(FAILED, "key", "add", "k9", "--provider", "nobody", stdin=SECRET).err
     ctl.expect(NOT_FOUND, "key", "show", "k9")

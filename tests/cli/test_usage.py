@@ -11,7 +11,7 @@ from lib.ctl import DONE, FAILED, NOT_FOUND, UNREACHABLE, USAGE, Ctl, binary
 
 COMMANDS = """status doctor pause resume reload env strategy unlock token cancel route stats
 provider-list provider-show provider-add provider-set provider-reset provider-remove provider-test
-key-list key-show key-add key-set key-secret key-enable key-disable key-reset key-test key-remove
+key-list key-show key-add key-set key-secret key-enable key-disable key-reset key-test key-remove secret-remove
 model-list mapping-list mapping-show mapping-add mapping-set mapping-remove
 client-list client-show client-add client-set client-rotate client-remove client-token
 tenant-list

@@ -6,7 +6,10 @@
 #include <fcntl.h>
 #include <gio/gio.h>
 #include <glib-unix.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/aip-error.h"
@@ -237,6 +240,97 @@ test_many_at_once (void)
     }
 }
 
+/* Whether everybody has let go of the other end; threads that are stuck never do. */
+static gboolean
+is_let_go_of (int fd)
+{
+  for (guint i = 0; i < 2000; i++)
+    {
+      struct pollfd polled = { .fd = fd };
+
+      if (poll (&polled, 1, 10) > 0 && (polled.revents & (POLLERR | POLLHUP)) != 0)
+        return TRUE;
+      g_main_context_iteration (NULL, FALSE);
+    }
+  return FALSE;
+}
+
+static void
+read_often_what_is_there_once (int read_end, int write_end)
+{
+  GAsyncResult *results[16] = { NULL };
+  GUnixFDList *list = g_unix_fd_list_new_from_array (&read_end, 1);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (results); i++)
+    aip_bus_secret_read_async (list, 0, 100, NULL, result_cb, &results[i]);
+  g_object_unref (list);
+  /* All of them wait by then, as a rule; where not, the next time. */
+  g_usleep (20 * 1000);
+  g_assert_cmpint (write (write_end, "x", 1), ==, 1);
+  for (gsize i = 0; i < G_N_ELEMENTS (results); i++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      while (results[i] == NULL)
+        g_main_context_iteration (NULL, TRUE);
+      g_assert_null (aip_bus_secret_read_finish (results[i], &error));
+      g_assert_error (error, AIP_ERROR, AIP_ERROR_TIMED_OUT);
+      g_object_unref (results[i]);
+    }
+  g_assert_true (is_let_go_of (write_end));
+  close (write_end);
+}
+
+/* All are told that there is something to read, and one of them gets it: the others must not wait for ever.
+ */
+static void
+test_shared_descriptor (void)
+{
+  for (guint i = 0; i < 10; i++)
+    {
+      int ends[2];
+
+      g_assert_true (g_unix_open_pipe (ends, FD_CLOEXEC, NULL));
+      read_often_what_is_there_once (ends[0], ends[1]);
+      g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), ==, 0);
+      read_often_what_is_there_once (ends[0], ends[1]);
+    }
+}
+
+static void
+test_kinds (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (AipSecret) secret = NULL;
+  g_autofree char *path = NULL;
+  int event = eventfd (0, EFD_CLOEXEC);
+  int file = g_file_open_tmp (NULL, &path, NULL);
+  int ends[2];
+  int fds[3] = { event, file, -1 };
+
+  g_assert_cmpint (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), ==, 0);
+  fds[2] = ends[0];
+  g_autoptr (GUnixFDList) list = g_unix_fd_list_new_from_array (fds, G_N_ELEMENTS (fds));
+
+  g_assert_null (read_from (list, 0, &error));
+  g_assert_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT);
+  g_clear_error (&error);
+
+  g_assert_cmpint (write (file, "sk-1\n", 5), ==, 5);
+  g_assert_cmpint (lseek (file, 0, SEEK_SET), ==, 0);
+  secret = read_from (list, 1, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (aip_secret_peek (secret, NULL), ==, "sk-1");
+  g_clear_pointer (&secret, aip_secret_unref);
+
+  g_assert_cmpint (write (ends[1], "sk-2\n", 5), ==, 5);
+  close (ends[1]);
+  secret = read_from (list, 2, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (aip_secret_peek (secret, NULL), ==, "sk-2");
+  g_assert_cmpint (unlink (path), ==, 0);
+}
+
 static void
 test_pipe (void)
 {
@@ -264,6 +358,8 @@ main (int argc, char **argv)
   g_test_add_func ("/bus/secret/giving-up", test_giving_up);
   g_test_add_func ("/bus/secret/silent-pipe", test_silent_pipe);
   g_test_add_func ("/bus/secret/many-at-once", test_many_at_once);
+  g_test_add_func ("/bus/secret/shared-descriptor", test_shared_descriptor);
+  g_test_add_func ("/bus/secret/kinds", test_kinds);
   g_test_add_func ("/bus/secret/pipe", test_pipe);
 
   return g_test_run ();

@@ -406,6 +406,27 @@ add_credentials_test (const char *path, void (*func) (Fixture *fixture, const vo
   g_test_add (path, Fixture, NULL, set_up, func, tear_down);
 }
 
+static void
+test_list (void)
+{
+  g_autoptr (AipKeyStore) store = aip_key_store_memory_new ();
+  g_autoptr (AipKeyStore) environment = aip_key_store_environment_new ();
+  g_autoptr (AipSecret) secret = aip_secret_new ("sk-1", -1);
+  g_auto (GStrv) unknown = aip_key_store_list (environment);
+  g_auto (GStrv) none = aip_key_store_list (store);
+  g_auto (GStrv) refs = NULL;
+  g_autofree char *text = NULL;
+
+  g_assert_cmpuint (g_strv_length (unknown), ==, 0);
+  g_assert_cmpuint (g_strv_length (none), ==, 0);
+  aip_key_store_memory_set (store, "b", secret);
+  aip_key_store_memory_set (store, "client:a", secret);
+  aip_key_store_memory_set (store, "a", secret);
+  refs = aip_key_store_list (store);
+  text = g_strjoinv (" ", refs);
+  g_assert_cmpstr (text, ==, "a b client:a");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -422,6 +443,7 @@ main (int argc, char **argv)
   add_credentials_test ("/keys/credentials/size", test_credentials_size);
   add_credentials_test ("/keys/credentials/kinds", test_credentials_kinds);
   g_test_add_func ("/keys/credentials/absent", test_credentials_absent);
+  g_test_add_func ("/keys/store/list", test_list);
   add_credentials_test ("/keys/credentials/variable", test_credentials_variable);
   add_credentials_test ("/keys/credentials/descriptors", test_credentials_descriptors);
 
