@@ -182,6 +182,16 @@ def test_what_looks_like_a_key_is_not_told(start, upstream, peer):
     assert kept["model"] == "sk-proj-***" and key not in str(kept)
 
 
+def test_strangers_displace_no_clients_records(daemon, upstream, peer):
+    upstream.answer_with(answers.automatic)
+    ask(daemon, "mine")
+    with daemon.connect(token="wrong") as connection:
+        for number in range(MAX_RECORDS + 5):
+            assert connection.request("GET", "/v1/models", [("X-Request-Id", f"n{number}")]).status == 401
+    assert wait_until(lambda: search(peer, limit=1) == [f"n{MAX_RECORDS + 4}"])
+    assert search(peer, limit=2**32 - 1)[-1] == "mine" and record(peer, "mine")["status"] == 200
+
+
 def test_the_newest_of_one_id_counts(daemon, upstream, peer):
     upstream.answer_with(answers.automatic, answers.error(500))
     for _ in range(2):
