@@ -4,6 +4,7 @@
 #include "bus/aip-bus-request.h"
 
 #include "base/aip-error.h"
+#include "base/aip-log.h"
 
 /* How many records a search finds that does not say. */
 #define DEFAULT_LIMIT 100
@@ -19,6 +20,15 @@ insert_text (GVariantDict *dict, const char *name, const char *text)
   g_variant_dict_insert (dict, name, "s", text != NULL ? text : "");
 }
 
+/* Whoever mixes up his settings sends a key where the model's name belongs. */
+static void
+insert_masked (GVariantDict *dict, const char *name, const char *text)
+{
+  g_autofree char *masked = text != NULL ? aip_log_mask (text) : NULL;
+
+  insert_text (dict, name, masked);
+}
+
 static GVariant *
 make_candidates (const AipRequestTrace *trace)
 {
@@ -32,7 +42,7 @@ make_candidates (const AipRequestTrace *trace)
 
       insert_text (&dict, "provider", candidate->provider);
       insert_text (&dict, "key", candidate->key);
-      insert_text (&dict, "model", candidate->model);
+      insert_masked (&dict, "model", candidate->model);
       g_variant_dict_insert (&dict, "score", "d", candidate->score);
       g_variant_builder_add_value (&builder, g_variant_dict_end (&dict));
     }
@@ -52,7 +62,7 @@ make_tries (const AipRequestTrace *trace)
 
       insert_text (&dict, "provider", one->provider);
       insert_text (&dict, "key", one->key);
-      insert_text (&dict, "model", one->model);
+      insert_masked (&dict, "model", one->model);
       g_variant_dict_insert (&dict, "status", "u", one->status);
       insert_text (&dict, "fault", one->fault);
       insert_text (&dict, "reason", one->reason);
@@ -79,7 +89,7 @@ insert_end (GVariantDict *dict, const AipRequestEvent *event, gboolean decision)
   g_variant_dict_insert (dict, "status", "u", event->status);
   insert_text (dict, "provider", event->provider);
   insert_text (dict, "key", event->key);
-  insert_text (dict, "upstream-model", event->upstream_model);
+  insert_masked (dict, "upstream-model", event->upstream_model);
   g_variant_dict_insert (dict, "attempts", "u", event->attempts);
   if (event->first_byte_us >= 0)
     g_variant_dict_insert (dict, "first-byte-us", "x", event->first_byte_us);
@@ -115,8 +125,8 @@ aip_bus_request_make (const AipRequestEvent *event, gboolean decision)
   g_variant_dict_insert (&dict, "time-us", "x", event->time_us);
   insert_text (&dict, "client", event->client);
   insert_text (&dict, "method", event->method);
-  insert_text (&dict, "path", event->path);
-  insert_text (&dict, "model", event->model);
+  insert_masked (&dict, "path", event->path);
+  insert_masked (&dict, "model", event->model);
   g_variant_dict_insert (&dict, "stream", "b", event->stream);
   if (event->finished)
     insert_end (&dict, event, decision);

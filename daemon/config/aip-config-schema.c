@@ -256,7 +256,8 @@ static const AipSetting provider_settings[] = {
     .doc = "PEM file with the authorities to trust in place of the system's; while it is gone, this provider cannot "
            "be used" },
   { "proxy", &aip_setting_proxy, AT (proxy), "",
-    .doc = "URL of an HTTP or SOCKS proxy, or none; empty: as the environment says (https_proxy)" },
+    .doc = "URL of an HTTP or SOCKS proxy, whatever no_proxy says, or none; empty: as the environment says "
+           "(https_proxy, no_proxy)" },
   { "connect-timeout", &aip_setting_duration, AT (timeouts.connect), "", 1, HOUR, .inherit = INHERIT (connect),
     .doc = "connect of [timeouts] for this provider" },
   { "first-byte-timeout", &aip_setting_duration, AT (timeouts.first_byte), "", 1, DAY,

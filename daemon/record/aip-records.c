@@ -3,13 +3,18 @@
 
 #include "record/aip-records.h"
 
+/* How many of them may be of requests that belong to no client: anybody who gets at the port can make as many
+ * as he likes of these, and none of the others. */
+#define NAMELESS_SHARE 4
+
 struct _AipRecords
 {
   guint max_records;
   gsize max_bytes;
 
-  GMutex lock;    /* guards all that follows */
-  GQueue records; /* of AipRequestEvent, by their own links; the oldest one first */
+  GMutex lock;     /* guards all that follows */
+  GQueue records;  /* of AipRequestEvent, by their own links; the oldest one first */
+  GQueue nameless; /* those among them that belong to no client, in the same order */
   gsize bytes;
 };
 
@@ -29,6 +34,7 @@ aip_records_new (guint max_records, gsize max_bytes)
   self->max_bytes = max_bytes;
   g_mutex_init (&self->lock);
   g_queue_init (&self->records);
+  g_queue_init (&self->nameless);
   return self;
 }
 
@@ -72,20 +78,28 @@ aip_records_free (AipRecords *self)
   g_free (self);
 }
 
+/* Returns @displaced with the record before it. */
+static GList *
+displace (AipRecords *self, AipRequestEvent *event, GList *displaced)
+{
+  g_queue_unlink (&self->records, &event->link);
+  if (event->client == NULL)
+    g_queue_unlink (&self->nameless, &event->nameless_link);
+  self->bytes -= event->size;
+  event->link.next = displaced;
+  return &event->link;
+}
+
 /* With the lock held. Returns those that had to make room, to be freed without it. */
 static GList *
 make_room (AipRecords *self)
 {
   GList *displaced = NULL;
 
+  while (self->nameless.length > MAX (self->max_records / NAMELESS_SHARE, 1))
+    displaced = displace (self, self->nameless.head->data, displaced);
   while (self->records.length > self->max_records || self->bytes > self->max_bytes)
-    {
-      GList *link = g_queue_pop_head_link (&self->records);
-
-      self->bytes -= ((AipRequestEvent *) link->data)->size;
-      link->next = displaced;
-      displaced = link;
-    }
+    displaced = displace (self, self->records.head->data, displaced);
   return displaced;
 }
 
@@ -103,6 +117,8 @@ aip_records_push (AipRecords *self, AipRequestEvent *event)
 
   g_mutex_lock (&self->lock);
   g_queue_push_tail_link (&self->records, &event->link);
+  if (event->client == NULL)
+    g_queue_push_tail_link (&self->nameless, &event->nameless_link);
   self->bytes += event->size;
   displaced = make_room (self);
   g_mutex_unlock (&self->lock);
@@ -125,6 +141,7 @@ aip_records_purge (AipRecords *self)
   g_mutex_lock (&self->lock);
   all = self->records.head;
   g_queue_init (&self->records);
+  g_queue_init (&self->nameless);
   self->bytes = 0;
   g_mutex_unlock (&self->lock);
   free_list (all);

@@ -7,7 +7,8 @@ G_BEGIN_DECLS
 
 /**
  * AipRecords: the last requests that are over, in memory. Bounded in number and in bytes: the oldest ones
- * make room. It takes no memory to speak of before the first one. All may be called from any thread.
+ * make room, and those of requests of no client leave most of it to the others. It takes no memory to speak
+ * of before the first one. All may be called from any thread.
  */
 typedef struct _AipRecords AipRecords;
 

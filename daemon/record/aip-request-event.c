@@ -215,7 +215,7 @@ aip_request_event_new (const AipRequestEvent *draft)
   move (&texts, &self->upstream_model);
   g_atomic_ref_count_init (&self->refs);
   self->size = (guint) (size + texts.size);
-  self->link = (GList){ .data = self };
+  self->link = self->nameless_link = (GList){ .data = self };
   return self;
 }
 

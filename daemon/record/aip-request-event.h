@@ -56,7 +56,8 @@ typedef struct
   /* Private. */
   gatomicrefcount refs;
   guint size;
-  GList link; /* of AipRecords */
+  GList link; /* of AipRecords; so is the next */
+  GList nameless_link;
 } AipRequestEvent;
 
 AipRequestEvent *aip_request_event_new (const AipRequestEvent *draft);

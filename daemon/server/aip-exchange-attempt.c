@@ -61,6 +61,15 @@ was_tried (const AipExchange *self, const AipCandidate *candidate)
   return aip_exchange_is_hopeless (self, candidate);
 }
 
+/* Who sets a key aside does not want it used any more, not even by what runs already. */
+static gboolean
+is_withdrawn (const AipExchange *self, const AipCandidate *candidate)
+{
+  const AipSnapshot *now = aip_worker_get_snapshot (self->worker);
+
+  return now != self->snapshot && aip_snapshot_has_withdrawn (now, candidate);
+}
+
 static const AipCandidate *
 pick (AipExchange *self)
 {
@@ -68,7 +77,7 @@ pick (AipExchange *self)
     {
       const AipCandidate *candidate = &g_array_index (self->plan, AipCandidate, self->next++);
 
-      if (!was_tried (self, candidate))
+      if (!was_tried (self, candidate) && !is_withdrawn (self, candidate))
         return candidate;
     }
   return NULL;
@@ -360,8 +369,9 @@ static void
 again_cb (AipTimer *timer, void *user_data)
 {
   AipExchange *self = user_data;
+  const AipCandidate *candidate = &g_array_index (self->plan, AipCandidate, 0);
 
-  go_on_with (self, try_one (self, &g_array_index (self->plan, AipCandidate, 0)));
+  go_on_with (self, is_withdrawn (self, candidate) ? AIP_OUTCOME_NEXT : try_one (self, candidate));
 }
 
 static gboolean

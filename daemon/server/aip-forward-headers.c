@@ -258,7 +258,7 @@ join_connection (const AipHeaderView *headers, gsize n_headers)
  * @out: lines of headers for the client, added to
  * @headers: (array length=n_headers): what the upstream sent
  * @n_headers: how many
- * @request_id: this request's id, used when the upstream gave none of its own
+ * @request_id: this request's id, used when the upstream gave none of its own that may be passed on
  * @own_limits: the client is told of limits of ours, so that the upstream's would confuse it
  */
 void
@@ -270,6 +270,7 @@ aip_forward_headers_back (GString *out,
 {
   g_autofree char *joined = join_connection (headers, n_headers);
   const char *named = names_in (joined);
+  gboolean has_id = FALSE;
 
   for (gsize i = 0; i < n_headers; i++)
     {
@@ -291,8 +292,9 @@ aip_forward_headers_back (GString *out,
           if (is_hop_by_hop (named, name))
             continue;
         }
+      has_id = has_id || aip_ascii_equal (header->name, header->name_length, "X-Request-Id");
       aip_reply_add_line (out, header->name, header->name_length, header->value, header->value_length);
     }
-  if (aip_header_views_find (headers, n_headers, "X-Request-Id") == NULL)
+  if (!has_id)
     aip_reply_add_header (out, "X-Request-Id", request_id);
 }

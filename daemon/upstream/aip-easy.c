@@ -101,8 +101,17 @@ environment_names_proxy (void)
   return FALSE;
 }
 
-/* Where there can be none, libcurl is told so: else it would search the environment for each request, and
- * print a User-Agent that only a proxy is shown. */
+/* What is not to be asked through a proxy. Where there can be none, libcurl is told so: else it would search
+ * the environment for each request. Nor does no_proxy have a say where the configuration names a proxy. */
+static const char *
+exceptions_of (const char *proxy, gboolean none)
+{
+  if (none)
+    return "*";
+  return proxy != NULL ? "" : NULL;
+}
+
+/* Where there is no proxy, libcurl would print a User-Agent that only a proxy is shown. */
 static CURLcode
 set_proxy (AipEasy *self, const char *proxy)
 {
@@ -112,7 +121,7 @@ set_proxy (AipEasy *self, const char *proxy)
   g_free (self->proxy);
   self->proxy = g_strdup (proxy);
   if (code == CURLE_OK)
-    code = curl_easy_setopt (self->handle, CURLOPT_NOPROXY, none ? "*" : NULL);
+    code = curl_easy_setopt (self->handle, CURLOPT_NOPROXY, exceptions_of (proxy, none));
   if (code == CURLE_OK)
     code = curl_easy_setopt (self->handle, CURLOPT_USERAGENT, none ? NULL : USER_AGENT);
   return code;

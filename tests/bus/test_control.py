@@ -209,3 +209,41 @@ def test_what_the_daemon_is_and_where(daemon, peer):
     assert shown["Endpoint"] == f"http://127.0.0.1:{daemon.port}" and shown["Endpoints"] == [shown["Endpoint"]]
     assert shown["ConfigFiles"] == [str(daemon.config_path)] and shown["State"] == "running"
     assert shown["Version"] in daemon.request("GET", "/health").json()["version"]
+
+
+# --- what is withdrawn while a request runs ---
+
+
+RETRY = "[retry]\nenabled=true\nmax-attempts=4\nbase-delay=1ms\nmax-delay=5s\n\n"
+SPARE = "[key spare]\nprovider=fake\nsecret=env:FAKE_KEY_2\npriority=1\n\n"
+
+
+@pytest.mark.parametrize("how", ["disable", "remove"])
+def test_a_request_does_not_go_on_to_a_key_that_was_withdrawn(start, upstream, peer, how):
+    daemon = start(usual_config(upstream, RETRY + SPARE))
+    held = upstream.hold()
+    with daemon.connect() as connection:
+        connection.send_request("POST", "/v1/chat/completions", json={"model": "fake-model", "messages": []})
+        exchange = held.take()
+        if how == "disable":
+            peer.update(path_of("key", "spare"), enabled=False)
+        else:
+            peer.remove(path_of("key", "spare"))
+        upstream.answer_with(answers.automatic)
+        answers.error(500, "its own words")(exchange)
+        exchange.release()
+        response = connection.read_response()
+    assert response.status == 500 and b"its own words" in response.body
+    assert len(upstream.requests) == 1
+
+
+def test_a_key_that_was_withdrawn_is_not_asked_again(start, upstream, peer):
+    daemon = start(usual_config(upstream, RETRY))
+    upstream.answer_with(answers.error(429, "its own words", headers=[("Retry-After", "2")]), answers.automatic)
+    with daemon.connect() as connection:
+        connection.send_request("POST", "/v1/chat/completions", json={"model": "fake-model", "messages": []})
+        upstream.wait_for_requests(1)
+        peer.update(KEY, enabled=False)
+        response = connection.read_response()
+    assert response.status == 429 and b"its own words" in response.body
+    assert len(upstream.requests) == 1

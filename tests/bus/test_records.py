@@ -169,6 +169,29 @@ def test_they_take_only_so_much_memory(daemon, upstream, peer):
     assert name.startswith(model.rstrip("\ufffd")) and 0 < len(model.encode()) < 300
 
 
+def test_what_looks_like_a_key_is_not_told(start, upstream, peer):
+    """A key where the model's name belongs, or in a path."""
+    daemon = start(usual_config(upstream, "[routing]\nallow-unknown-models=true\n"))
+    key = "sk-proj-0123456789abcdefghij"
+    upstream.answer_with(answers.automatic)
+    ask(daemon, "mixed-up", model=key)
+    daemon.request("GET", f"/v1/files/{key}", [("X-Request-Id", "path")])
+    assert wait_until(lambda: search(peer) == ["path", "mixed-up"])
+    assert record(peer, "path")["path"] == "/v1/files/sk-proj-***"
+    kept = record(peer, "mixed-up")
+    assert kept["model"] == "sk-proj-***" and key not in str(kept)
+
+
+def test_strangers_displace_no_clients_records(daemon, upstream, peer):
+    upstream.answer_with(answers.automatic)
+    ask(daemon, "mine")
+    with daemon.connect(token="wrong") as connection:
+        for number in range(MAX_RECORDS + 5):
+            assert connection.request("GET", "/v1/models", [("X-Request-Id", f"n{number}")]).status == 401
+    assert wait_until(lambda: search(peer, limit=1) == [f"n{MAX_RECORDS + 4}"])
+    assert search(peer, limit=2**32 - 1)[-1] == "mine" and record(peer, "mine")["status"] == 200
+
+
 def test_the_newest_of_one_id_counts(daemon, upstream, peer):
     upstream.answer_with(answers.automatic, answers.error(500))
     for _ in range(2):

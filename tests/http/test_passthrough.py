@@ -428,6 +428,12 @@ def test_the_upstreams_request_id_reaches_the_client(daemon, upstream):
     assert "req_up_123" in [value for _, value in daemon.chat().headers]
 
 
+@pytest.mark.parametrize("fields", [[("X-Request-Id", "a\x01b")], [("Connection", "X-Request-Id"), ("X-Request-Id", "up")]])
+def test_a_request_id_that_cannot_be_passed_on_is_replaced(daemon, upstream, fields):
+    upstream.answer_with(answers.plain(headers=fields))
+    assert daemon.chat(headers=[("X-Request-Id", "mine")]).header("X-Request-Id") == "mine"
+
+
 def test_the_upstreams_hop_by_hop_fields_stay_there(daemon, upstream):
     upstream.answer_with(
         answers.plain(

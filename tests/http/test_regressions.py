@@ -131,3 +131,14 @@ def test_a_proxy_is_asked_for_the_upstream(start, upstream):
     assert upstream.request.target == "http://model.invalid/v1/chat/completions"
     assert upstream.request.header("Host") == "model.invalid"
     upstream.targets = (b"/",)
+
+
+@pytest.mark.parametrize("name", ["no_proxy", "NO_PROXY"])
+def test_a_proxy_that_is_set_is_asked_whatever_the_environment_says(start, upstream, name):
+    """Else what was to go through it alone would leave the machine without it."""
+    upstream.targets = (b"http://",)
+    text = config(upstream, provider=f"proxy=http://127.0.0.1:{upstream.port}\n")
+    daemon = start(text.replace(f"base-url={upstream.base_url}", "base-url=http://model.invalid"), env={name: "*"})
+    assert daemon.chat().status == 200
+    assert upstream.request.target == "http://model.invalid/v1/chat/completions"
+    upstream.targets = (b"/",)

@@ -81,6 +81,35 @@ test_bytes (void)
   check (none, (AipRecordFilter){ 0 }, "b");
 }
 
+static AipRequestEvent *
+make_nameless (const char *id)
+{
+  return make (id, NULL, NULL, NULL, AIP_OUTCOME_KIND_REFUSED);
+}
+
+/* However many of them come. */
+static void
+test_nameless (void)
+{
+  g_autoptr (AipRecords) records = aip_records_new (8, PLENTY);
+
+  push (records, "a b c");
+  for (guint i = 0; i < 100; i++)
+    aip_records_push (records, make_nameless ("x"));
+  aip_records_push (records, make_nameless ("y"));
+  check (records, (AipRecordFilter){ 0 }, "y x c b a");
+  push (records, "d");
+  aip_records_push (records, make_nameless ("z"));
+  check (records, (AipRecordFilter){ 0 }, "z d y c b a");
+  push (records, "e f g h i j k");
+  check (records, (AipRecordFilter){ 0 }, "k j i h g f e z");
+  push (records, "l");
+  aip_records_push (records, make_nameless ("v"));
+  aip_records_purge (records);
+  aip_records_push (records, make_nameless ("w"));
+  check (records, (AipRecordFilter){ 0 }, "w");
+}
+
 static void
 test_find (void)
 {
@@ -176,6 +205,7 @@ main (int argc, char **argv)
 
   g_test_add_func ("/record/records/number", test_number);
   g_test_add_func ("/record/records/bytes", test_bytes);
+  g_test_add_func ("/record/records/nameless", test_nameless);
   g_test_add_func ("/record/records/find", test_find);
   g_test_add_func ("/record/records/purge", test_purge);
   g_test_add_func ("/record/records/filter", test_filter);
