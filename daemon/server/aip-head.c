@@ -138,11 +138,11 @@ check_bytes (Check *check, const char *data, gsize length)
     return refuse (check, 400, "the head holds a NUL byte");
   while (line < end)
     {
-      const char *cr = memchr (line, '\r', end - line);
+      const char *lf = memchr (line, '\n', end - line);
+      const char *cr = lf != NULL ? lf - 1 : NULL;
 
-      if (cr == NULL || cr[1] != '\n')
-        return refuse (check, 400, "a line ends without CR LF");
-      if (memchr (line, '\n', cr - line) != NULL)
+      /* A CR elsewhere is a control character in a name, a value or the request line. */
+      if (cr == NULL || cr < line || *cr != '\r')
         return refuse (check, 400, "a line ends without CR LF");
       if (!(first ? check_request_line (check, line, cr - line) : check_field (check, line, cr - line)))
         return FALSE;

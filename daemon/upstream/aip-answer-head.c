@@ -173,8 +173,9 @@ aip_answer_head_add_line (AipAnswerHead *self, const char *line, gsize length)
   if (length > 0 && line[length - 1] == '\r')
     length--;
 
-  if (memchr (line, '\0', length) != NULL || memchr (line, '\r', length) != NULL ||
-      memchr (line, '\n', length) != NULL)
+  if (aip_ascii_has_control (line, length) &&
+      (memchr (line, '\0', length) != NULL || memchr (line, '\r', length) != NULL ||
+       memchr (line, '\n', length) != NULL))
     self->bad = "its head holds control characters";
   else if (self->text->len + length > MAX_HEAD)
     self->bad = "its head is larger than 256 KiB";

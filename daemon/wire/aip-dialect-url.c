@@ -58,7 +58,9 @@ append_escaped (GString *out, const char *text, const char *refused)
     {
       guchar c = (guchar) *p;
 
-      if (c <= ' ' || c >= 0x7f || strchr ("\"<>\\^`{|}", c) != NULL || strchr (refused, c) != NULL)
+      if (g_ascii_isalnum (c))
+        g_string_append_c (out, (char) c);
+      else if (c <= ' ' || c >= 0x7f || strchr ("\"<>\\^`{|}", c) != NULL || strchr (refused, c) != NULL)
         g_string_append_printf (out, "%%%02X", c);
       else
         g_string_append_c (out, (char) c);
