@@ -148,6 +148,7 @@ add_ready (Group *group, const AipCandidate *candidate, const char *model)
     group->sorted = FALSE;
   group->priority = candidate->priority;
   item->candidate = candidate;
+  item->live = candidate->live;
   item->model = model;
   item->slot = group->n++;
 }
@@ -157,6 +158,36 @@ static inline gboolean
 is_plainly_ready (const AipLiveKey *live)
 {
   return aip_live_key_load_until (live) == 0 && aip_live_key_has_no_limits (live);
+}
+
+/* Those from the first on, up to one that has to be looked at; returns how many. All in local variables, as a
+ * choice among many spends much of its time here. */
+static guint
+add_plainly_ready (Group *group, const AipCandidate *candidates, guint n, const char *model)
+{
+  AipStrategyItem *item = &group->items[group->n];
+  gboolean sorted = group->sorted;
+  int priority = group->priority;
+  guint slot = group->n;
+  guint k;
+
+  for (k = 0; k < n; k++, item++)
+    {
+      const AipCandidate *candidate = &candidates[k];
+
+      if (!is_plainly_ready (candidate->live))
+        break;
+      sorted = sorted && candidate->priority >= priority;
+      priority = candidate->priority;
+      item->candidate = candidate;
+      item->live = candidate->live;
+      item->model = model;
+      item->slot = slot++;
+    }
+  group->n = slot;
+  group->sorted = sorted;
+  group->priority = priority;
+  return k;
 }
 
 static void
@@ -268,9 +299,10 @@ add_levels (AipRoutePlan *self, Group *group, guint rank)
     {
       int priority = items[start].candidate->priority;
 
-      for (end = start + 1; end < group->n; end++)
-        if (items[end].candidate->priority != priority)
-          break;
+      /* Mostly there is but one level: the last is as the first. */
+      end = items[group->n - 1].candidate->priority == priority ? group->n : start + 1;
+      while (end < group->n && items[end].candidate->priority == priority)
+        end++;
       add_level (self, items + start, end - start, rank);
     }
 }
@@ -305,10 +337,12 @@ aip_route_plan_add_steps (AipRoutePlan *self, const AipRouteStep *steps, guint n
       guint n_candidates = count_candidates (self, &steps[i]);
 
       for (guint k = 0; k < n_candidates; k++)
-        if (anybody && is_plainly_ready (candidates[k].live))
-          add_ready (&group, &candidates[k], steps[i].model);
-        else
-          add_candidate (self, &group, &candidates[k], steps[i].model);
+        {
+          if (anybody)
+            k += add_plainly_ready (&group, &candidates[k], n_candidates - k, steps[i].model);
+          if (k < n_candidates)
+            add_candidate (self, &group, &candidates[k], steps[i].model);
+        }
     }
   add_levels (self, &group, steps[0].rank);
 }

@@ -44,7 +44,7 @@ score (AipStrategyItem *items, guint n, const AipStrategyContext *context)
 
   for (guint i = 0; i < n; i++)
     {
-      items[i].score = items[i].candidate->weight > 0 ? get_score (items[i].candidate->live) : 0;
+      items[i].score = items[i].candidate->weight > 0 ? get_score (items[i].live) : 0;
       items[i].slot = i < first ? i + n - first : i - first;
     }
 }

@@ -21,8 +21,8 @@ score (AipStrategyItem *items, guint n, const AipStrategyContext *context)
   for (guint i = 0; i < n; i++)
     {
       const AipCandidate *candidate = items[i].candidate;
-      double tokens = aip_live_key_load_recent_tokens (candidate->live, context->now_us);
-      double used = aip_live_key_load_in_flight (candidate->live) + tokens / (tokens + HALF_TOKENS);
+      double tokens = aip_live_key_load_recent_tokens (items[i].live, context->now_us);
+      double used = aip_live_key_load_in_flight (items[i].live) + tokens / (tokens + HALF_TOKENS);
 
       items[i].score = candidate->weight > 0 ? -used / candidate->weight : -G_MAXDOUBLE / 2;
       items[i].slot = i < first ? i + n - first : i - first;

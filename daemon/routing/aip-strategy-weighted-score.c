@@ -37,7 +37,7 @@ find_best (const AipStrategyItem *items, guint n)
 
   for (guint i = 0; i < n; i++)
     {
-      const AipLiveKey *live = items[i].candidate->live;
+      const AipLiveKey *live = items[i].live;
       double first_byte = aip_live_key_load (&live->first_byte);
       double tokens = aip_live_key_load (&live->tokens_per_s);
 
@@ -66,7 +66,7 @@ score (AipStrategyItem *items, guint n, const AipStrategyContext *context)
 
   for (guint i = 0; i < n; i++)
     {
-      const AipLiveKey *live = items[i].candidate->live;
+      const AipLiveKey *live = items[i].live;
       double success = aip_live_key_load (&live->success);
       double headroom = aip_live_key_load_headroom (live, context->now_us);
 

@@ -138,7 +138,6 @@ aip_strategy_arrange_in_turn (AipStrategyItem *items,
                               const AipStrategyContext *context)
 {
   double total = 0;
-  guint first = 0;
 
   g_return_if_fail (items != NULL && context != NULL && context->balance != NULL);
 
@@ -156,13 +155,11 @@ aip_strategy_arrange_in_turn (AipStrategyItem *items,
       /* Who has no share at all comes when there is nobody else. */
       if (item->score <= 0)
         item->turn = -G_MAXDOUBLE;
-      if (is_before (item, &items[first]))
-        first = i;
     }
+  bring_to_front (items, n, MAX (wanted, 1));
   if (context->take_turn && n > 0)
-    waited[items[first].candidate->index] -= total;
+    waited[items[0].candidate->index] -= total;
   aip_balance_unlock (context->balance);
-  bring_to_front (items, n, wanted);
 }
 
 /**
@@ -186,7 +183,7 @@ aip_strategy_prefer_sticky (AipStrategyItem *items, guint n, guint wanted, guint
   for (guint i = 0; i < n; i++)
     {
       const AipCandidate *candidate = items[i].candidate;
-      double unit = aip_strategy_get_unit (aip_strategy_mix (sticky ^ candidate->live->hash));
+      double unit = aip_strategy_get_unit (aip_strategy_mix (sticky ^ items[i].live->hash));
       double distance;
 
       /* -log (x) is at least 1 - x, which spares nearly all logarithms. */

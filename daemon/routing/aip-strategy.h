@@ -14,6 +14,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   const AipCandidate *candidate;
+  const AipLiveKey *live; /* the candidate's */
   const char *model;
   guint slot;
   double score;
