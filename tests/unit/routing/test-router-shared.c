@@ -359,7 +359,7 @@ static void
 test_shared (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (AipConfigEdit) edit = aip_config_edit_new ();
-  g_autoptr (AipConfig) old_config = aip_config_ref (fixture->config);
+  g_autoptr (AipConfig) old_config G_GNUC_UNUSED = aip_config_ref (fixture->config);
   g_autoptr (AipRouteRules) old = NULL;
   g_autoptr (AipRouteRules) new = NULL;
 
