@@ -12,6 +12,7 @@ G_BEGIN_DECLS
  * @balance: whose turn it is
  * @patience_us: for how long half-open keys wait for a health check, before a request finds out
  * @take_turn: the plan is for a request; FALSE: somebody only wants to know
+ * @least_bad: where there is nobody, one that is out is better than none
  * @candidates: (element-type AipCandidate): those to try, best first
  * @last: (element-type AipCandidate): those to try when all others have failed
  * @wait_us: the soonest return of one that is out, microseconds from now; -1: nobody knows
@@ -25,6 +26,7 @@ typedef struct
   AipBalance *balance;
   gint64 patience_us;
   gboolean take_turn;
+  gboolean least_bad;
   GArray *candidates;
   GArray *last;
   gint64 wait_us;

@@ -136,7 +136,7 @@ finish_plan (const AipRouter *self, AipRoutePlan *plan, const AipRouteStep *step
   GArray *candidates = aip_route_plan_finish (plan);
   AipCandidate found;
 
-  if (candidates->len == 0 && self->least_bad && plan->take_turn && plan->n_out > 0 &&
+  if (candidates->len == 0 && plan->least_bad && plan->n_out > 0 &&
       aip_route_plan_find_least_bad (plan, steps, n_steps, &found))
     g_array_append_val (candidates, found);
   return candidates;
@@ -293,7 +293,8 @@ aip_router_plan (AipRouter *self, const AipRouteQuery *query, gint64 *retry_afte
 
   aip_route_plan_init (&plan, query, query->limit);
   plan.patience_us = self->patience_us;
-  plan.take_turn = TRUE;
+  plan.take_turn = !query->look_only;
+  plan.least_bad = self->least_bad;
   candidates = query->model == NULL ? plan_without_model (self, &plan, only, error)
                                     : plan_model (self, &plan, only, error);
   if (candidates == NULL && retry_after_us != NULL)

@@ -51,6 +51,7 @@ typedef gboolean (*AipMayUseFunc) (const AipCandidate *candidate, gint64 *wait_u
  * @too_long: (nullable): models that have turned the same request down; only those that may be larger count
  * @may_use: (nullable): see #AipMayUseFunc
  * @strategy_used: (out) (optional): static: the name of the strategy that put the candidates in order
+ * @look_only: nobody will be asked by this plan: it takes no turn
  */
 typedef struct
 {
@@ -68,6 +69,7 @@ typedef struct
   AipMayUseFunc may_use;
   void *may_use_data;
   const char **strategy_used;
+  gboolean look_only;
 } AipRouteQuery;
 
 /**

@@ -347,6 +347,7 @@ aip_exchange_look_ahead (AipExchange *self)
   gint64 wait_us = -1;
 
   complete_query (self, &query);
+  query.look_only = TRUE;
   plan = aip_router_plan (self->snapshot->router, &query, &wait_us, NULL);
   for (guint i = 0; plan != NULL && i < plan->len; i++)
     if (!aip_exchange_is_hopeless (self, &g_array_index (plan, AipCandidate, i)))

@@ -241,6 +241,11 @@ test_whose_strategy (void)
   for (guint i = 0; i < 3; i++)
     assert_plan (&world, &query, "one:a:n one:b:n one:c:n one:a:spare one:b:spare one:c:spare");
   query.strategy = "round_robin";
+  /* Who only looks leaves the turn to those who ask. */
+  query.look_only = TRUE;
+  for (guint i = 0; i < 3; i++)
+    assert_plan (&world, &query, "one:a:n one:b:n one:c:n one:a:spare one:b:spare one:c:spare");
+  query.look_only = FALSE;
   assert_plan (&world, &query, "one:a:n one:b:n one:c:n one:a:spare one:b:spare one:c:spare");
   assert_plan (&world, &query, "one:b:n one:a:n one:c:n one:b:spare one:a:spare one:c:spare");
   world_clear (&world);
