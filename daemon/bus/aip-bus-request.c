@@ -87,6 +87,8 @@ insert_end (GVariantDict *dict, const AipRequestEvent *event, gboolean decision)
 {
   g_variant_dict_insert (dict, "outcome", "s", aip_outcome_kind_to_string (event->outcome));
   g_variant_dict_insert (dict, "status", "u", event->status);
+  if (event->upstream_id != NULL)
+    insert_text (dict, "upstream-id", event->upstream_id);
   insert_text (dict, "provider", event->provider);
   insert_text (dict, "key", event->key);
   insert_masked (dict, "upstream-model", event->upstream_model);

@@ -205,6 +205,7 @@ print_summary (AipCtl *ctl, GVariant *record)
   (void) g_variant_lookup (record, "bytes-out", "t", &out);
   bytes = g_strdup_printf ("%" G_GUINT64_FORMAT " in, %" G_GUINT64_FORMAT " out", in, out);
   add_line (table, "id", aip_ctl_print_lookup (record, "id"), AIP_CTL_STYLE_PLAIN);
+  add_line (table, "upstream id", aip_ctl_print_lookup (record, "upstream-id"), AIP_CTL_STYLE_PLAIN);
   add_line (table, "time", time, AIP_CTL_STYLE_PLAIN);
   add_line (table, "client", aip_ctl_print_lookup (record, "client"), AIP_CTL_STYLE_PLAIN);
   add_line (table, "request", request, AIP_CTL_STYLE_PLAIN);

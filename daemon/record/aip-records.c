@@ -3,8 +3,8 @@
 
 #include "record/aip-records.h"
 
-/* How many of them may be of requests that belong to no client: anybody who gets at the port can make as many
- * as he likes of these, and none of the others. */
+/* Beyond this share, those of requests that belong to no client make room first: anybody who gets at the port
+ * can make as many as he likes of these, and none of the others. */
 #define NAMELESS_SHARE 4
 
 struct _AipRecords
@@ -90,16 +90,22 @@ displace (AipRecords *self, AipRequestEvent *event, GList *displaced)
   return &event->link;
 }
 
+/* Whose oldest one has to go: strangers, who may be many, do not displace clients beyond their share. */
+static GQueue *
+choose (AipRecords *self)
+{
+  return self->nameless.length > MAX (self->max_records / NAMELESS_SHARE, 1) ? &self->nameless
+                                                                             : &self->records;
+}
+
 /* With the lock held. Returns those that had to make room, to be freed without it. */
 static GList *
 make_room (AipRecords *self)
 {
   GList *displaced = NULL;
 
-  while (self->nameless.length > MAX (self->max_records / NAMELESS_SHARE, 1))
-    displaced = displace (self, self->nameless.head->data, displaced);
   while (self->records.length > self->max_records || self->bytes > self->max_bytes)
-    displaced = displace (self, self->records.head->data, displaced);
+    displaced = displace (self, choose (self)->head->data, displaced);
   return displaced;
 }
 
@@ -150,7 +156,7 @@ aip_records_purge (AipRecords *self)
 /**
  * aip_records_find:
  * @self: records
- * @id: a request's id; clients may use one twice
+ * @id: what we or its provider call a request; clients may use one twice
  *
  * Returns: (transfer full) (nullable): the newest one of this id
  */
@@ -162,8 +168,12 @@ aip_records_find (AipRecords *self, const char *id)
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   for (GList *link = self->records.tail; link != NULL; link = link->prev)
-    if (g_str_equal (((AipRequestEvent *) link->data)->id, id))
-      return aip_request_event_ref (link->data);
+    {
+      AipRequestEvent *event = link->data;
+
+      if (g_str_equal (event->id, id) || g_strcmp0 (event->upstream_id, id) == 0)
+        return aip_request_event_ref (event);
+    }
   return NULL;
 }
 

@@ -8,8 +8,8 @@
 /* What clients send may be of any length; this much of it tells requests apart. */
 #define MAX_TEXT 256
 
-/* Eight of the request itself, and three of each candidate and try. */
-#define MAX_TEXTS (8 + 6 * AIP_REQUEST_TRACE_MAX)
+/* Nine of the request itself, and three of each candidate and try. */
+#define MAX_TEXTS (9 + 6 * AIP_REQUEST_TRACE_MAX)
 
 /* Every string of an event once: the names of providers and keys come again and again, at the same place. */
 typedef struct
@@ -189,8 +189,9 @@ aip_request_event_new (const AipRequestEvent *draft)
 
   g_return_val_if_fail (draft != NULL && draft->id != NULL, NULL);
 
-  const char *const of_it[] = { draft->id,    draft->client,   draft->method, draft->path,
-                                draft->model, draft->provider, draft->key,    draft->upstream_model };
+  const char *const of_it[] = { draft->id,          draft->client,         draft->method,
+                                draft->path,        draft->model,          draft->key,
+                                draft->upstream_id, draft->upstream_model, draft->provider };
 
   texts.n = 0;
   texts.size = 0;
@@ -210,6 +211,7 @@ aip_request_event_new (const AipRequestEvent *draft)
   move (&texts, &self->method);
   move (&texts, &self->path);
   move (&texts, &self->model);
+  move (&texts, &self->upstream_id);
   move (&texts, &self->provider);
   move (&texts, &self->key);
   move (&texts, &self->upstream_model);

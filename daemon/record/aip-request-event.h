@@ -26,6 +26,7 @@ typedef enum
  * @finished: whether it is over; what follows it is set only then
  * @id: never NULL
  * @time_us: when it began, microseconds since the epoch
+ * @upstream_id: what the provider calls it, which is what a client sees that gets the provider's answer
  * @first_byte_us: from its head to the first byte of its answer; negative: there was none
  * @trace: NULL: there was no plan for it
  */
@@ -42,6 +43,7 @@ typedef struct
 
   AipOutcomeKind outcome;
   guint status;
+  const char *upstream_id;
   const char *provider;
   const char *key;
   const char *upstream_model;

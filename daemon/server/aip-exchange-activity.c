@@ -33,6 +33,7 @@ add_candidate (const AipExchange *self, AipRequestEvent *draft)
 
   if (candidate == NULL)
     return;
+  draft->upstream_id = self->upstream_id;
   draft->provider = candidate->provider->name;
   draft->key = candidate->key != NULL ? candidate->key->name : NULL;
   draft->upstream_model = candidate->model;

@@ -93,6 +93,9 @@ send_now (AipExchange *self)
   self->uncounted = 0;
   self->event_stream = self->unusable = self->held_for_long = self->may_follow = FALSE;
   self->scan = (AipUsageScan){ 0 };
+  /* What others took before is not our overhead. */
+  if (self->n_attempts > 0)
+    self->begun = g_get_monotonic_time ();
   self->n_attempts++;
   self->sent_to = self->attempt.candidate;
   aip_attempt_mark_sent (&self->attempt);
@@ -103,8 +106,14 @@ static AipOutcome try_rest (AipExchange *self);
 static AipOutcome plan_again (AipExchange *self);
 static AipOutcome wait_or_tell (AipExchange *self);
 
-static void
-end_attempt (AipExchange *self)
+/**
+ * aip_exchange_end_attempt:
+ * @self: an exchange
+ *
+ * Settles the attempt under way, if there is one, by the verdict that it has; without one, it was given up.
+ */
+void
+aip_exchange_end_attempt (AipExchange *self)
 {
   AipUsage usage;
 
@@ -125,7 +134,7 @@ pass_over (AipExchange *self)
   self->found_full = self->passed_over = TRUE;
   g_clear_error (&self->no_room);
   aip_attempt_tell_refusal (&self->attempt, &self->no_room_wait, &self->no_room);
-  end_attempt (self);
+  aip_exchange_end_attempt (self);
 }
 
 static void
@@ -540,7 +549,7 @@ aip_exchange_fail_over (AipExchange *self)
   gboolean goes_on = may_go_on (self);
   AipOutcome outcome = AIP_OUTCOME_NEXT;
 
-  end_attempt (self);
+  aip_exchange_end_attempt (self);
   if (goes_on)
     {
       g_debug ("%s: provider %s: %s, the next one is tried", self->request_id,
@@ -571,18 +580,6 @@ aip_exchange_set_reason (AipExchange *self, guint status, const char *code, cons
       g_strdup_printf ("Provider `%s` failed: %s", self->attempt.candidate->provider->name, reason);
   self->reason_status = status;
   self->reason_code = code;
-}
-
-/**
- * aip_exchange_end_attempt:
- * @self: an exchange
- *
- * Settles the attempt under way, if there is one, by the verdict that it has; without one, it was given up.
- */
-void
-aip_exchange_end_attempt (AipExchange *self)
-{
-  end_attempt (self);
 }
 
 /**

@@ -59,6 +59,7 @@ struct _AipExchange
   gint64 time;       /* when it came, in µs since the epoch; 0: nobody has asked yet */
   gboolean told;     /* those who watch know that it has begun */
   gint64 first_byte; /* monotonic µs, of the answer; 0: not known */
+  char *upstream_id; /* (nullable): what the provider calls it, in its last answer */
   guint retry_after; /* to tell a client that is refused, in seconds; 0: not known */
 
   const AipClient *client;
@@ -181,6 +182,8 @@ void aip_exchange_fail (AipExchange *self, AipFault fault, const char *reason);
 void aip_exchange_pass_answer (AipExchange *self);
 gint64 aip_exchange_get_patience (const AipExchange *self);
 gint64 aip_exchange_get_time_left (const AipExchange *self, const AipProviderConfig *provider);
+void
+aip_exchange_pass_headers (AipExchange *self, GString *out, const AipHeaderView *headers, gsize n_headers);
 void aip_exchange_add_proxy_headers (AipExchange *self, GString *headers);
 
 AipOutcome aip_exchange_tunnel (AipExchange *self);

@@ -15,6 +15,8 @@
 /* Without a limit of its own, how long signs of life alone are kept from the client. */
 #define MAX_HOLD_MS (30 * 1000)
 
+#define MAX_ID 256u
+
 /**
  * aip_exchange_add_proxy_headers:
  * @self: an exchange that was sent
@@ -33,6 +35,25 @@ aip_exchange_add_proxy_headers (AipExchange *self, GString *headers)
   if (candidate->model != NULL)
     aip_reply_add_header (headers, "X-Proxy-Model", candidate->model);
   aip_exchange_add_number (headers, "X-Proxy-Attempts", self->n_attempts);
+}
+
+/**
+ * aip_exchange_pass_headers:
+ * @self: an exchange with an attempt
+ * @out: lines of headers for the client, added to
+ * @headers: (array length=n_headers): the provider's
+ * @n_headers: how many
+ *
+ * Passes on what the client may see of an answer's headers, and notes what the provider calls the request.
+ */
+void
+aip_exchange_pass_headers (AipExchange *self, GString *out, const AipHeaderView *headers, gsize n_headers)
+{
+  const AipHeaderView *id = aip_header_views_find (headers, n_headers, "X-Request-Id");
+
+  g_free (self->upstream_id);
+  self->upstream_id = id != NULL ? g_strndup (id->value, MIN (id->value_length, MAX_ID)) : NULL;
+  aip_forward_headers_back (out, headers, n_headers, self->request_id, self->has_limits);
 }
 
 /* --- the answer --- */
@@ -115,7 +136,7 @@ head_cb (AipTransfer *transfer, guint status, const AipHeaderView *headers, gsiz
     aip_attempt_answered (&self->attempt);
   aip_usage_scan_init (&self->scan, self->route.protocol, self->event_stream);
 
-  aip_forward_headers_back (out, headers, n_headers, self->request_id, self->has_limits);
+  aip_exchange_pass_headers (self, out, headers, n_headers);
   aip_exchange_add_proxy_headers (self, out);
   aip_exchange_add_number (out, "X-Proxy-Overhead-Us",
                            self->sent - self->begun + g_get_monotonic_time () - now);

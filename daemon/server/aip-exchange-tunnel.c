@@ -119,7 +119,7 @@ head_cb (AipTunnel *tunnel, guint status, const AipHeaderView *headers, gsize n_
   aip_attempt_take_headers (&self->attempt, headers, n_headers);
   self->status = status;
   self->answer_head = aip_exchange_start_headers (self);
-  aip_forward_headers_back (self->answer_head, headers, n_headers, self->request_id, self->has_limits);
+  aip_exchange_pass_headers (self, self->answer_head, headers, n_headers);
   aip_exchange_add_proxy_headers (self, self->answer_head);
   if (status != 101)
     {

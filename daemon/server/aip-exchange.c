@@ -88,6 +88,7 @@ exchange_free (AipExchange *self)
   g_clear_pointer (&self->snapshots, g_ptr_array_unref);
   aip_too_long_clear (&self->too_long);
   g_free (self->answer_type);
+  g_free (self->upstream_id);
   g_free (self->reason);
   g_clear_error (&self->no_room);
   aip_snapshot_unref (self->snapshot);
@@ -385,6 +386,7 @@ aip_exchange_route_again (AipExchange *self)
   AipOutcome outcome;
 
   self->snapshot = aip_snapshot_ref (aip_worker_get_snapshot (self->worker));
+  self->begun = g_get_monotonic_time ();
   outcome = step_client (self);
   put_snapshot_aside (self, old);
   go_on (self, outcome == AIP_OUTCOME_NEXT ? aip_exchange_route (self) : outcome);

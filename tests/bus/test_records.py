@@ -192,6 +192,16 @@ def test_strangers_displace_no_clients_records(daemon, upstream, peer):
     assert search(peer, limit=2**32 - 1)[-1] == "mine" and record(peer, "mine")["status"] == 200
 
 
+def test_a_record_is_found_by_the_providers_id(daemon, upstream, peer):
+    """Which is all that the client of an answer sees."""
+    upstream.answer_with(answers.plain(headers=[("X-Request-Id", "req_theirs")]), answers.automatic)
+    assert ask(daemon, "mine").header("X-Request-Id") == "req_theirs"
+    assert record(peer, "req_theirs") == record(peer, "mine")
+    assert record(peer, "mine")["upstream-id"] == "req_theirs"
+    ask(daemon, "other")
+    assert "upstream-id" not in record(peer, "other")
+
+
 def test_the_newest_of_one_id_counts(daemon, upstream, peer):
     upstream.answer_with(answers.automatic, answers.error(500))
     for _ in range(2):

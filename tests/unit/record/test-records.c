@@ -10,8 +10,11 @@
 static AipRequestEvent *
 make (const char *id, const char *client, const char *key, const char *model, AipOutcomeKind outcome)
 {
+  g_autofree char *upstream_id = g_strconcat ("theirs of ", id, NULL);
+
   return aip_request_event_new (&(AipRequestEvent){ .finished = TRUE,
                                                     .id = id,
+                                                    .upstream_id = upstream_id,
                                                     .client = client,
                                                     .provider = key,
                                                     .key = key,
@@ -97,10 +100,11 @@ test_nameless (void)
   for (guint i = 0; i < 100; i++)
     aip_records_push (records, make_nameless ("x"));
   aip_records_push (records, make_nameless ("y"));
-  check (records, (AipRecordFilter){ 0 }, "y x c b a");
+  /* As long as nobody else wants the room. */
+  check (records, (AipRecordFilter){ 0 }, "y x x x x c b a");
   push (records, "d");
   aip_records_push (records, make_nameless ("z"));
-  check (records, (AipRecordFilter){ 0 }, "z d y c b a");
+  check (records, (AipRecordFilter){ 0 }, "z d y x x c b a");
   push (records, "e f g h i j k");
   check (records, (AipRecordFilter){ 0 }, "k j i h g f e z");
   push (records, "l");
@@ -122,6 +126,10 @@ test_find (void)
   found = aip_records_find (records, "a");
   g_assert_cmpstr (found->client, ==, "new");
   g_assert_null (aip_records_find (records, "b"));
+  g_assert_null (aip_records_find (records, "theirs"));
+  g_clear_pointer (&found, aip_request_event_unref);
+  found = aip_records_find (records, "theirs of a");
+  g_assert_cmpstr (found->client, ==, "new");
   /* What was found outlives what is kept. */
   push (records, "b c d");
   g_assert_null (aip_records_find (records, "a"));

@@ -36,6 +36,7 @@ test_copy (void)
                             .id = id,
                             .time_us = 7,
                             .model = "",
+                            .upstream_id = "theirs",
                             .provider = provider,
                             .outcome = AIP_OUTCOME_KIND_SUCCEEDED,
                             .attempts = 2,
@@ -52,6 +53,7 @@ test_copy (void)
   g_assert_cmpint (event->time_us, ==, 7);
   g_assert_null (event->client);
   g_assert_cmpstr (event->model, ==, "");
+  g_assert_cmpstr (event->upstream_id, ==, "theirs");
   g_assert_cmpstr (event->provider, ==, "provider");
   g_assert_cmpint (event->outcome, ==, AIP_OUTCOME_KIND_SUCCEEDED);
   g_assert_cmpuint (event->attempts, ==, 2);
