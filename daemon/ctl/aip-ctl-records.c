@@ -120,7 +120,10 @@ print_list (AipCtl *ctl, GVariant *records)
   g_variant_iter_init (&iter, records);
   while (g_variant_iter_loop (&iter, "@a{sv}", &record))
     add_row (table, record);
-  aip_ctl_print_table (ctl, table);
+  if (aip_ctl_table_count (table) > 0)
+    aip_ctl_print_table (ctl, table);
+  else
+    aip_ctl_say (ctl, "no requests like that are on record");
 }
 
 /**

@@ -14,15 +14,17 @@
 #include "ctl/aip-ctl-help.h"
 #include "ctl/aip-ctl-secret.h"
 
+/* @command: (nullable): what was to be done */
 static int
-fail (GError *error)
+fail (GError *error, const AipCtlCommand *command)
 {
   AipCtlExit code = aip_ctl_exit_of (error);
 
   aip_remote_error_tidy (error);
   aip_ctl_complain (error->message);
   if (code == AIP_CTL_USAGE)
-    fputs ("Try: aiproxyctl --help\n", stderr);
+    fprintf (stderr, "Try: aiproxyctl %s%s--help\n", command != NULL ? command->name : "",
+             command != NULL ? " " : "");
   return code;
 }
 
@@ -106,11 +108,11 @@ run (AipCtl *ctl, const AipCtlCommand *command, AipCtlArgs *args)
   AipCtlExit code;
 
   if (!set_bus (ctl, args, &error) || !check_count (command, args, &error) || !check_words (args, &error))
-    return fail (error);
+    return fail (error, command);
   ctl->json = aip_ctl_args_has (args, "json");
   ctl->colour = !ctl->json && aip_ctl_print_wants_colour (STDOUT_FILENO);
   code = command->run (ctl, args, &error);
-  return error != NULL ? fail (error) : (int) code;
+  return error != NULL ? fail (error, command) : (int) code;
 }
 
 /* There is no command among the words: help was asked for, or is needed. */
@@ -139,7 +141,7 @@ run_none (const AipCtlArgs *args)
       return AIP_CTL_USAGE;
     }
   aip_ctl_command_set_unknown (&error, aip_ctl_args_from (args, 0));
-  return fail (error);
+  return fail (error, NULL);
 }
 
 static int
@@ -154,7 +156,7 @@ interpret (AipCtl *ctl, char **words)
 
   if (!aip_ctl_secret_check_words ((const char *const *) words, &error) || !check_encoding (words, &error) ||
       !aip_ctl_args_parse (args, tables, words, &error))
-    return fail (error);
+    return fail (error, command);
   if (command == NULL || aip_ctl_args_has (args, "version"))
     return run_none (args);
   if (aip_ctl_args_has (args, "help"))

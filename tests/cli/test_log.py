@@ -98,6 +98,8 @@ def test_purge(ctl, daemon):
     assert "forgotten" in ctl.ok("log", "purge", "--yes")
     assert "500" in ctl.expect(NOT_FOUND, "log", "show", name).err
     assert ctl.json("log", "purge") == {"result": "purged"}
+    assert ctl.ok("log", "list") == "no requests like that are on record\n"
+    assert ctl.json("log", "list") == []
 
 
 def test_purge_asks_on_a_terminal(ctl, daemon):

@@ -45,6 +45,11 @@ def test_a_group_lists_its_commands(lonely):
     assert "list, show, add" in result.err
 
 
+@pytest.mark.parametrize("words, command", [(["key", "add", "k", "--nonsense"], "key add "), (["nonsense"], "")])
+def test_wrong_usage_tells_whose_help_to_read(lonely, words, command):
+    assert lonely.expect(USAGE, *words).err.endswith(f"Try: aiproxyctl {command}--help\n")
+
+
 def test_version(lonely):
     assert re.fullmatch(r"aiproxyctl \d+\.\d+\.\d+\n", lonely.ok("--version"))
 
