@@ -54,28 +54,16 @@ check_base_url (AipConfigDraft *draft, AipProviderConfig *provider, const char *
         "upstream has it");
 }
 
-/* A file that went away keeps its provider alone from being used, and must not keep the daemon from starting
- * or other settings from being changed. Whoever names one that is not there is refused, see
- * aip-config-save.c. */
-static void
-check_ca_file (AipConfigDraft *draft, const AipProviderConfig *provider)
-{
-  g_autofree char *group = NULL;
-
-  if (provider->ca_file == NULL || access (provider->ca_file, R_OK) == 0)
-    return;
-  group = g_strconcat ("provider ", provider->name, NULL);
-  aip_config_draft_report (draft, FALSE, group, "ca-file",
-                           "cannot be read: %s; write the path of a file that this user may read, as without "
-                           "it no request gets there",
-                           g_strerror (errno));
-}
-
 static void
 check_provider (AipConfigDraft *draft, AipProviderConfig *provider)
 {
   g_autofree char *group = g_strconcat ("provider ", provider->name, NULL);
   const char *default_url = aip_config_find_default_url (provider->dialect);
+
+  if (provider->ca_file != NULL && access (provider->ca_file, R_OK) != 0)
+    aip_config_draft_report (draft, TRUE, group, "ca-file",
+                             "cannot be read: %s; write the path of a file that this user may read",
+                             g_strerror (errno));
 
   if (g_str_equal (provider->dialect, "builtin"))
     {
@@ -108,12 +96,6 @@ void
 aip_config_check_providers (AipConfigDraft *draft, AipConfig *config, const AipConfig *base)
 {
   for (guint i = 0; i < config->providers->len; i++)
-    {
-      AipProviderConfig *provider = g_ptr_array_index (config->providers, i);
-
-      if (base == NULL || provider != base->providers->pdata[i])
-        check_provider (draft, provider);
-      /* Whether a file is there is not for the configuration to say, and may be otherwise by now. */
-      check_ca_file (draft, provider);
-    }
+    if (base == NULL || config->providers->pdata[i] != base->providers->pdata[i])
+      check_provider (draft, g_ptr_array_index (config->providers, i));
 }

@@ -51,28 +51,6 @@ move_to_old_lines (GPtrArray *problems, const AipConfigSource *old)
     }
 }
 
-/* That a file is gone is a warning; that an edit names one that is not there, an error. */
-static gboolean
-names_missing_file (const AipConfigEdit *edit, const GPtrArray *problems)
-{
-  gboolean found = FALSE;
-
-  for (guint i = 0; i < problems->len; i++)
-    {
-      AipConfigProblem *problem = g_ptr_array_index (problems, i);
-
-      for (guint k = 0; g_strcmp0 (problem->key, "ca-file") == 0 && k < edit->changes->len; k++)
-        {
-          const AipConfigChange *change = g_ptr_array_index (edit->changes, k);
-
-          if (change->kind == AIP_CONFIG_CHANGE_SET && g_str_equal (change->key, problem->key) &&
-              g_strcmp0 (change->group, problem->group) == 0)
-            found = problem->fatal = TRUE;
-        }
-    }
-  return found;
-}
-
 static AipConfig *
 fail_invalid (const Save *self, GPtrArray *problems, GError **error)
 {
@@ -295,7 +273,7 @@ try_to_save (const Save *self, gboolean *overtaken, GError **error)
     config = aip_config_base_change (base, self->edit, self->file->text->str, self->paths);
   if (config == NULL)
     read = load (self, text, strlen (text), problems, &config);
-  if (config == NULL || names_missing_file (self->edit, problems))
+  if (config == NULL)
     return fail_invalid (self, problems, error);
   if (!check_effects (self, read != NULL ? read : aip_config_base_get_draft (base), error) ||
       !check_use (self, config, problems, error) || !write_text (self, text, overtaken, error))

@@ -253,8 +253,7 @@ static const AipSetting provider_settings[] = {
   { "verify-tls", &aip_setting_boolean, AT (verify_tls), "true",
     .doc = "whether the upstream's certificate is checked" },
   { "ca-file", &aip_setting_optional, AT (ca_file), "",
-    .doc = "PEM file with the authorities to trust in place of the system's; while it is gone, this provider cannot "
-           "be used" },
+    .doc = "PEM file with the authorities to trust in place of the system's" },
   { "proxy", &aip_setting_proxy, AT (proxy), "",
     .doc = "URL of an HTTP or SOCKS proxy, whatever no_proxy says, or none; empty: as the environment says "
            "(https_proxy, no_proxy)" },

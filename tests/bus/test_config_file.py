@@ -108,28 +108,6 @@ def test_warnings_stay_through_a_change(start, upstream, peer):
     assert "http://127.0.0.1:1\n" in daemon.config_path.read_text()
 
 
-def test_file_of_authorities_that_went_away_is_told_with_the_next_change(start, upstream, peer, tmp_path):
-    authorities = tmp_path / "ca.pem"
-    authorities.write_text("")
-    text = usual_config(upstream) + f"[provider far]\nbase-url=https://localhost:1/v1\nca-file={authorities}\n"
-    daemon = start(text)
-    assert peer.get(ROOT, "Manager.ConfigProblems") == []
-    authorities.unlink()
-    peer.update(path_of("key", "k1"), weight=7)
-    (problem,) = peer.get(ROOT, "Manager.ConfigProblems")
-    assert "warning: [provider far] ca-file: cannot be read" in problem
-    peer.manager("Reload")
-    assert peer.get(ROOT, "Manager.ConfigProblems") == [problem] and daemon.chat().status == 200
-    missing = {"ca-file": str(authorities)}
-    assert "[provider fake] ca-file: cannot be read" in refused("InvalidConfig", peer.update, PROVIDER, **missing)
-    url = {"base-url": "https://localhost:1/v1"}
-    refused("InvalidConfig", peer.add_provider, "more", **url, **missing)
-    peer.add_provider("more", **url)
-    authorities.write_text("")
-    peer.update(path_of("key", "k1"), weight=8)
-    assert peer.get(ROOT, "Manager.ConfigProblems") == []
-
-
 def test_setting_that_the_environment_decides_is_refused(start, upstream, peer):
     daemon = start(usual_config(upstream), env={"AIPROXY_ROUTING_STRATEGY": "random"})
     before = daemon.config_path.read_text()

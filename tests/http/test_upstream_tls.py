@@ -12,7 +12,6 @@ import pytest
 from lib import answers
 from lib.checks import expect_error, wait_until
 from lib.daemon import config
-from lib.several import several
 from lib.upstream import FakeUpstream
 
 PATH = "/v1/chat/completions"
@@ -59,18 +58,6 @@ def test_a_known_certificate_is_accepted(start, secure, certificate):
         assert daemon.chat(stream=stream).status == 200
     assert secure.connections == 1
     secure.check()
-
-
-def test_a_missing_file_of_authorities_is_the_matter_of_its_provider_alone(start, secure, upstream, tmp_path):
-    """Nothing is sent to it, and others serve."""
-    upstream.answer_with(answers.automatic)
-    missing = f"ca-file={tmp_path}/missing.pem"
-    alone = start(config(secure, provider=missing))
-    expect_error(alone.chat(), 502)
-    both = start(several([secure, upstream]).replace("[provider p1]", f"[provider p1]\n{missing}"))
-    response = both.chat()
-    assert response.status == 200 and response.header("X-Proxy-Provider") == "p2"
-    assert secure.requests == []
 
 
 def test_certificates_need_not_be_checked(start, secure):

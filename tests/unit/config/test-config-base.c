@@ -3,8 +3,6 @@
 
 #include "config/aip-config-edit.h"
 
-#include <glib/gstdio.h>
-
 #include "config/aip-config-format.h"
 #include "config/aip-config-schema.h"
 #include "save-fixture.h"
@@ -365,74 +363,6 @@ test_spared (Fixture *fixture, gconstpointer data)
   assert_file (fixture->high, before);
 }
 
-static gboolean
-count_problems_cb (const AipConfig *config, GPtrArray *problems, void *n_problems)
-{
-  *(guint *) n_problems = problems->len;
-  return TRUE;
-}
-
-/* Sets one setting; gives how many warnings there are then. */
-static AipConfig *
-set_and_count (Fixture *fixture,
-               AipConfigBase *base,
-               const char *const *change,
-               guint *n_problems,
-               GError **error)
-{
-  g_autoptr (AipConfigEdit) edit = aip_config_edit_new ();
-
-  aip_config_edit_set_base (edit, base);
-  aip_config_edit_set_check (edit, count_problems_cb, n_problems);
-  aip_config_edit_set (edit, change[0], change[1], change[2]);
-  return save_with (fixture, edit, NULL, NULL, error);
-}
-
-static void
-assert_set (Fixture *fixture, AipConfigBase *base, const char *const *change, guint n_expected)
-{
-  guint n_problems = G_MAXUINT;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (AipConfig) config = set_and_count (fixture, base, change, &n_problems, &error);
-
-  g_assert_no_error (error);
-  g_assert_nonnull (config);
-  g_assert_cmpuint (n_problems, ==, n_expected);
-}
-
-/* What is not in the text may change without it: all are told of it, and only who names it is refused. */
-static void
-test_ca_file_that_goes_away (Fixture *fixture, gconstpointer data)
-{
-  g_autofree char *ca_file = g_build_filename (fixture->folder, "ca.pem", NULL);
-  g_autofree char *text = g_strconcat (PROVIDER "ca-file=", ca_file, "\n\n[retry]\nmax-attempts=2\n", NULL);
-  g_autoptr (AipConfigBase) base = aip_config_base_new ();
-  const char *const other[][3] = { { "retry", "max-attempts", "3" }, { "retry", "max-attempts", "4" } };
-  const char *const same_group[] = { "provider p", "weight", "3" };
-  const char *const again[] = { "provider p", "ca-file", ca_file };
-
-  write_file (fixture->high, text);
-  write_file (ca_file, "");
-  assert_set (fixture, base, other[0], 0);
-  g_assert_cmpint (g_unlink (ca_file), ==, 0);
-  for (guint i = 0; i < 2; i++)
-    {
-      AipConfigBase *used = i == 0 ? base : NULL;
-      guint n_problems = G_MAXUINT;
-      g_autoptr (GError) error = NULL;
-
-      assert_set (fixture, used, other[1 - i], 1);
-      assert_set (fixture, used, same_group, 1);
-      g_assert_null (set_and_count (fixture, used, again, &n_problems, &error));
-      g_assert_error (error, AIP_ERROR, AIP_ERROR_INVALID_CONFIG);
-      g_assert_nonnull (strstr (error->message, "[provider p] ca-file: cannot be read: No such file"));
-      g_assert_null (strstr (error->message, "warning"));
-    }
-  write_file (ca_file, "");
-  assert_set (fixture, base, again, 0);
-  assert_set (fixture, base, other[1], 0);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -444,7 +374,6 @@ main (int argc, char **argv)
   ADD ("base/refused", test_refused);
   ADD ("base/wrong-bytes", test_wrong_bytes);
   ADD ("base/spared", test_spared);
-  ADD ("base/ca-file-that-goes-away", test_ca_file_that_goes_away);
   ADD ("base/loaded", test_loaded);
   ADD ("base/loaded-and-overtaken", test_loaded_and_overtaken);
   ADD ("base/loaded-in-vain", test_loaded_in_vain);
