@@ -3,11 +3,20 @@
  * Preloaded under ThreadSanitizer. GLib is not built with it, so the order that its locks, reference counts
  * and main contexts give is invisible to it, and each thing that they guard would look like a race. These
  * stand before the functions that the daemon uses for that, and tell of the order.
+ *
+ * Signals take another way here: one that arrives while its thread is in no call that waits, libtsan puts
+ * aside, and of some hundred it forgets one (the daemon then does not hear that it shall end).
  */
+#define _GNU_SOURCE
 #define G_LOG_DOMAIN "aip-tsan"
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <glib-unix.h>
 #include <glib.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
 
 /* Of libtsan; its interface header comes with clang alone. */
 void __tsan_acquire (void *address);
@@ -139,4 +148,57 @@ g_source_set_callback (GSource *source, GSourceFunc func, gpointer data, GDestro
   *call = (Call){ .func = func, .data = data, .notify = notify };
   __tsan_release (call);
   NEXT (g_source_set_callback) (source, call_cb, call, call_free);
+}
+
+typedef struct
+{
+  GSourceFunc func;
+  gpointer data;
+  int fd;
+} Signal;
+
+static gboolean
+signal_cb (int fd, G_GNUC_UNUSED GIOCondition condition, gpointer user_data)
+{
+  Signal *self = user_data;
+  struct signalfd_siginfo info;
+
+  if (read (fd, &info, sizeof info) != sizeof info)
+    return G_SOURCE_CONTINUE;
+  return self->func (self->data);
+}
+
+static void
+signal_free (gpointer user_data)
+{
+  Signal *self = user_data;
+
+  close (self->fd);
+  g_free (self);
+}
+
+guint (g_unix_signal_add) (int signum, GSourceFunc func, gpointer data)
+{
+  Signal *self = g_new (Signal, 1);
+  sigset_t set;
+
+  sigemptyset (&set);
+  sigaddset (&set, signum);
+  *self = (Signal){ .func = func, .data = data, .fd = signalfd (-1, &set, SFD_CLOEXEC | SFD_NONBLOCK) };
+  return g_unix_fd_add_full (G_PRIORITY_DEFAULT, self->fd, G_IO_IN, signal_cb, self, signal_free);
+}
+
+/* Before there is any thread: all of them have to leave the signals to the descriptors. */
+__attribute__ ((constructor)) static void
+block_signals (void)
+{
+  sigset_t set;
+
+  if (!g_str_equal (program_invocation_short_name, "aiproxyd"))
+    return;
+  sigemptyset (&set);
+  sigaddset (&set, SIGHUP);
+  sigaddset (&set, SIGINT);
+  sigaddset (&set, SIGTERM);
+  pthread_sigmask (SIG_BLOCK, &set, NULL);
 }
