@@ -4,6 +4,7 @@
 #include "upstream/aip-upstream.h"
 
 #include "base/aip-error.h"
+#include "upstream/aip-curl-memory.h"
 #include "upstream/aip-easy.h"
 #include "upstream/aip-upstream-private.h"
 
@@ -341,7 +342,7 @@ aip_upstream_global_init (GError **error)
   const int needed = CURL_VERSION_SSL | CURL_VERSION_THREADSAFE | CURL_VERSION_ASYNCHDNS;
   curl_version_info_data *info;
 
-  if (curl_global_init (CURL_GLOBAL_DEFAULT) != CURLE_OK)
+  if (aip_curl_memory_init () != CURLE_OK)
     {
       g_set_error_literal (error, AIP_ERROR, AIP_ERROR_NOT_SUPPORTED, "libcurl could not be initialised");
       return FALSE;
