@@ -331,6 +331,27 @@ aip_answer_get_error (const AipAnswer *self, gsize *length)
 }
 
 /**
+ * aip_answer_hide:
+ * @self: an answer
+ * @text: (array length=length): what the client may not see
+ * @length: in bytes
+ *
+ * Writes asterisks over each occurrence of it in what is held back.
+ */
+void
+aip_answer_hide (AipAnswer *self, const char *text, gsize length)
+{
+  guint8 *start = self->held != NULL ? self->held->data : NULL;
+  guint8 *end = start != NULL ? start + self->held->len : NULL;
+
+  while (start != NULL && length > 0 && (start = memmem (start, end - start, text, length)) != NULL)
+    {
+      memset (start, '*', length);
+      start += length;
+    }
+}
+
+/**
  * aip_answer_clear:
  * @self: an answer, or zeroed memory
  *

@@ -48,6 +48,7 @@ void aip_answer_break (AipAnswer *self, const char *event);
 gboolean aip_answer_has_begun (const AipAnswer *self);
 gboolean aip_answer_is_in_question (const AipAnswer *self);
 const char *aip_answer_get_error (const AipAnswer *self, gsize *length);
+void aip_answer_hide (AipAnswer *self, const char *text, gsize length);
 void aip_answer_clear (AipAnswer *self);
 
 G_END_DECLS

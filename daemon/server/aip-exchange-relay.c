@@ -154,13 +154,28 @@ count_sent (AipExchange *self)
     aip_exchange_stamp_first_byte (self);
 }
 
+/* Some providers repeat the key that they refuse. */
+static void
+hide_key (AipExchange *self)
+{
+  gsize length;
+  const char *key;
+
+  if (self->sent_to->secret == NULL)
+    return;
+  key = aip_secret_peek (self->sent_to->secret, &length);
+  aip_answer_hide (&self->answer, key, length);
+}
+
 /* Whoever tells is judged, before its client sees it. */
 static gboolean
 judge_error (AipExchange *self)
 {
   gsize length;
-  const char *error = aip_answer_get_error (&self->answer, &length);
+  const char *error;
 
+  hide_key (self);
+  error = aip_answer_get_error (&self->answer, &length);
   return aip_exchange_judge (self, AIP_FAULT_NONE, self->encoded ? NULL : error, self->encoded ? 0 : length);
 }
 

@@ -88,11 +88,10 @@ def test_secrets_are_where_they_belong_alone(session, start, upstream, peer, tmp
     places |= {f"answer {i}": str(one.headers).encode() + one.body for i, one in enumerate(answered)}
     for folder in (daemon.home, pathlib.Path(session.home)):
         places |= {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    relayed = [f"answer {i}" for i, one in enumerate(answered) if b"Incorrect API key" in one.body]
+    assert any(b"Incorrect API key provided: ***" in one.body for one in answered)
     for place, content in places.items():
         for secret in secrets:
-            if place not in relayed:
-                assert secret.encode() not in content, (place, secret)
+            assert secret.encode() not in content, (place, secret)
     # The header's value and what stood in the wrong place were on the bus, since the caller put them there.
     places.pop("bus")
     assert HEADER.encode() in places.pop(str(daemon.config_path))

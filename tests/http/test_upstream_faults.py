@@ -5,7 +5,7 @@ import pytest
 
 from lib import answers, wire
 from lib.checks import expect_broken_stream, expect_error, read_events
-from lib.daemon import config
+from lib.daemon import KEY_1, config
 from lib.upstream import FakeUpstream
 
 PATH = "/v1/chat/completions"
@@ -375,3 +375,19 @@ def test_an_answer_before_the_request_ends_up_nowhere(daemon, upstream):
     exchange_over = upstream.wait_for(lambda: not upstream.sockets)
     assert exchange_over
     assert daemon.chat().body == answers.CHAT
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 500])
+def test_a_key_that_the_provider_repeats_is_hidden(daemon, upstream, status):
+    said = f"Incorrect API key provided: {KEY_1} ({KEY_1})."
+    upstream.answer_with(answers.error(status, said))
+    response = daemon.chat()
+    assert response.status == status
+    assert response.json()["error"]["message"] == said.replace(KEY_1, "*" * len(KEY_1))
+
+
+def test_a_key_in_the_error_of_a_stream_is_hidden(daemon, upstream):
+    event = b'data: {"error":{"message":"not with ' + KEY_1.encode() + b'","code":"invalid_api_key"}}\n\n'
+    upstream.answer_with(answers.raw(answers.stream_head(), answers.chunk(event), answers.chunk(b"")))
+    response = daemon.chat(stream=True)
+    assert KEY_1.encode() not in response.body and b"invalid_api_key" in response.body
