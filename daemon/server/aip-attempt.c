@@ -246,11 +246,11 @@ settle_reservation (AipAttempt *self, const AipUsage *usage)
   if (reservation == NULL)
     return;
   if (usage->known)
-    aip_reservation_settle (reservation, usage->input_tokens + usage->output_tokens);
+    aip_reservation_settle (reservation, usage->input_tokens + MAX (usage->output_tokens, usage->pieces));
   else if (unsent)
     aip_reservation_refund (reservation);
   else if (served || status == 0 || (self->fault != AIP_FAULT_NONE && status < 400))
-    aip_reservation_settle (reservation, AIP_TOKENS_UNKNOWN);
+    aip_reservation_settle_more (reservation, usage->pieces);
   else
     aip_reservation_settle (reservation, 0);
 }

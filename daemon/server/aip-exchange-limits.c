@@ -96,11 +96,13 @@ aip_exchange_settle_limits (AipExchange *self)
     return;
   usage = aip_usage_scan_get_usage (&self->scan);
   if (usage.known)
-    aip_reservation_settle (reservation, usage.input_tokens + usage.output_tokens);
+    aip_reservation_settle (reservation, usage.input_tokens + MAX (usage.output_tokens, usage.pieces));
   else if (self->n_attempts == 0)
     aip_reservation_refund (reservation);
+  else if (was_served (self))
+    aip_reservation_settle_more (reservation, usage.pieces);
   else
-    aip_reservation_settle (reservation, was_served (self) ? AIP_TOKENS_UNKNOWN : 0);
+    aip_reservation_settle (reservation, 0);
 }
 
 static void

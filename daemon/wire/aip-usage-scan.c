@@ -40,6 +40,7 @@ typedef enum
   KEY_END_STRING, /* any string as its value ends the stream */
   KEY_END_TRUE,
   KEY_TYPE,
+  KEY_PIECE,
   KEY_COUNT, /* KEY_COUNT + an AipUsageCount */
 } Key;
 
@@ -64,6 +65,8 @@ static const Name outer_names[] = {
   NAME ("usage", KEY_USAGE, OPENAI | ANTHROPIC),
   NAME ("finish_reason", KEY_END_STRING, OPENAI),
   NAME ("type", KEY_TYPE, OPENAI | ANTHROPIC),
+  NAME ("delta", KEY_PIECE, OPENAI | ANTHROPIC),
+  NAME ("text", KEY_PIECE, OPENAI), /* of the legacy completions */
   NAME ("usageMetadata", KEY_USAGE, GEMINI),
   NAME ("finishReason", KEY_END_STRING, GEMINI),
   NAME ("done", KEY_END_TRUE, OLLAMA),
@@ -379,6 +382,8 @@ begin_value (AipUsageScan *self, char c, gsize from)
       self->state = STATE_STRING;
       return from + 1;
     }
+  if (self->key == KEY_PIECE)
+    self->pieces++;
   if ((self->key == KEY_END_STRING && c == '"') || (self->key == KEY_END_TRUE && c == 't'))
     self->finished = TRUE;
   return from;
@@ -563,7 +568,7 @@ pick (const AipUsageCounts *counts, AipUsageCount first, AipUsageCount second)
  * What the answer has said about its cost so far. Anthropic counts cached input apart, OpenAI and Gemini
  * within the input; Gemini counts thoughts apart. Both are evened out here.
  *
- * Returns: the usage; all zero when the answer said nothing
+ * Returns: the usage; but for its pieces all zero when the answer said nothing
  */
 AipUsage
 aip_usage_scan_get_usage (const AipUsageScan *self)
@@ -580,6 +585,8 @@ aip_usage_scan_get_usage (const AipUsageScan *self)
   usage.output_tokens += counts->value[AIP_USAGE_THOUGHTS];
   usage.cached_tokens = pick (counts, AIP_USAGE_CACHED, AIP_USAGE_CACHE_READ);
   usage.cache_write_tokens = counts->value[AIP_USAGE_CACHE_WRITE];
+  if (self->stream && !(usage.known && self->finished))
+    usage.pieces = self->pieces;
   return usage;
 }
 

@@ -12,6 +12,7 @@ G_BEGIN_DECLS
  * @output_tokens: all that the model wrote, thoughts included
  * @cached_tokens: the part of @input_tokens that was read from the provider's cache
  * @cache_write_tokens: the part of @input_tokens that was written to it (Anthropic charges these extra)
+ * @pieces: how many pieces of text, of about a token each, a stream brought that did not tell its final cost
  */
 typedef struct
 {
@@ -20,6 +21,7 @@ typedef struct
   guint64 output_tokens;
   guint64 cached_tokens;
   guint64 cache_write_tokens;
+  guint64 pieces;
 } AipUsage;
 
 typedef enum
@@ -62,6 +64,7 @@ typedef struct
   guint depth;     /* inside a usage object: of its braces and brackets; 0: outside */
   guint n_object;  /* bytes of the usage object so far */
   guint64 number;
+  guint64 pieces;
   AipUsageCounts counts;
   AipUsageCounts pending; /* of a usage object that is not complete yet */
   char word[32];

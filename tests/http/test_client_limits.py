@@ -57,6 +57,22 @@ def test_tokens_are_limited_by_what_they_were(start, upstream):
     assert len(upstream.requests) == 1
 
 
+@pytest.mark.parametrize("end", [answers.DONE, None], ids=["whole", "broken off"])
+def test_a_stream_that_does_not_tell_its_cost_is_charged_by_its_pieces(start, upstream, end):
+    daemon = start(limited([upstream], client="tpm=1000"))
+
+    def finish(exchange):
+        if end:
+            exchange.send(answers.chunk(end) + b"0\r\n\r\n")
+        else:
+            exchange.close()
+
+    upstream.answer_with(answers.stream(1100, after=finish))
+    assert daemon.chat(stream=True).status == 200
+    expect_limit(daemon.chat(), "tpm")
+    assert len(upstream.requests) == 1
+
+
 def test_the_upstream_own_limits_are_not_mixed_in(start, upstream):
     daemon = start(limited([upstream], client="rpm=5"))
     upstream.answer_with(answers.plain(headers=[("x-ratelimit-remaining-tokens", "77")]))

@@ -272,6 +272,38 @@ assert_result (const AipUsageScan *scan, const Case *c)
   g_assert_cmpint (aip_usage_scan_saw_end (scan), ==, c->end);
 }
 
+static guint64
+count_pieces (AipProtocol protocol, gboolean stream, const char *text)
+{
+  AipUsageScan scan;
+
+  aip_usage_scan_init (&scan, protocol, stream);
+  for (const char *p = text; *p != '\0'; p++)
+    aip_usage_scan_feed (&scan, p, 1);
+  return aip_usage_scan_get_usage (&scan).pieces;
+}
+
+static void
+test_pieces (void)
+{
+  const char *silent = "data: {\"choices\":[{\"delta\":{\"role\":\"assistant\"}}]}\n\n"
+                       "data: {\"choices\":[{\"delta\":{\"content\":\"the \\\"delta\\\":\"}}]}\n\n"
+                       "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+  const char *told = "data: {\"choices\":[{\"delta\":{\"content\":\"a\"},\"finish_reason\":\"stop\"}]}\n\n"
+                     "data: {\"usage\":{\"prompt_tokens\":1,\"completion_tokens\":2}}\n\n";
+  const char *legacy = "data: {\"choices\":[{\"text\":\"a\"}]}\n\ndata: {\"choices\":[{\"text\":\"b\"}]}\n\n";
+  const char *broken = "data: {\"type\":\"message_start\",\"message\":{\"usage\":{\"input_tokens\":9,"
+                       "\"output_tokens\":1}}}\n\n"
+                       "data: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"a\"}}\n\n"
+                       "data: {\"type\":\"content_block_delta\",\"delta\":{\"text\":\"b\"}}\n\n";
+
+  g_assert_cmpuint (count_pieces (OPENAI, TRUE, silent), ==, 3);
+  g_assert_cmpuint (count_pieces (OPENAI, TRUE, told), ==, 0);
+  g_assert_cmpuint (count_pieces (OPENAI, TRUE, legacy), ==, 2);
+  g_assert_cmpuint (count_pieces (ANTHROPIC, TRUE, broken), ==, 2);
+  g_assert_cmpuint (count_pieces (OPENAI, FALSE, silent), ==, 0);
+}
+
 static void
 test_whole (void)
 {
@@ -355,6 +387,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/wire/usage-scan/whole", test_whole);
+  g_test_add_func ("/wire/usage-scan/pieces", test_pieces);
   g_test_add_func ("/wire/usage-scan/byte-by-byte", test_byte_by_byte);
   g_test_add_func ("/wire/usage-scan/every-split", test_every_split);
   g_test_add_func ("/wire/usage-scan/endless-object", test_endless_object);
