@@ -57,10 +57,8 @@ def start(session):
         environment = session.environment | options.pop("env", {})
         options = {"bus": "session", "key_store": "libsecret"} | options
         daemons.append(Daemon(text, env=environment, **options))
-        if options["bus"] == "session" and options.get("wait", True):
-            daemons[-1].wait_for_log("on the bus")
-            if session.mode == "unlocked":
-                wait_until_read(session)
+        if options["bus"] == "session" and options.get("wait", True) and session.mode == "unlocked":
+            wait_until_read(session)
         return daemons[-1]
 
     yield start_daemon

@@ -7,6 +7,7 @@ import xml.etree.ElementTree as tree
 import pytest
 from gi.repository import GLib
 from lib.bus import ERROR, PREFIX, PROPERTIES, ROOT, XML, BusError, Peer, interfaces, path_of
+from lib.checks import wait_until
 from lib.daemon import ROOT as CHECKOUT, Daemon, config as usual_config
 from lib.upstream import FakeUpstream
 
@@ -49,6 +50,7 @@ def peer_fixture(session):
     daemon = Daemon(usual_config(upstream, CONFIG), **options)
     peer = Peer(session.address)
     peer.daemon = daemon
+    assert wait_until(lambda: peer.get(ROOT, "Manager.KeyStoreState") != "loading")
     yield peer
     peer.close()
     daemon.stop()

@@ -39,7 +39,7 @@ def begin_fixture(start, upstream):
 
 def test_absent_keyring_is_told_and_nothing_can_be_kept(begin, peer):
     daemon = begin()
-    assert peer.get(ROOT, "Manager.KeyStoreState") == "unavailable"
+    assert wait_until(lambda: peer.get(ROOT, "Manager.KeyStoreState") == "unavailable")
     assert peer.get(KEY, "Key.SecretState") == "unavailable"
     message = expect_error(daemon.chat(), 503, "no keyring")["message"]
     assert "locked" not in message

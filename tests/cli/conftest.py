@@ -29,14 +29,8 @@ def pytest_configure(config):
 
 def start_daemon(text, **options):
     """A daemon on the session's bus."""
-    daemon = Daemon(
-        text,
-        args=("--bus", "session", "--key-store", "libsecret"),
-        env={"DBUS_SESSION_BUS_ADDRESS": os.environ["DBUS_SESSION_BUS_ADDRESS"]},
-        **options,
-    )
-    daemon.wait_for_log("on the bus")
-    return daemon
+    env = {"DBUS_SESSION_BUS_ADDRESS": os.environ["DBUS_SESSION_BUS_ADDRESS"]}
+    return Daemon(text, bus="session", key_store="libsecret", env=env, **options)
 
 
 @pytest.fixture(scope="module")

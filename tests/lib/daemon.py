@@ -94,7 +94,7 @@ class Daemon:
     @demo: None, or True for --demo, whose token becomes `token`
     @nofile: its limit of open descriptors
     @inherit: (sockets) handed over as systemd would (LISTEN_FDS); no --listen then
-    @wait: do not wait until it listens when False
+    @wait: do not wait until it listens, and is on the bus, when False
     @bus, key_store: values of these options
     """
 
@@ -130,7 +130,7 @@ class Daemon:
         atexit.register(self.process.kill)
         threading.Thread(target=self._read_stdout, daemon=True).start()
         if wait:
-            self._wait_until_ready(demo)
+            self._wait_until_ready(demo, bus)
 
     def _start(self, args, listen, env, nofile, inherit):
         command = [binary(), "--config", str(self.config_path)]
@@ -179,7 +179,7 @@ class Daemon:
             f"no line {pattern!r} on stdout.\nstdout: {self.stdout}\nstderr: {self.stderr()}"
         )
 
-    def _wait_until_ready(self, demo):
+    def _wait_until_ready(self, demo, bus):
         try:
             match = self.next_line(r"listening on (https?)://(.+):(\d+)|listening on (unix:.*)")
             if match[4]:
@@ -189,6 +189,9 @@ class Daemon:
             if demo:
                 self.token = self.next_line(r"token: (\S+)")[1]
                 self.secrets.append(self.token)
+            if bus != "none":
+                # It listens before it is on the bus.
+                self.wait_for_log("on the bus")
         except BaseException:
             self.kill()
             raise
@@ -222,7 +225,7 @@ class Daemon:
         """All that it logged so far."""
         return self.stderr_path.read_text(errors="replace")
 
-    def wait_for_log(self, pattern, timeout=10):
+    def wait_for_log(self, pattern, timeout=30):
         """Waits for a log line that matches and returns the match."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
