@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A key that fails is left alone for a while, whoever asks, and nobody who could be served is refused."""
 
+import select
 import threading
 import time
 
@@ -9,7 +10,7 @@ import pytest
 from lib import answers
 from lib.checks import expect_error, wait_until
 from lib.daemon import Daemon
-from lib.several import FAST, RETRY, several
+from lib.several import RETRY, several
 from lib.upstream import FakeUpstream
 
 PATH = "/v1/chat/completions"
@@ -174,12 +175,13 @@ def test_a_request_does_not_wait_longer_than_its_client_would(start, upstreams):
 def test_the_clients_time_runs_while_its_request_waits(start, upstreams):
     """It is told how long the one that was asked in the end has had."""
     (one,) = upstreams(1)
-    daemon = start(several([one], SHORT, routing="max-wait=1h", retry="[retry]\nenabled=false\n"))
+    cooldown = SHORT.replace("1s", "2s")
+    daemon = start(several([one], cooldown, routing="max-wait=1h", retry="[retry]\nenabled=false\n"))
     one.answer_with(answers.error(500), answers.stall)
     assert daemon.chat().status == 500
-    error = expect_error(daemon.chat(headers=[("X-Proxy-Timeout", "2")]), 504)
+    error = expect_error(daemon.chat(headers=[("X-Proxy-Timeout", "4")]), 504)
     assert error["code"] == "total-timeout"
-    assert "within 2 s" not in error["message"]
+    assert "within 4 s" not in error["message"]
 
 
 LEAST_BAD = "on-exhausted=least-bad"
@@ -267,7 +269,7 @@ def test_waiting_requests_end_with_the_client_and_the_daemon(start, upstreams):
 def test_nobody_sees_an_error_that_another_key_could_have_spared(start, upstreams):
     """One key always fails, one is slow, one dies for a while."""
     failing, slow, dying = upstreams(3)
-    daemon = start(several([failing, slow, dying], FAST + SHORT, routing="strategy=round_robin"))
+    daemon = start(several([failing, slow, dying], SHORT, routing="strategy=round_robin"))
     failing.answer_with(answers.error(500))
     began = time.monotonic()
 
@@ -325,7 +327,9 @@ def test_a_client_that_leaves_gives_its_place_back(start, upstreams):
     def leave():
         with daemon.connect() as connection:
             connection.send_request("POST", PATH, json={"model": "fake-model", "messages": []})
-            if not wait_until(lambda: len(one.requests) == 2, timeout=0.3):
+            # Either it is let through, or it is refused.
+            assert wait_until(lambda: len(one.requests) == 2 or select.select([connection.sock], [], [], 0)[0])
+            if len(one.requests) == 1:
                 return False
             exchange = held.take()
         assert exchange.wait_for_peer_to_leave()

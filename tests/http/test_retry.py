@@ -8,7 +8,7 @@ import pytest
 
 from lib import answers
 from lib.checks import expect_broken_stream, expect_error, read_events, wait_until
-from lib.several import FAST, RETRY, several
+from lib.several import RETRY, hasty, several
 from lib.upstream import FakeUpstream, Held
 
 PATH = "/v1/chat/completions"
@@ -39,17 +39,11 @@ def events(*data):
     return answers.raw(answers.stream_head() + body + b"0\r\n\r\n", close=False)
 
 
-def slow_head(exchange):
-    """Nothing for longer than the daemon waits."""
-    answers.stall(exchange)
-
-
 # Faults that an attempt shows before its first content, for any request.
 UNSEEN = {
     "nothing": answers.nothing,
     "reset": answers.reset,
     "garbage": answers.garbage,
-    "slow head": slow_head,
     "HTML": answers.plain(HTML, content_type="text/html"),
     "empty": answers.plain(b""),
     "204": answers.bodiless(204),
@@ -76,7 +70,6 @@ UNSEEN = {
 OPENED = {
     "cut": opening(answers.cut),
     "reset": opening(answers.reset),
-    "stall": opening(answers.stall),
     "end": opening(lambda exchange: exchange.send(b"0\r\n\r\n")),
     "bad chunk": opening(lambda exchange: exchange.send(b"zz\r\nnot a chunk\r\n")),
     "error event": events(ROLE, b"data: " + ERROR_BODY + b"\n\n"),
@@ -109,7 +102,7 @@ def shared_pair(module_upstream, other):
     from conftest import SharedDaemon  # pylint: disable=import-outside-toplevel
 
     shared = SharedDaemon(None, module_upstream)
-    shared.text = several([module_upstream, other], FAST)
+    shared.text = several([module_upstream, other])
     shared.get()
     yield shared
     module_upstream.close_connections()
@@ -141,10 +134,33 @@ def test_a_stream_without_content_goes_to_the_next(pair, upstream, other, fault)
     assert response.body == b"".join(answers.delta(f"t{index} ") for index in range(3)) + answers.finish()
 
 
-@pytest.mark.parametrize("fault", [answers.cut, answers.reset, answers.stall], ids=["cut", "reset", "stall"])
+@pytest.mark.parametrize("stream", [False, True], ids=["plain", "stream"])
+@pytest.mark.parametrize("fault", [answers.stall, opening(answers.stall)], ids=["slow head", "stall"])
+def test_what_falls_silent_before_its_content_goes_to_the_next(start, upstream, other, stream, fault):
+    other.reset()
+    daemon = start(hasty(several([upstream, other]), "first-byte", "idle"))
+    upstream.answer_with(fault)
+    response = daemon.chat(stream=stream)
+    upstream.wait_for_requests(1)
+    expect_second(response, upstream, other)
+
+
+@pytest.mark.parametrize("fault", [answers.cut, answers.reset], ids=["cut", "reset"])
 def test_a_stream_with_content_does_not(pair, upstream, other, fault):
     upstream.answer_with(answers.stream(2, after=fault))
-    with pair.connect() as connection:
+    expect_content_and_an_error(pair, other)
+
+
+def test_a_stream_that_falls_silent_behind_its_content_does_not(start, upstream, other):
+    other.reset()
+    daemon = start(hasty(several([upstream, other]), "idle"))
+    upstream.answer_with(answers.stalled(2))
+    expect_content_and_an_error(daemon, other)
+
+
+def expect_content_and_an_error(daemon, other):
+    """Fails unless a stream brings two events, and then word that it broke, and nobody else was asked."""
+    with daemon.connect() as connection:
         connection.send_request("POST", PATH, json=CHAT | {"stream": True})
         seen, error = expect_broken_stream(connection, connection.read_head())
     assert [event + b"\n\n" for event in seen] == [answers.delta("t0 "), answers.delta("t1 ")]
@@ -189,10 +205,11 @@ def test_a_last_error_event_comes_as_it_is(pair, upstream, other):
     assert [one + b"\n\n" for one in seen[:2]] == [ROLE, event]
 
 
-def test_without_an_answer_the_last_fault_is_told(pair, upstream, other):
+def test_without_an_answer_the_last_fault_is_told(start, pair, upstream, other):
     upstream.answer_with(answers.error(500))
     other.answer_with(answers.stall)
-    assert expect_error(pair.chat(), 504, "p2")["code"] == "first-byte-timeout"
+    daemon = start(hasty(several([upstream, other]), "first-byte", provider="p2"))
+    assert expect_error(daemon.chat(), 504, "p2")["code"] == "first-byte-timeout"
     other.answer_with(answers.nothing)
     expect_error(pair.chat(), 502, "p2")
 
@@ -207,9 +224,12 @@ def test_the_request_is_the_same_each_time(pair, upstream, other):
         assert request.header("Idempotency-Key") == "once-7"
 
 
-def test_signs_of_life_are_kept_back_only_for_a_while(pair, upstream, other):
+def test_signs_of_life_are_kept_back_only_for_a_while(start, upstream, other):
+    """For as long as its first byte may take."""
+    other.reset()
+    daemon = start(several([upstream, other], provider="first-byte-timeout=3s"))
     held = upstream.hold()
-    with pair.connect() as connection:
+    with daemon.connect() as connection:
         connection.send_request("POST", PATH, json=CHAT | {"stream": True})
         exchange = held.take()
         exchange.send(answers.stream_head())
@@ -284,15 +304,18 @@ def test_attempts_are_limited(start):
 
 
 def test_faults_that_are_not_listed_are_told(start, upstream, other):
-    daemon = start(several([upstream, other], FAST, retry=RETRY + "retry-on=503;timeout\n"))
+    text = several([upstream, other], retry=RETRY + "retry-on=503;timeout\n")
+    daemon = start(text)
     for fault, status in ((answers.error(500), 500), (answers.nothing, 502), (answers.plain(b""), 502)):
         other.reset()
         upstream.answer_with(fault)
         assert daemon.chat().status == status
         assert not other.requests
-    for fault in (answers.error(503), answers.stall, answers.error(401)):
+    for fault in (answers.error(503), answers.error(401)):
         upstream.answer_with(fault)
         assert daemon.chat().header("X-Proxy-Provider") == "p2"
+    upstream.answer_with(answers.stall)
+    assert start(hasty(text, "first-byte")).chat().header("X-Proxy-Provider") == "p2"
 
 
 def test_without_retries_nobody_else_is_asked(start, upstream, other):
@@ -305,13 +328,14 @@ def test_without_retries_nobody_else_is_asked(start, upstream, other):
 
 def test_one_limit_holds_for_all_attempts(start, upstream, other):
     other.reset()
-    daemon = start(several([upstream, other], "[timeouts]\nfirst-byte=2s\nidle=2s\ntotal=3s\n"))
+    daemon = start(hasty(several([upstream, other], "[timeouts]\ntotal=3s\n"), "first-byte"))
     for stalled in (upstream, other):
         stalled.answer_with(answers.stall)
     assert expect_error(daemon.chat(), 504, "p2")["code"] == "total-timeout"
-    headers = [("X-Proxy-Timeout", "0.3")]
     other.reset()
-    assert expect_error(daemon.chat(headers=headers), 504, "p1")["code"] == "total-timeout"
+    patient = start(several([upstream, other]))
+    headers = [("X-Proxy-Timeout", "0.3")]
+    assert expect_error(patient.chat(headers=headers), 504, "p1")["code"] == "total-timeout"
     assert not other.requests
 
 

@@ -11,7 +11,7 @@ from lib.upstream import FakeUpstream
 PATH = "/v1/chat/completions"
 CHAT = {"model": "fake-model", "messages": []}
 STREAM = CHAT | {"stream": True}
-CONFIG = "[server]\nworkers=1\n[timeouts]\nconnect=2s\nfirst-byte=1s\nidle=1s\n"
+CONFIG = "[server]\nworkers=1\n"
 
 
 def expect_502_or_cut(daemon, **members):
@@ -21,6 +21,12 @@ def expect_502_or_cut(daemon, **members):
     except wire.Cut:
         return None
     return expect_error(response, 502)
+
+
+@pytest.fixture(name="hasty")
+def hasty_fixture(start, upstream):
+    """A daemon that soon loses patience with who answers and then falls silent; `upstream` is its upstream."""
+    return start(config(upstream, CONFIG + "[timeouts]\nidle=500ms\n"))
 
 
 def test_a_refused_connection_is_502(start, upstream):
@@ -38,15 +44,16 @@ def test_a_name_without_an_address_is_502(start):
     expect_error(start(config(Nowhere)).chat(), 502)
 
 
-def test_no_first_byte_is_504(daemon, upstream):
+def test_no_first_byte_is_504(start, upstream):
+    daemon = start(config(upstream, CONFIG + "[timeouts]\nfirst-byte=500ms\n"))
     upstream.answer_with(answers.stall)
     expect_error(daemon.chat(), 504, "fake")
     expect_error(daemon.chat(stream=True), 504)
 
 
-def test_a_head_without_a_body_in_time_is_504(daemon, upstream):
-    upstream.answer_with(answers.stream(0, after=answers.stall))
-    expect_error(daemon.chat(stream=True), 504)
+def test_a_head_without_a_body_in_time_is_504(hasty, upstream):
+    upstream.answer_with(answers.stalled(0))
+    expect_error(hasty.chat(stream=True), 504)
 
 
 def test_the_client_may_set_a_shorter_timeout(daemon, upstream):
@@ -57,16 +64,18 @@ def test_the_client_may_set_a_shorter_timeout(daemon, upstream):
 
 @pytest.mark.parametrize("where", ["all", "provider"])
 def test_the_client_may_not_wait_for_longer_than_the_operator_allows(start, upstream, where):
-    patience = "[timeouts]\nfirst-byte=1h\nidle=1h\n"
-    if where == "all":
-        daemon = start(config(upstream, patience + "total=400ms\n"))
-    else:
-        daemon = start(config(upstream, patience + "total=1h\n", provider="total-timeout=400ms"))
+    def limited(limit):
+        patience = "[timeouts]\nfirst-byte=1h\nidle=1h\n"
+        if where == "all":
+            return config(upstream, patience + f"total={limit}\n")
+        return config(upstream, patience + "total=1h\n", provider=f"total-timeout={limit}")
+
+    daemon = start(limited("400ms"))
     upstream.answer_with(answers.stall)
     for headers in ([], [("X-Proxy-Timeout", "3600")], [("X-Proxy-Timeout", "0.2")]):
         assert expect_error(daemon.chat(headers=headers), 504)["code"] == "total-timeout"
     upstream.answer_with(answers.automatic)
-    assert daemon.chat(headers=[("X-Proxy-Timeout", "3600")]).status == 200
+    assert start(limited("1m")).chat(headers=[("X-Proxy-Timeout", "3600")]).status == 200
 
 
 def test_without_a_total_the_client_may_wait_for_a_day(daemon, upstream):
@@ -79,15 +88,24 @@ def test_without_a_total_the_client_may_wait_for_a_day(daemon, upstream):
     [
         answers.cut,
         answers.reset,
-        answers.stall,
         lambda exchange: exchange.send(b"zz\r\nnot a chunk\r\n"),
         lambda exchange: exchange.send(b"0\r\n\r\n"),
         lambda exchange: exchange.send(b"400\r\ndata: half an ev") or exchange.close(),
     ],
-    ids=["cut", "reset", "stall", "bad chunk", "end without an end mark", "cut chunk"],
+    ids=["cut", "reset", "bad chunk", "end without an end mark", "cut chunk"],
 )
 def test_a_broken_stream_ends_in_an_error_event(daemon, upstream, fault):
     upstream.answer_with(answers.stream(2, after=fault))
+    expect_two_events_and_an_error(daemon)
+
+
+def test_a_stream_that_stalls_ends_in_an_error_event(hasty, upstream):
+    upstream.answer_with(answers.stalled(2))
+    expect_two_events_and_an_error(hasty)
+
+
+def expect_two_events_and_an_error(daemon):
+    """Fails unless a stream brings two events, and then word that it broke."""
     with daemon.connect() as connection:
         connection.send_request("POST", PATH, json=STREAM)
         response = connection.read_head()
@@ -182,16 +200,16 @@ def test_a_chunked_download_that_is_cut_is_cut_for_the_client(daemon, upstream):
         connection.request("GET", "/v1/files/file-1/content")
 
 
-def test_a_plain_answer_that_stalls_never_looks_complete(daemon, upstream):
+def test_a_plain_answer_that_stalls_never_looks_complete(hasty, upstream):
     def handler(exchange):
         exchange.send(
             answers.head(200, [("Content-Type", "application/json"), ("Content-Length", 100)]) + b"{"
         )
-        exchange.wait_for_peer_to_leave()
+        answers.stall(exchange)
 
     upstream.answer_with(handler)
     try:
-        response = daemon.chat()
+        response = hasty.chat()
     except wire.Cut:
         return
     expect_error(response, 504)

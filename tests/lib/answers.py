@@ -120,6 +120,17 @@ def stream(count, pace=0.0, end=True, headers=(), after=None):
     return handler
 
 
+def stalled(count):
+    """The beginning of a chat stream in one write, then nothing: whoever waits for only a moment gets all of it."""
+    data = stream_head() + b"".join(chunk(delta(f"t{index} ")) for index in range(count))
+
+    def handler(exchange):
+        exchange.send(data)
+        stall(exchange)
+
+    return handler
+
+
 def cut(exchange):
     """Closes in the middle."""
     exchange.close()

@@ -52,7 +52,16 @@ def expect_broken_stream(connection, response):
     return events[:-1], error
 
 
-def wait_until(condition, timeout=10, step=0.02):
+def refuses(daemon):
+    """Whether it takes no more connections."""
+    try:
+        with daemon.connect() as connection:
+            return not connection.stream.fill()
+    except OSError:
+        return True
+
+
+def wait_until(condition, timeout=30, step=0.02):
     """What `condition ()` returns, as soon as that is true or after `timeout` seconds."""
     deadline = time.monotonic() + timeout
     while not (result := condition()) and time.monotonic() < deadline:

@@ -4,7 +4,6 @@
 from .daemon import config
 
 # Nothing waits, nothing opens, nothing acts by itself, unless a test says so.
-FAST = "[timeouts]\nconnect=2s\nfirst-byte=1s\nidle=1s\n"
 RETRY = "[retry]\nenabled=true\nbase-delay=1ms\nmax-delay=20ms\n"
 
 
@@ -18,3 +17,9 @@ def several(upstreams, extra="", routing="strategy=failover", provider="", key="
             f"[key k{number}]\nprovider=p{number}\nsecret=env:FAKE_KEY_1\n{key}\n"
         )
     return config(None, text)
+
+
+def hasty(text, *limits, provider="p1"):
+    """The config with short limits ("first-byte", "idle") for one provider: only who is to be late may be hurried."""
+    group = f"[provider {provider}]\n"
+    return text.replace(group, group + "".join(f"{limit}-timeout=500ms\n" for limit in limits))
