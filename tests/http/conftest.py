@@ -20,7 +20,7 @@ from lib.daemon import Daemon, config as usual_config  # noqa: E402
 from lib.redis import RedisServer  # noqa: E402
 from lib.upstream import FakeUpstream  # noqa: E402
 
-SETTLE_TIMEOUT = 10
+SETTLE_TIMEOUT = 30
 
 
 def pytest_configure(config):

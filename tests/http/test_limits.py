@@ -104,7 +104,7 @@ def test_a_streamed_upload_over_the_limit_is_cut(daemon, upstream):
         reader.start()
         send_until_refused(connection, [chunked(b"x" * 65536, end=False)] * 1600)
         assert connection.read_response().status == 413
-        reader.join(20)
+        reader.join(30)
         assert not reader.is_alive()
     assert not upstream.request.complete
 
@@ -222,7 +222,7 @@ def test_a_client_that_never_reads_costs_no_memory(daemon, upstream):
         settle(lambda: sent[0])
         assert sent[0] > 0
         assert daemon.rss() - before < 16 * MIB, f"{sent[0]} bytes sent"
-    assert left.wait(10), "the upstream was not told that the client left"
+    assert left.wait(30), "the upstream was not told that the client left"
 
 
 def test_a_client_that_reads_late_gets_everything(daemon, upstream):

@@ -99,7 +99,7 @@ def test_sockets_from_outside_need_a_token_too(start, upstream):
         daemon = start(
             config(upstream, "[server]\nrequire-token=false\n"), inherit=[listening], listen=None, wait=False
         )
-        assert daemon.process.wait(10) == 78
+        assert daemon.process.wait(30) == 78
         assert "require-token" in daemon.stderr()
 
 
@@ -113,7 +113,7 @@ def test_silent_tls_clients_hold_nobody_up(start, upstream, certificate):
     daemon = start(config(upstream, f"[server]\ntls-certificate={certificate[0]}\ntls-key={certificate[1]}\n"))
     silent = [socket.create_connection(daemon.address) for _ in range(100)]
     trusting = ssl.create_default_context(cafile=certificate[0])
-    with daemon.connect(tls=trusting, timeout=10) as connection:
+    with daemon.connect(tls=trusting) as connection:
         assert connection.request("POST", PATH, json=CHAT).status == 200
     for one in silent:
         one.close()

@@ -129,7 +129,7 @@ def test_dead_upstream_connections_do_not_pile_up(daemon, upstream):
         daemon.chat()
         return len(daemon.fds()) <= before + 4
 
-    assert wait_until(pruned, 10, 0.2), daemon.fds()
+    assert wait_until(pruned, step=0.2), daemon.fds()
 
 
 def test_an_upstream_that_closes_at_the_next_request_is_tried_anew(daemon, upstream):

@@ -40,7 +40,7 @@ def test_a_certificate_of_another_name_is_refused(start, secure, certificate):
     with socket.create_server(("127.0.0.2", secure.port)) as listener:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(*certificate)
-        listener.settimeout(20)
+        listener.settimeout(30)
         daemon = start(secure_elsewhere)
         with daemon.connect() as connection:
             connection.send_request("POST", PATH, json=CHAT)
@@ -69,7 +69,7 @@ def test_plain_http_where_tls_was_expected_is_502(start):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         plain = SimpleNamespace(base_url=f"https://127.0.0.1:{listener.getsockname()[1]}/v1")
         daemon = start(config(plain))
-        listener.settimeout(20)
+        listener.settimeout(30)
         with daemon.connect() as connection:
             connection.send_request("POST", PATH, json=CHAT)
             sock, _ = listener.accept()

@@ -68,7 +68,7 @@ class Session:
         ):
             text = (staging / "usr" / source).read_text().replace("/usr/bin/aiproxyd", f"{HOME}/bin/aiproxyd")
             (self.inside(HOME / folder) / pathlib.Path(source).name).write_text(text)
-        assert wait_until(lambda: self.systemctl("daemon-reload", check=False).returncode == 0, 20), "no manager"
+        assert wait_until(lambda: self.systemctl("daemon-reload", check=False).returncode == 0), "no manager"
 
     def inside(self, path):
         """A path of the session's, as seen from here."""

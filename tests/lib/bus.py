@@ -231,7 +231,7 @@ class Listener(Peer):
         self.loop.quit()
         self.thread.join()
 
-    def wait_for(self, member, count=1, timeout=20):
+    def wait_for(self, member, count=1, timeout=30):
         """The arguments of the first signals of a name, as soon as there are so many."""
         with self.changed:
             assert self.changed.wait_for(lambda: len(self.all(member)) >= count, timeout), (member, self.heard)
@@ -248,7 +248,7 @@ class Listener(Peer):
             self.get(ROOT, "Manager.State")
         passed = threading.Event()
         self.context.invoke_full(GLib.PRIORITY_LOW, lambda *_: passed.set())
-        assert passed.wait(20)
+        assert passed.wait(30)
         with self.changed:
             heard, self.heard = self.heard, []
         return heard
@@ -279,7 +279,7 @@ class Monitor:
         # As it becomes a monitor it loses its name.
         assert wait_until(lambda: b"NameLost" in path.read_bytes() or b"NameAcquired" in path.read_bytes())
 
-    def wait_for(self, text, timeout=20):
+    def wait_for(self, text, timeout=30):
         """All that was written, as soon as `text` is."""
         assert wait_until(lambda: text.encode() in self.path.read_bytes(), timeout), text
         return self.path.read_bytes()

@@ -12,7 +12,7 @@ import time
 from . import wire
 from .wire import Cut, ProtocolError
 
-DEFAULT_TIMEOUT = 20
+DEFAULT_TIMEOUT = 30
 
 
 class Response:

@@ -99,14 +99,14 @@ class Live:
 
     def wait_until_it_listens(self, poke):
         """Calls `poke ()`, which makes something happen, until a line tells of it; reads these lines."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 30
         while not select.select([self.process.stdout], [], [], 0.1)[0]:
             assert time.monotonic() < deadline, "nothing is told"
             poke()
         poke()
         self.line()
 
-    def line(self, timeout=20):
+    def line(self, timeout=30):
         """The next line."""
         deadline = time.monotonic() + timeout
         while b"\n" not in self.text:
@@ -119,7 +119,7 @@ class Live:
         line, _, self.text = self.text.partition(b"\n")
         return line.decode()
 
-    def end(self, number=signal.SIGINT, timeout=20):
+    def end(self, number=signal.SIGINT, timeout=30):
         """Sends a signal, if any, and waits; returns the exit code and what is on stderr."""
         if number is not None:
             self.process.send_signal(number)
@@ -139,7 +139,7 @@ class Terminal:
             os.execve(command[0], command, env)
         self.text = ""
 
-    def wait_for(self, pattern, timeout=20):
+    def wait_for(self, pattern, timeout=30):
         """Reads until `pattern` was written."""
         deadline = time.monotonic() + timeout
         while not re.search(pattern, self.text):
@@ -149,7 +149,7 @@ class Terminal:
         """Types something."""
         os.write(self.fd, text.encode())
 
-    def end(self, timeout=20):
+    def end(self, timeout=30):
         """Reads to the end; returns the exit code (negative: the signal) and all that was written."""
         deadline = time.monotonic() + timeout
         while self._read(deadline - time.monotonic()):

@@ -74,7 +74,7 @@ class RedisServer:
     def command(self, *words):
         """What it says to one command: a string, a number, None or a list of these."""
         with socket.socket(socket.AF_UNIX) as sock:
-            sock.settimeout(10)
+            sock.settimeout(30)
             sock.connect(str(self.socket))
             text = f"*{len(words)}\r\n" + "".join(f"${len(word)}\r\n{word}\r\n" for word in words)
             sock.sendall(text.encode())

@@ -83,7 +83,7 @@ class Exchange:
         if (self.request.header("Expect") or "").lower() == "100-continue":
             self.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
-    def wait_for_peer_to_leave(self, timeout=10):
+    def wait_for_peer_to_leave(self, timeout=30):
         """Whether the peer closes or resets the connection within `timeout` seconds."""
         deadline = time.monotonic() + timeout
         poll = select.poll()
@@ -126,7 +126,7 @@ class Held:
             if exchange.upstream.stopping.is_set():
                 return
 
-    def take(self, timeout=10):
+    def take(self, timeout=30):
         """The next exchange, as soon as its request is there."""
         return self.exchanges.get(timeout=timeout)
 
@@ -181,12 +181,12 @@ class FakeUpstream:
         self.answer_with(held)
         return held
 
-    def wait_for(self, condition, timeout=10):
+    def wait_for(self, condition, timeout=30):
         """Waits until `condition ()` holds, looked at whenever something arrives."""
         with self.changed:
             return self.changed.wait_for(condition, timeout)
 
-    def wait_for_requests(self, count, timeout=10):
+    def wait_for_requests(self, count, timeout=30):
         """Waits for `count` requests and returns them."""
         assert self.wait_for(
             lambda: len(self.requests) >= count, timeout

@@ -18,7 +18,7 @@ const startLimit = 30_000;
 const stopLimit = 30_000;
 
 /** Waits until condition() is true; fails with the message when it is not in time. */
-export async function until(condition, message, limit = 15_000) {
+export async function until(condition, message, limit = 30_000) {
   const end = Date.now() + limit;
   while (!(await condition())) {
     assert.ok(Date.now() < end, typeof message === 'function' ? message() : message);
