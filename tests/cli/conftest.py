@@ -17,6 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from lib.ctl import Ctl  # noqa: E402
 from lib.daemon import KEY_1, KEY_2, Daemon, config as usual_config  # noqa: E402
+from lib.session import Session  # noqa: E402
 from lib.upstream import FakeUpstream  # noqa: E402
 
 
@@ -77,7 +78,15 @@ def ctl(daemon):
     return Ctl(secrets=[KEY_1, KEY_2])
 
 
+@pytest.fixture(scope="module")
+def empty_session():
+    """A session of its own, whichever daemon is on this one's bus by now."""
+    session = Session("absent")
+    yield session
+    session.stop()
+
+
 @pytest.fixture
-def lonely():
+def lonely(empty_session):
     """aiproxyctl on a bus without a daemon, nor one that could be started."""
-    return Ctl()
+    return Ctl(env=empty_session.environment)
