@@ -6,7 +6,7 @@ import json
 import pytest
 
 from lib import answers
-from lib.checks import expect_error, wait_until
+from lib.checks import expect_error, refuses, wait_until
 from lib.daemon import digest
 from lib.limits import (
     DAY,
@@ -55,15 +55,6 @@ def send(daemon, body=BODY, **options):
 def used(redis, account, unit, daily, amount):
     """Whether so much is charged, as soon as it is: settling is not waited for by the client."""
     return wait_until(lambda: redis.used(account, unit, daily) == amount)
-
-
-def refuses(daemon):
-    """Whether it takes no connection any more."""
-    try:
-        daemon.connect(timeout=2).close()
-    except OSError:
-        return True
-    return False
 
 
 @pytest.mark.parametrize("setting", ["rpm", "daily-requests", "tpm", "daily-tokens"])
