@@ -188,7 +188,8 @@ def test_recovery_from_having_no_descriptors(start, upstream):
 
 
 def settle(progress, seconds=1.0):
-    """Waits until `progress ()` stops changing for a while."""
+    """Waits until `progress ()` begins, and then until it stops changing for a while."""
+    assert wait_until(progress), "nothing begins"
     event = threading.Event()
     last, quiet = progress(), 0
     for _ in range(300):

@@ -132,7 +132,8 @@ def test_a_slow_redis_leaves_it_to_each_daemon(make, redis):
 
 def test_a_slow_redis_lets_nobody_in_where_that_was_asked_for(make, redis, upstream):
     daemon = make(timeout=QUICK, on_failure="closed")
-    assert daemon.chat().status == 200
+    # A Redis that this machine holds up for a moment counts as slow, too.
+    assert wait_until(lambda: daemon.chat().status == 200)
     redis.freeze()
     for _ in range(3):
         response = daemon.chat()
@@ -141,7 +142,7 @@ def test_a_slow_redis_lets_nobody_in_where_that_was_asked_for(make, redis, upstr
     assert len(upstream.requests) == 1
     redis.thaw()
     wait_for_limits(daemon, True)
-    assert daemon.chat().status == 200
+    assert wait_until(lambda: daemon.chat().status == 200)
 
 
 def test_without_redis_each_daemon_has_the_limit_to_itself(make, redis):
@@ -192,20 +193,23 @@ def test_it_comes_back_and_limits_are_shared_again(make, redis, on_failure):
 @pytest.mark.parametrize("how", ["kill", "freeze"])
 def test_it_is_told_once(make, redis, how):
     daemon = make(client="rpm=1000000", timeout=QUICK)
+    wait_for_limits(daemon, True)
+    # It may have been slow for a moment before, too.
+    before = daemon.stderr()
     getattr(redis, how)()
     run_at_once([daemon], 12, lambda one: one.chat())
     wait_for_limits(daemon, False)
     for _ in range(24):  # long enough for it to try to connect several times
         assert daemon.chat().status == 200
         time.sleep(0.05)
-    log = daemon.stderr()
+    log = daemon.stderr().removeprefix(before)
     gone = re.findall("redis is gone: (.*);", log)
     # Of a killed one: that the connection broke, and then that it does not come back.
     assert 1 <= len(gone) <= 2 and len(gone) == len(set(gone)), log
     assert len(log.splitlines()) < 12, log
     (redis.start if how == "kill" else redis.thaw)()
     wait_for_limits(daemon, True)
-    assert len(re.findall("redis is connected", daemon.stderr())) == 2
+    assert daemon.stderr().removeprefix(before).count("redis is connected") == 1
 
 
 @pytest.mark.parametrize("on_failure", ["local", "closed"])
