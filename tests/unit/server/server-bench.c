@@ -13,7 +13,8 @@
 #include "config/aip-config-loader.h"
 #include "upstream/aip-upstream.h"
 
-/* A test that hangs has failed. */
+/* A test that hangs has failed. With a time limit, whoever stops this process and lets it go on interrupts
+ * what waits. */
 #define PATIENCE_S 30
 
 static int
@@ -161,7 +162,7 @@ Peer *
 server_bench_accept (ServerBench *self)
 {
   struct timeval patience = { PATIENCE_S, 0 };
-  int fd = accept4 (self->upstream, NULL, NULL, SOCK_CLOEXEC);
+  int fd = TEMP_FAILURE_RETRY (accept4 (self->upstream, NULL, NULL, SOCK_CLOEXEC));
   Peer *peer;
 
   g_assert_cmpint (fd, >=, 0);
@@ -201,7 +202,7 @@ peer_say (Peer *self, const char *text)
 {
   gsize length = strlen (text);
 
-  g_assert_cmpint (send (self->fd, text, length, MSG_NOSIGNAL), ==, (gssize) length);
+  g_assert_cmpint (TEMP_FAILURE_RETRY (send (self->fd, text, length, MSG_NOSIGNAL)), ==, (gssize) length);
 }
 
 void
@@ -230,7 +231,7 @@ static gboolean
 hear_some (Peer *self)
 {
   char buffer[4096];
-  gssize n = recv (self->fd, buffer, sizeof buffer, 0);
+  gssize n = TEMP_FAILURE_RETRY (recv (self->fd, buffer, sizeof buffer, 0));
 
   if (n < 0)
     g_assert_cmpint (errno, ==, ECONNRESET);
