@@ -179,6 +179,7 @@ def test_daemon_leaves_cleanly_while_changes_wait_for_the_keyring(session, begin
     daemon = begin()
     before = daemon.config_path.read_text()
     session.tell_mock(hold="CreateItem")
+    session.mock_calls()
     asked = connect()
     for _ in range(3):
         descriptors = Gio.UnixFDList.new_from_array([pipe_with(SECRET.encode())])
