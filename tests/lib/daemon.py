@@ -256,7 +256,7 @@ class Daemon:
                 found.append(f"{name}: {target}")
         return found
 
-    def stop(self, timeout=30):
+    def stop(self, timeout=60):
         """Ends it with SIGTERM; fails unless it leaves in good order. Returns its log."""
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)

@@ -15,7 +15,7 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 const binary = path.resolve(process.env.AIPROXYD ?? path.join(root, 'build/daemon/aiproxyd'));
 const damage = /AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:|CRITICAL/;
 const startLimit = 30_000;
-const stopLimit = 30_000;
+const stopLimit = 60_000;
 
 /** Waits until condition() is true; fails with the message when it is not in time. */
 export async function until(condition, message, limit = 30_000) {
