@@ -104,6 +104,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   reset (members);
   check_append (text, size);
 
+  gboolean any_value = aip_json_check (text, size, NULL);
+
   if (!aip_json_peek (text, size, members, G_N_ELEMENTS (members), &error))
     {
       g_assert_nonnull (error);
@@ -111,6 +113,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     }
 
   g_assert_no_error (error);
+  g_assert_true (any_value);
   g_assert_true (g_utf8_validate_len (text, size, NULL));
   check_members (text, size, members);
 

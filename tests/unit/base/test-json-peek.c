@@ -66,6 +66,9 @@ static const BadCase bad_cases[] = {
   { TEXT ("{\"a\":1 \"b\":2}"), 7, "expected ',' or '}' after a member" },
   { TEXT ("{\"a\":1]"), 6, "expected ',' or '}' after a member" },
   { TEXT ("{\"a\":1}}"), 7, "unexpected bytes after the object" },
+  { TEXT ("{\"a\":{}"), 7, "the text ends before the object does" },
+  { TEXT ("{\"a\":{\"b\":1}\r\n"), 14, "the text ends before the object does" },
+  { TEXT ("{\"a\":[{}"), 8, "the text ends before the object does" },
   { TEXT ("{\"a\":1,\"a\":2}"), 7, "the member's name is there twice" },
   { TEXT ("{\"model\":1,\"x\":0,\"mod\\u0065l\":2}"), 17, "the member's name is there twice" },
   { TEXT ("{\"\\u0000\":1,\"\\u0000\":2}"), 12, "the member's name is there twice" },
@@ -76,6 +79,9 @@ static const BadCase bad_cases[] = {
   { TEXT ("{\"a\":[,1]}"), 6, "expected a value" },
   { TEXT ("{\"a\":[1 2]}"), 8, "expected ',' or ']' after an element" },
   { TEXT ("{\"a\":[1}"), 7, "expected ',' or ']' after an element" },
+  { TEXT ("{\"a\":[]"), 7, "the text ends before the object does" },
+  { TEXT ("{\"a\":[1] "), 9, "the text ends before the object does" },
+  { TEXT ("{]"), 1, "expected a member's name in double quotes" },
   { TEXT ("{\"a\":[1:2]}"), 7, "expected ',' or ']' after an element" },
 
   /* Literals and numbers */
@@ -103,6 +109,9 @@ static const BadCase bad_cases[] = {
   { TEXT ("{\"a\":\""), 6, "the text ends inside a string" },
   { TEXT ("{\"a\":\"abc"), 9, "the text ends inside a string" },
   { TEXT ("{\"a\":\"\\\"}"), 9, "the text ends inside a string" },
+  { TEXT ("{\"a\":\"}"), 7, "the text ends inside a string" },
+  { TEXT ("{\"a\":\"0123456789abcde}"), 22, "the text ends inside a string" },
+  { TEXT ("{\"0123456789abcde}"), 18, "the text ends inside a string" },
   { TEXT ("{\"a\":\"\\"), 6, "the text ends inside a string" },
   { TEXT ("{\"a\":\"b\nc\"}"), 7, "control character in a string" },
   { TEXT ("{\"a\":\"0123456789abcdef\037\"}"), 22, "control character in a string" },
@@ -199,6 +208,69 @@ test_each_place (void)
         g_assert_false (peek_copy (text, strlen (text), NULL, 0, &error));
         g_assert_nonnull (strstr (error->message, place));
       }
+}
+
+/* Wherever a document is cut: it is invalid, and nothing behind the cut is read. */
+static void
+test_each_end (void)
+{
+  static const char text[] =
+      "{\"s\": \"x\\\"y\\ud83d\\ude00\344\270\255\", \"n\": -1.5e+30, \"o\": {\"t\": true, \"f\": [false, "
+      "null, {}]},\n"
+      "  \"a name longer than a block\" : [[], [1, [2]] , \"a value longer than a block\"], \"z\":0}";
+
+  for (gsize length = 0; length < strlen (text); length++)
+    {
+      g_autoptr (GError) error = NULL;
+
+      g_assert_false (peek_copy (text, length, NULL, 0, &error));
+      g_assert_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT);
+    }
+
+  g_assert_true (peek_copy (text, strlen (text), NULL, 0, NULL));
+}
+
+static void
+test_check (void)
+{
+  static const struct
+  {
+    const char *text;
+    const char *fault; /* NULL: none */
+  } cases[] = {
+    { "{}", NULL },
+    { " {\"a\":1,\"a\":[{}]} ", NULL },
+    { "[1,[2]]\n", NULL },
+    { "\"a\"", NULL },
+    { "-1.5e3", NULL },
+    { "0", NULL },
+    { " true ", NULL },
+    { "null", NULL },
+    { "", "byte 0: the document is empty; an object is expected" },
+    { "12 3", "byte 3: unexpected bytes after the object" },
+    { "[]]", "byte 2: unexpected bytes after the object" },
+    { "]", "byte 0: expected a value" },
+    { "nul", "byte 0: expected a value" },
+    { "\"a", "byte 2: the text ends inside a string" },
+    { "-", "byte 1: invalid number" },
+    { "[[1]", "byte 4: the text ends before the object does" },
+    { "[1", "byte 2: the text ends before the object does" },
+    { "[1}", "byte 2: expected ',' or ']' after an element" },
+  };
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *copy = g_memdup2 (cases[i].text, strlen (cases[i].text));
+      g_autofree char *message = g_strconcat ("invalid JSON at ", cases[i].fault, NULL);
+      g_autoptr (GError) error = NULL;
+
+      g_test_message ("%s", cases[i].text);
+      g_assert_cmpint (aip_json_check (copy, strlen (cases[i].text), &error), ==, cases[i].fault == NULL);
+      if (cases[i].fault == NULL)
+        g_assert_no_error (error);
+      else
+        g_assert_cmpstr (error->message, ==, message);
+    }
 }
 
 static void
@@ -421,6 +493,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/base/json-peek/good", test_good);
   g_test_add_func ("/base/json-peek/bad", test_bad);
   g_test_add_func ("/base/json-peek/each-place", test_each_place);
+  g_test_add_func ("/base/json-peek/each-end", test_each_end);
+  g_test_add_func ("/base/json-peek/check", test_check);
   g_test_add_func ("/base/json-peek/members", test_members);
   g_test_add_func ("/base/json-peek/depth", test_depth);
   g_test_add_func ("/base/json-peek/many-members", test_many_members);
