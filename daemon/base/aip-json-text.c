@@ -13,6 +13,17 @@ is_continuation (guchar c)
   return (c & 0xc0) == 0x80;
 }
 
+/* The three bytes at once: their marks, and from the lead and the second byte whether the sequence is
+ * overlong or a surrogate. Most text that is not ASCII comes here. */
+static inline gboolean
+is_triple (const guchar *pos)
+{
+  guint32 bytes = pos[0] | (guint32) pos[1] << 8 | (guint32) pos[2] << 16;
+  guint32 range = bytes & 0x00200f;
+
+  return (bytes & 0xc0c0f0) == 0x8080e0 && range != 0x000000 && range != 0x00200d;
+}
+
 /* The length of the sequence at @pos as in the table of RFC 3629 section 4, or 0 if it is not in there:
  * overlong, a surrogate, above U+10FFFF, or cut. @pos has a byte from 0x80. */
 static inline guint
@@ -21,13 +32,8 @@ sequence_length (const guchar *pos, const guchar *end)
   gsize left = (gsize) (end - pos);
   guchar lead = pos[0];
 
-  if (left >= 3 && (lead & 0xf0) == 0xe0)
-    {
-      guchar low = lead == 0xe0 ? 0xa0 : 0x80;
-      guchar high = lead == 0xed ? 0x9f : 0xbf;
-
-      return pos[1] >= low && pos[1] <= high && is_continuation (pos[2]) ? 3 : 0;
-    }
+  if (left >= 3 && is_triple (pos))
+    return 3;
 
   if (left >= 2 && lead >= 0xc2 && lead <= 0xdf)
     return is_continuation (pos[1]) ? 2 : 0;
