@@ -21,101 +21,127 @@ typedef struct
 {
   const guchar *text;
   const guchar *end;
+  const guchar *guard; /* the last byte that anybody reads outside strings; see guard_text () */
+  guchar *copy;        /* owns text, where the document itself has no guard */
   const guchar *fault_pos;
   const char *fault; /* what is wrong there */
   guint depth;
-  gboolean opened;                          /* nothing was read yet of the innermost container */
-  guint64 objects[AIP_JSON_MAX_DEPTH / 64]; /* one bit per level: object or array */
+  gboolean escaped; /* a string since the last FALSE had an escape in it */
   AipJsonMember *members;
   gsize n_members;
-  AipJsonMember *wanted; /* the member whose value is being read, if somebody wants it */
   Name *names; /* of the top-level members; NULL: the document may be any value, its names do not count */
   guint n_names;
 } Peek;
 
-/* What reads takes the place where it begins, and gives the place behind what it read, or NULL after a
- * fault. So the place stays in a register: this is the hot loop of every request. */
+/* What reads takes the place where it begins and gives the place behind what it read, so that the place
+ * stays in a register: this is the hot loop of every request. After a fault the place is the guard, where
+ * nobody finds anything more to read, and only the first fault counts. */
+typedef const guchar *(*ReadFunc) (Peek *self, const guchar *pos);
 
-static const guchar *
-fail (Peek *self, const guchar *pos, const char *fault)
+static inline gboolean
+is_blank (guchar c)
 {
-  self->fault_pos = pos;
-  self->fault = fault;
-  return NULL;
+  return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
-static inline const guchar *
-skip_blanks (const Peek *self, const guchar *pos)
+/* Outside strings, only read_items () goes beyond a closing bracket and nobody beyond a NUL. So if the text
+ * ends with either, nobody need ask before each byte whether there is one. A document that does not end with
+ * its bracket is invalid or tiny, so that it costs little to copy it. */
+static void
+guard_text (Peek *self, const guchar *text, gsize length)
 {
-  while (pos < self->end && *pos <= ' ' && (*pos == ' ' || *pos == '\n' || *pos == '\r' || *pos == '\t'))
+  gsize n = length;
+
+  while (n > 0 && is_blank (text[n - 1]))
+    n--;
+
+  if (n == 0 || (text[n - 1] != '}' && text[n - 1] != ']'))
+    {
+      self->copy = g_malloc (length + 1);
+      if (length > 0)
+        memcpy (self->copy, text, length);
+      self->copy[length] = '\0';
+      text = self->copy;
+      n = length + 1;
+    }
+
+  self->text = text;
+  self->end = text + length;
+  self->guard = text + n - 1;
+}
+
+static G_NO_INLINE const guchar *
+fail (Peek *self, const guchar *pos, const char *fault)
+{
+  if (self->fault == NULL)
+    {
+      self->fault_pos = pos;
+      self->fault = fault;
+    }
+
+  return self->guard;
+}
+
+static const guchar *
+fail_at_end (Peek *self)
+{
+  return fail (self, self->end, "the text ends before the object does");
+}
+
+static const guchar *
+fail_unless_end (Peek *self, const guchar *pos, const char *fault)
+{
+  return pos < self->end ? fail (self, pos, fault) : fail_at_end (self);
+}
+
+static G_NO_INLINE const guchar *
+skip_many_blanks (const guchar *pos)
+{
+  while (is_blank (*pos))
     pos++;
 
   return pos;
 }
 
-static inline gboolean
-is_at (const Peek *self, const guchar *pos, char c)
-{
-  return pos < self->end && *pos == (guchar) c;
-}
-
-static inline gboolean
-in_object (const Peek *self)
-{
-  guint level = self->depth - 1;
-
-  return (self->objects[level / 64] >> (level % 64)) & 1;
-}
-
-static const guchar *
-open_container (Peek *self, const guchar *pos, gboolean object)
-{
-  if (self->depth == AIP_JSON_MAX_DEPTH)
-    return fail (self, pos,
-                 "nested too deeply; at most " G_STRINGIFY (AIP_JSON_MAX_DEPTH) " levels are allowed");
-
-  guint level = self->depth++;
-  guint64 bit = G_GUINT64_CONSTANT (1) << (level % 64);
-
-  if (object)
-    self->objects[level / 64] |= bit;
-  else
-    self->objects[level / 64] &= ~bit;
-
-  self->opened = TRUE;
-  return pos + 1;
-}
-
-static inline void
-end_value (Peek *self, const guchar *pos)
-{
-  self->opened = FALSE;
-  if (self->depth != 1 || self->wanted == NULL)
-    return;
-
-  self->wanted->end = (gsize) (pos - self->text);
-  self->wanted = NULL;
-}
-
-static const guchar *
-close_container (Peek *self, const guchar *pos)
-{
-  self->depth--;
-  end_value (self, pos + 1);
-  return pos + 1;
-}
-
+/* Before a comma, a colon and a closing bracket: most often there are none. */
 static inline const guchar *
-read_string (Peek *self, const guchar *pos, gboolean *escaped)
+skip_rare_blanks (const guchar *pos)
+{
+  return *pos <= ' ' ? skip_many_blanks (pos) : pos;
+}
+
+/* Before a name and a value: most often there is one blank or none. */
+static inline const guchar *
+skip_blanks (const guchar *pos)
+{
+  return skip_rare_blanks (*pos == ' ' ? pos + 1 : pos);
+}
+
+static G_NO_INLINE const guchar *
+read_long_string (Peek *self, const guchar *pos)
 {
   const char *fault;
-  const guchar *end = aip_json_text_skip_plain (pos + 1, self->end);
+  const guchar *end = aip_json_text_scan (pos, self->end, &self->escaped, &fault);
 
-  if (is_at (self, end, '"'))
-    return end + 1;
-
-  end = aip_json_text_scan (end, self->end, escaped, &fault);
   return fault == NULL ? end : fail (self, end, fault);
+}
+
+/* Most often it is short and plain. */
+static inline const guchar *
+read_string (Peek *self, const guchar *pos)
+{
+  pos++;
+  if (self->end - pos >= AIP_JSON_BLOCK)
+    {
+      guint64 special = aip_json_text_find_special (pos);
+
+      if (special != 0)
+        pos += aip_json_text_first_special (special);
+      if (*pos == '"')
+        return pos + 1;
+    }
+
+  return read_long_string (self, pos);
 }
 
 static inline gboolean
@@ -124,54 +150,46 @@ is_digit (guchar c)
   return c >= '0' && c <= '9';
 }
 
+/* At least one. */
 static inline const guchar *
-skip_digits (const Peek *self, const guchar *pos)
+read_digits (Peek *self, const guchar *pos)
 {
-  while (pos < self->end && is_digit (*pos))
+  if (!is_digit (*pos))
+    return fail (self, pos, "invalid number");
+
+  do
     pos++;
+  while (is_digit (*pos));
 
   return pos;
 }
 
-/* The digits behind a point or an exponent: at least one. */
-static const guchar *
-read_digits (Peek *self, const guchar *pos)
+static inline const guchar *
+read_exponent (Peek *self, const guchar *pos)
 {
-  const guchar *end = skip_digits (self, pos);
+  pos++;
+  if (*pos == '+' || *pos == '-')
+    pos++;
 
-  return end > pos ? end : fail (self, pos, "invalid number");
+  return read_digits (self, pos);
 }
 
-static const guchar *
+static inline const guchar *
 read_number (Peek *self, const guchar *pos)
 {
-  if (is_at (self, pos, '-'))
+  if (*pos == '-')
     pos++;
 
   const guchar *start = pos;
 
   pos = read_digits (self, pos);
-  if (pos == NULL)
-    return NULL;
-
   if (*start == '0' && pos - start > 1)
     return fail (self, start + 1, "invalid number");
 
-  if (is_at (self, pos, '.'))
-    {
-      pos = read_digits (self, pos + 1);
-      if (pos == NULL)
-        return NULL;
-    }
+  if (*pos == '.')
+    pos = read_digits (self, pos + 1);
 
-  if (!is_at (self, pos, 'e') && !is_at (self, pos, 'E'))
-    return pos;
-
-  pos++;
-  if (is_at (self, pos, '+') || is_at (self, pos, '-'))
-    pos++;
-
-  return read_digits (self, pos);
+  return *pos == 'e' || *pos == 'E' ? read_exponent (self, pos) : pos;
 }
 
 static inline const guchar *
@@ -183,63 +201,108 @@ read_literal (Peek *self, const guchar *pos, const char *literal, gsize length)
   return pos + length;
 }
 
-static AipJsonType
-type_of (guchar c)
-{
-  switch (c)
-    {
-    case '"':
-      return AIP_JSON_STRING;
-    case '{':
-      return AIP_JSON_OBJECT;
-    case '[':
-      return AIP_JSON_ARRAY;
-    case 't':
-      return AIP_JSON_TRUE;
-    case 'f':
-      return AIP_JSON_FALSE;
-    case 'n':
-      return AIP_JSON_NULL;
-    default:
-      return c == '-' || is_digit (c) ? AIP_JSON_NUMBER : AIP_JSON_ABSENT;
-    }
-}
+/* By the first byte of a value. */
+static const guint8 types[256] = {
+  ['"'] = AIP_JSON_STRING, ['{'] = AIP_JSON_OBJECT, ['['] = AIP_JSON_ARRAY,  ['t'] = AIP_JSON_TRUE,
+  ['f'] = AIP_JSON_FALSE,  ['n'] = AIP_JSON_NULL,   ['-'] = AIP_JSON_NUMBER, ['0' ... '9'] = AIP_JSON_NUMBER,
+};
 
-static inline const guchar *
-read_scalar (Peek *self, const guchar *pos)
-{
-  gboolean escaped = FALSE;
+static const guchar *read_container (Peek *self, const guchar *pos);
 
-  switch (*pos)
-    {
-    case '"':
-      return read_string (self, pos, &escaped);
-    case 't':
-      return read_literal (self, pos, "true", 4);
-    case 'f':
-      return read_literal (self, pos, "false", 5);
-    case 'n':
-      return read_literal (self, pos, "null", 4);
-    default:
-      return *pos == '-' || is_digit (*pos) ? read_number (self, pos) : fail (self, pos, "expected a value");
-    }
-}
-
-static inline const guchar *
+static inline G_ALWAYS_INLINE const guchar *
 read_value (Peek *self, const guchar *pos)
 {
-  if (self->depth == 1 && self->wanted != NULL)
+  switch ((AipJsonType) types[*pos])
     {
-      self->wanted->type = type_of (*pos);
-      self->wanted->start = (gsize) (pos - self->text);
+    case AIP_JSON_STRING:
+      return read_string (self, pos);
+    case AIP_JSON_NUMBER:
+      return read_number (self, pos);
+    case AIP_JSON_TRUE:
+      return read_literal (self, pos, "true", 4);
+    case AIP_JSON_FALSE:
+      return read_literal (self, pos, "false", 5);
+    case AIP_JSON_NULL:
+      return read_literal (self, pos, "null", 4);
+    case AIP_JSON_OBJECT:
+    case AIP_JSON_ARRAY:
+      return read_container (self, pos);
+    default:
+      return fail_unless_end (self, pos, "expected a value");
+    }
+}
+
+/* Gives the place behind the closing quote. */
+static inline G_ALWAYS_INLINE const guchar *
+read_name (Peek *self, const guchar *pos)
+{
+  if (*pos == '"')
+    return read_string (self, pos);
+
+  return fail_unless_end (self, pos, "expected a member's name in double quotes");
+}
+
+/* Gives the place of the value. */
+static inline G_ALWAYS_INLINE const guchar *
+read_colon (Peek *self, const guchar *pos)
+{
+  pos = skip_rare_blanks (pos);
+  if (*pos != ':')
+    return fail (self, pos, "expected ':' after the member's name");
+
+  return skip_blanks (pos + 1);
+}
+
+static inline G_ALWAYS_INLINE const guchar *
+read_member (Peek *self, const guchar *pos)
+{
+  return read_value (self, read_colon (self, read_name (self, pos)));
+}
+
+/* @pos: the opening bracket
+ * @fault: what is wrong where neither a comma nor the closing bracket follows an item */
+static inline G_ALWAYS_INLINE const guchar *
+read_items (Peek *self, const guchar *pos, ReadFunc read_item, char closing, const char *fault)
+{
+  pos = skip_blanks (pos + 1);
+  if (*pos != (guchar) closing)
+    {
+      pos = skip_rare_blanks (read_item (self, pos));
+      while (*pos == ',')
+        pos = skip_rare_blanks (read_item (self, skip_blanks (pos + 1)));
     }
 
-  if (*pos == '{' || *pos == '[')
-    return open_container (self, pos, *pos == '{');
+  if (*pos != (guchar) closing)
+    return fail_unless_end (self, pos, fault);
+  if (pos == self->guard && self->depth > 1)
+    return fail_at_end (self);
 
-  pos = read_scalar (self, pos);
-  if (pos != NULL)
-    end_value (self, pos);
+  return pos + 1;
+}
+
+static const guchar *
+read_object (Peek *self, const guchar *pos)
+{
+  return read_items (self, pos, read_member, '}', "expected ',' or '}' after a member");
+}
+
+static const guchar *
+read_array (Peek *self, const guchar *pos)
+{
+  return read_items (self, pos, read_value, ']', "expected ',' or ']' after an element");
+}
+
+/* Containers in containers make the functions above call each other, at most AIP_JSON_MAX_DEPTH times. */
+static const guchar *
+read_container (Peek *self, const guchar *pos)
+{
+  if (self->depth == AIP_JSON_MAX_DEPTH)
+    return fail (self, pos,
+                 "nested too deeply; at most " G_STRINGIFY (AIP_JSON_MAX_DEPTH) " levels are allowed");
+
+  self->depth++;
+  pos = *pos == '{' ? read_object (self, pos) : read_array (self, pos);
+  self->depth--;
   return pos;
 }
 
@@ -258,113 +321,72 @@ find_wanted (Peek *self, const Name *name)
 }
 
 /* @start and @end: the quotes around the name */
-static gboolean
-note_name (Peek *self, const guchar *start, const guchar *end, gboolean escaped)
+static Name *
+note_name (Peek *self, const guchar *start, const guchar *end)
 {
-  if (self->n_names == AIP_JSON_MAX_MEMBERS)
-    {
-      fail (self, start, "too many members; at most " G_STRINGIFY (AIP_JSON_MAX_MEMBERS) " are allowed");
-      return FALSE;
-    }
-
   Name *name = &self->names[self->n_names++];
 
   name->text = (const char *) start + 1;
   name->length = (gsize) (end - start - 1);
   name->offset = (gsize) (start - self->text);
-  name->decoded = escaped ? aip_json_text_decode (name->text, name->length, &name->length) : NULL;
-  if (escaped)
+  name->decoded = self->escaped ? aip_json_text_decode (name->text, name->length, &name->length) : NULL;
+  if (self->escaped)
     name->text = name->decoded;
 
-  self->wanted = find_wanted (self, name);
-  return TRUE;
-}
-
-/* Gives the place of the value. */
-static inline const guchar *
-read_name (Peek *self, const guchar *pos)
-{
-  const guchar *start = pos;
-  gboolean escaped = FALSE;
-
-  if (*start != '"')
-    return fail (self, pos, "expected a member's name in double quotes");
-
-  pos = read_string (self, pos, &escaped);
-  if (pos == NULL)
-    return NULL;
-
-  if (self->depth == 1 && self->names != NULL && !note_name (self, start, pos - 1, escaped))
-    return NULL;
-
-  pos = skip_blanks (self, pos);
-  if (!is_at (self, pos, ':'))
-    return fail (self, pos, "expected ':' after the member's name");
-
-  return skip_blanks (self, pos + 1);
+  return name;
 }
 
 static const guchar *
-fail_at_end (Peek *self)
+read_top_member (Peek *self, const guchar *pos)
 {
-  return fail (self, self->end, "the text ends before the object does");
-}
+  self->escaped = FALSE;
 
-static inline const guchar *
-read_item (Peek *self, const guchar *pos, gboolean object)
-{
-  if (object)
-    pos = read_name (self, pos);
-  if (pos == self->end)
-    return fail_at_end (self);
+  const guchar *name_end = read_name (self, pos);
 
-  return pos != NULL ? read_value (self, pos) : NULL;
-}
+  if (self->fault != NULL)
+    return name_end;
 
-/* The next member or element with the comma before it, or the end of the container. */
-static inline const guchar *
-read_next (Peek *self, const guchar *pos)
-{
-  gboolean object = in_object (self);
+  if (self->n_names == AIP_JSON_MAX_MEMBERS)
+    return fail (self, pos, "too many members; at most " G_STRINGIFY (AIP_JSON_MAX_MEMBERS) " are allowed");
 
-  if (*pos == (object ? '}' : ']'))
-    return close_container (self, pos);
+  AipJsonMember *wanted = find_wanted (self, note_name (self, pos, name_end - 1));
+  const guchar *value = read_colon (self, name_end);
+  const guchar *end = read_value (self, value);
 
-  if (!self->opened)
+  if (wanted != NULL && self->fault == NULL)
     {
-      if (*pos != ',')
-        return fail (self, pos,
-                     object ? "expected ',' or '}' after a member" : "expected ',' or ']' after an element");
-
-      pos = skip_blanks (self, pos + 1);
-      if (pos == self->end)
-        return fail_at_end (self);
+      wanted->type = (AipJsonType) types[*value];
+      wanted->start = (gsize) (value - self->text);
+      wanted->end = (gsize) (end - self->text);
     }
 
-  return read_item (self, pos, object);
+  return end;
+}
+
+static const guchar *
+read_top_object (Peek *self, const guchar *pos)
+{
+  self->depth = 1;
+  return read_items (self, pos, read_top_member, '}', "expected ',' or '}' after a member");
 }
 
 static gboolean
 read_document (Peek *self)
 {
-  const guchar *pos = skip_blanks (self, self->text);
+  const guchar *pos = skip_blanks (self->text);
 
   if (pos == self->end)
     fail (self, pos, "the document is empty; an object is expected");
-  else if (*pos != '{' && self->names != NULL)
-    fail (self, pos, "expected an object");
-  else
+  else if (self->names == NULL)
     pos = read_value (self, pos);
+  else if (*pos == '{')
+    pos = read_top_object (self, pos);
+  else
+    fail (self, pos, "expected an object");
 
-  while (self->fault == NULL && self->depth > 0)
+  if (self->fault == NULL && pos <= self->guard)
     {
-      pos = skip_blanks (self, pos);
-      pos = pos < self->end ? read_next (self, pos) : fail_at_end (self);
-    }
-
-  if (self->fault == NULL)
-    {
-      pos = skip_blanks (self, pos);
+      pos = skip_blanks (pos);
       if (pos < self->end)
         fail (self, pos, "unexpected bytes after the object");
     }
@@ -411,12 +433,11 @@ forget_members (AipJsonMember *members, gsize n_members)
     }
 }
 
-static gboolean
+static void
 set_error (const Peek *self, GError **error)
 {
   g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT, "invalid JSON at byte %" G_GSIZE_FORMAT ": %s",
                (gsize) (self->fault_pos - self->text), self->fault);
-  return FALSE;
 }
 
 /**
@@ -429,7 +450,7 @@ set_error (const Peek *self, GError **error)
  * @error: where to put an error
  *
  * Checks a whole document and finds members of its top-level object, without building a tree and,
- * as long as no name is escaped and there are few of them, without allocating. It is as strict as RFC 8259
+ * as long as it ends with a bracket and no name is escaped, without allocating. It is as strict as RFC 8259
  * allows: one object and nothing behind it, valid UTF-8, no NUL, no lone surrogates even as escapes, no name
  * twice at the top level (compared without escapes), at most %AIP_JSON_MAX_DEPTH levels and
  * %AIP_JSON_MAX_MEMBERS top-level members. Members found are valid only after success.
@@ -444,16 +465,14 @@ aip_json_peek (const char *text, gsize length, AipJsonMember *members, gsize n_m
   g_return_val_if_fail (members != NULL || n_members == 0, FALSE);
   g_return_val_if_fail (error == NULL || *error == NULL, FALSE);
 
-  static const guchar nothing[1];
-  const guchar *start = text != NULL ? (const guchar *) text : nothing;
   Name names[AIP_JSON_MAX_MEMBERS];
   Peek self = {
-    .text = start,
-    .end = start + length,
     .members = members,
     .n_members = n_members,
     .names = names,
   };
+
+  guard_text (&self, (const guchar *) text, length);
 
   forget_members (members, n_members);
 
@@ -462,11 +481,14 @@ aip_json_peek (const char *text, gsize length, AipJsonMember *members, gsize n_m
   for (guint i = 0; i < self.n_names; i++)
     g_free (names[i].decoded);
 
-  if (valid)
-    return TRUE;
+  if (!valid)
+    {
+      forget_members (members, n_members);
+      set_error (&self, error);
+    }
 
-  forget_members (members, n_members);
-  return set_error (&self, error);
+  g_free (self.copy);
+  return valid;
 }
 
 /**
@@ -483,15 +505,19 @@ aip_json_peek (const char *text, gsize length, AipJsonMember *members, gsize n_m
 gboolean
 aip_json_check (const char *text, gsize length, GError **error)
 {
-  static const guchar nothing[1];
-  const guchar *start = text != NULL ? (const guchar *) text : nothing;
-  Peek self = { .text = start, .end = start + length };
-
   g_return_val_if_fail (text != NULL || length == 0, FALSE);
 
-  if (read_document (&self))
-    return TRUE;
-  return set_error (&self, error);
+  Peek self = { 0 };
+
+  guard_text (&self, (const guchar *) text, length);
+
+  gboolean valid = read_document (&self);
+
+  if (!valid)
+    set_error (&self, error);
+
+  g_free (self.copy);
+  return valid;
 }
 
 /**

@@ -8,6 +8,31 @@
 #include "base/aip-json-peek.h"
 
 static inline gboolean
+is_plain (guchar c)
+{
+  return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+static inline const guchar *
+skip_plain (const guchar *pos, const guchar *end)
+{
+  while (end - pos >= AIP_JSON_BLOCK)
+    {
+      guint64 special = aip_json_text_find_special (pos);
+
+      if (special != 0)
+        return pos + aip_json_text_first_special (special);
+
+      pos += AIP_JSON_BLOCK;
+    }
+
+  while (pos < end && is_plain (*pos))
+    pos++;
+
+  return pos;
+}
+
+static inline gboolean
 is_continuation (guchar c)
 {
   return (c & 0xc0) == 0x80;
@@ -165,7 +190,7 @@ aip_json_text_scan (const guchar *pos, const guchar *end, gboolean *escaped, con
 
   while (*fault == NULL)
     {
-      pos = aip_json_text_skip_plain (pos, end);
+      pos = skip_plain (pos, end);
 
       if (pos == end)
         *fault = "the text ends inside a string";
@@ -278,12 +303,12 @@ aip_json_append_string (GString *out, const char *value, gssize length)
   while (pos < end)
     {
       const char *fault = NULL;
-      const guchar *plain = scan_sequences (aip_json_text_skip_plain (pos, end), end, &fault);
+      const guchar *plain = scan_sequences (skip_plain (pos, end), end, &fault);
 
       g_string_append_len (out, (const char *) pos, plain - pos);
       pos = plain;
 
-      if (pos == end || aip_json_text_is_plain (*pos))
+      if (pos == end || is_plain (*pos))
         continue;
 
       if (fault != NULL)

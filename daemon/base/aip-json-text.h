@@ -10,44 +10,43 @@
 
 G_BEGIN_DECLS
 
-/* Private to the JSON peek: the strings of RFC 8259, as they stand in a document. */
-
-static inline gboolean
-aip_json_text_is_plain (guchar c)
-{
-  return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
+/* Private to the JSON peek: the strings of RFC 8259, as they stand in a document. A byte is plain if it is
+ * ASCII and stands for itself. What looks for others in a block is here, so that the hot loop of the peek
+ * reads a short string without a call. */
 
 #ifdef __SSE2__
 
 #define AIP_JSON_BLOCK 16
+#define AIP_JSON_FLAG_BITS 1
 
-/* Which bytes of a block are not plain, one bit each; bytes from 0x80 have their top bit set already. */
+/* Flags the bytes of the block at @pos that are not plain. As signed bytes, control characters and bytes from
+ * 0x80 are below the blank. */
 static inline guint
 aip_json_text_find_special (const guchar *pos)
 {
   __m128i block = _mm_loadu_si128 ((const __m128i *) pos);
   __m128i quote = _mm_cmpeq_epi8 (block, _mm_set1_epi8 ('"'));
   __m128i backslash = _mm_cmpeq_epi8 (block, _mm_set1_epi8 ('\\'));
-  __m128i control = _mm_cmpeq_epi8 (_mm_min_epu8 (block, _mm_set1_epi8 (0x1f)), block);
+  __m128i beyond = _mm_cmpgt_epi8 (_mm_set1_epi8 (' '), block);
 
-  return (guint) _mm_movemask_epi8 (
-      _mm_or_si128 (_mm_or_si128 (block, quote), _mm_or_si128 (backslash, control)));
+  return (guint) _mm_movemask_epi8 (_mm_or_si128 (_mm_or_si128 (quote, backslash), beyond));
 }
 
 #else
 
 #define AIP_JSON_BLOCK 8
+#define AIP_JSON_FLAG_BITS 8
 #define EACH_BYTE(value) (G_GUINT64_CONSTANT (0x0101010101010101) * (value))
 
-/* Not zero if a byte of a block is not plain. The borrows of the subtractions can only flag a byte too
- * many, and the byte-wise loop of the caller looks again. */
+/* Flags the bytes of the block at @pos that are not plain. The subtractions borrow only from a byte that they
+ * flag, so the first flag is always right. */
 static inline guint64
 aip_json_text_find_special (const guchar *pos)
 {
   guint64 block;
 
   memcpy (&block, pos, sizeof block);
+  block = GUINT64_FROM_LE (block);
 
   guint64 quote = (block ^ EACH_BYTE ('"')) - EACH_BYTE (1);
   guint64 backslash = (block ^ EACH_BYTE ('\\')) - EACH_BYTE (1);
@@ -58,29 +57,11 @@ aip_json_text_find_special (const guchar *pos)
 
 #endif
 
-/* Here, so that the hot loop of the peek ends a short string without a call. */
-static inline const guchar *
-aip_json_text_skip_plain (const guchar *pos, const guchar *end)
+/* The index of the first byte flagged; @special is not zero. */
+static inline guint
+aip_json_text_first_special (guint64 special)
 {
-  while (end - pos >= AIP_JSON_BLOCK)
-    {
-      guint64 special = aip_json_text_find_special (pos);
-
-#ifdef __SSE2__
-      if (special != 0)
-        return pos + __builtin_ctzll (special);
-#else
-      if (special != 0)
-        break;
-#endif
-
-      pos += AIP_JSON_BLOCK;
-    }
-
-  while (pos < end && aip_json_text_is_plain (*pos))
-    pos++;
-
-  return pos;
+  return (guint) __builtin_ctzll (special) / AIP_JSON_FLAG_BITS;
 }
 
 const guchar *
