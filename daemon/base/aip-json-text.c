@@ -57,7 +57,7 @@ sequence_length (const guchar *pos, const guchar *end)
   gsize left = (gsize) (end - pos);
   guchar lead = pos[0];
 
-  if (left >= 3 && is_triple (pos))
+  if (lead >= 0xe0 && left >= 3 && is_triple (pos))
     return 3;
 
   if (left >= 2 && lead >= 0xc2 && lead <= 0xdf)
