@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ctl/aip-ctl-choices.h"
 #include "ctl/aip-ctl-command.h"
 #include "ctl/aip-ctl-schema.h"
 
@@ -116,15 +117,6 @@ offer_settings (const Completion *self, const char *group)
     }
 }
 
-static const char *
-find_choices (const char *group, const char *key)
-{
-  for (const AipCtlSchemaRow *row = aip_ctl_schema; row->group != NULL; row++)
-    if (g_str_equal (row->group, group) && g_str_equal (row->key, key))
-      return row->choices;
-  return "";
-}
-
 /* Which objects a command of two words is about. */
 static gboolean
 find_kind (const AipCtlCommand *command, AipRemoteKind *kind)
@@ -148,9 +140,12 @@ is (const char *name, gsize length, const char *wanted)
 static void
 offer_argument (const Completion *self, const char *name, gsize length, const char *group)
 {
+  const char *choices = aip_ctl_choices_find (name, length);
   AipRemoteKind kind;
 
-  if (is (name, length, "KEY=VALUE"))
+  if (choices != NULL)
+    offer_choices (self, "", choices);
+  else if (is (name, length, "KEY=VALUE"))
     offer_settings (self, find_kind (self->command, &kind) ? aip_remote_kind_to_string (kind) : group);
   else if (is (name, length, "NAME"))
     {
@@ -167,22 +162,10 @@ offer_argument (const Completion *self, const char *name, gsize length, const ch
     offer_models (self);
   else if (is (name, length, "GROUP"))
     offer_groups (self);
-  else if (is (name, length, "STRATEGY"))
-    offer_choices (self, "", find_choices ("routing", "strategy"));
-  else if (is (name, length, "DIALECT"))
-    offer_choices (self, "", find_choices ("provider", "dialect"));
-  else if (is (name, length, "BUS"))
-    offer_choices (self, "", "session;system");
-  else if (is (name, length, "SHELL"))
-    offer_choices (self, "", "sh;fish;csh");
   else if (is (name, length, "SOURCE"))
     offer_choices (self, "", "keyring;env:;credential:");
-  else if (is (name, length, "OUTCOME"))
-    offer_choices (self, "", "succeeded;refused;client-fault;upstream-fault;truncated;cancelled");
   else if (is (name, length, "KEY"))
     offer_names (self, AIP_REMOTE_KEY);
-  else if (is (name, length, "PROTOCOL"))
-    offer_choices (self, "", "openai;anthropic;gemini;ollama");
 }
 
 static void

@@ -9,6 +9,7 @@
 
 #include "aip-build.h"
 #include "client/aip-remote-error.h"
+#include "ctl/aip-ctl-choices.h"
 #include "ctl/aip-ctl-command.h"
 #include "ctl/aip-ctl-complete.h"
 #include "ctl/aip-ctl-help.h"
@@ -26,21 +27,6 @@ fail (GError *error, const AipCtlCommand *command)
     fprintf (stderr, "Try: aiproxyctl %s%s--help\n", command != NULL ? command->name : "",
              command != NULL ? " " : "");
   return code;
-}
-
-static gboolean
-set_bus (AipCtl *ctl, const AipCtlArgs *args, GError **error)
-{
-  const char *bus = aip_ctl_args_get (args, "bus");
-
-  if (g_strcmp0 (bus, "system") == 0)
-    ctl->bus = G_BUS_TYPE_SYSTEM;
-  else if (bus != NULL && !g_str_equal (bus, "session"))
-    {
-      g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "--bus takes one of session, system");
-      return FALSE;
-    }
-  return TRUE;
 }
 
 /* What goes over D-Bus is UTF-8; so is whatever the daemon or a provider has a name for. */
@@ -107,8 +93,11 @@ run (AipCtl *ctl, const AipCtlCommand *command, AipCtlArgs *args)
   g_autoptr (GError) error = NULL;
   AipCtlExit code;
 
-  if (!set_bus (ctl, args, &error) || !check_count (command, args, &error) || !check_words (args, &error))
+  if (!check_count (command, args, &error) || !check_words (args, &error) ||
+      !aip_ctl_choices_check (command, args, &error))
     return fail (error, command);
+  if (g_strcmp0 (aip_ctl_args_get (args, "bus"), "system") == 0)
+    ctl->bus = G_BUS_TYPE_SYSTEM;
   ctl->json = aip_ctl_args_has (args, "json");
   ctl->colour = !ctl->json && aip_ctl_print_wants_colour (STDOUT_FILENO);
   code = command->run (ctl, args, &error);

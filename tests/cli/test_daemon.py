@@ -86,8 +86,6 @@ def test_strategy(ctl, daemon):
     assert ctl.json("strategy") == {"strategy": "failover"}
     assert "strategy=failover" in daemon.config_path.read_text()
     ctl.expect(NOTHING_TO_DO, "strategy", "failover")
-    result = ctl.expect(FAILED, "strategy", "best")
-    assert "round_robin" in result.err and "GDBus" not in result.err
     ctl.ok("strategy", "weighted_score")
 
 
@@ -164,7 +162,6 @@ def test_route_explains(ctl):
 def test_route_of_what_nobody_has(ctl):
     result = ctl.expect(FAILED, "route", "not-a-model", "--protocol", "openai")
     assert "nothing would serve not-a-model now" in result.out
-    ctl.expect(FAILED, "route", "fake-model", "--protocol", "morse")
 
 
 def test_no_secret_went_astray(ctl, daemon):

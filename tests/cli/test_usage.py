@@ -98,19 +98,37 @@ def test_a_mistyped_word_is_told_what_was_meant(lonely, words, meant):
         ["stats", "--watch", "soon"],
         ["stats", "--watch", "nan"],
         ["stats", "--watch=1"],
-        ["env", "--shell", "tcl"],
         ["config", "set", "timeouts"],
         ["log", "show"],
         ["log", "list", "--limit", "0"],
         ["log", "list", "--limit", "-1"],
         ["log", "list", "--limit", "many"],
-        ["--bus", "yellow", "status"],
         ["status", "--bus"],
     ],
 )
 def test_wrong_usage(lonely, words):
     result = lonely.expect(USAGE, *words)
     assert result.out == "" and "--help" in result.err
+
+
+@pytest.mark.parametrize(
+    "words, what, known",
+    [
+        (["--bus", "yellow", "status"], "--bus", "session, system"),
+        (["env", "--shell", "tcl"], "--shell", "sh, fish, csh"),
+        (["log", "list", "--outcome", "bogus"], "--outcome", "refused, client-fault"),
+        (["log", "list", "--outcome=bogus", "--outcome=refused"], "--outcome", "refused, client-fault"),
+        (["route", "m", "--protocol", "morse"], "--protocol", "openai, anthropic"),
+        (["provider", "add", "a", "--dialect", "morse"], "--dialect", "openai, anthropic"),
+        (["mapping", "add", "alias", "m", "--strategy", "best"], "--strategy", "round_robin"),
+        (["mapping", "add", "alias", "m", "--strategy", ""], "--strategy", "round_robin"),
+        (["strategy", "best"], "strategy", "round_robin"),
+    ],
+)
+def test_a_value_that_there_is_not(lonely, words, what, known):
+    err = lonely.expect(USAGE, *words).err
+    assert f"{what} takes one of " in err and known in err
+    assert not {"yellow", "tcl", "bogus", "morse", "best"} & set(err.split())
 
 
 def words_of(command):
