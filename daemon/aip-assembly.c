@@ -7,6 +7,7 @@
 
 #include "aip-discovery.h"
 #include "aip-key-secrets.h"
+#include "aip-provider-warnings.h"
 #include "base/aip-error.h"
 #include "base/aip-log.h"
 #include "config/aip-config-values.h"
@@ -330,19 +331,6 @@ make_router (AipAssembly *self, AipConfig *config)
 }
 
 static void
-warn_of_idle_providers (const AipConfig *config)
-{
-  for (guint i = 0; i < config->providers->len; i++)
-    {
-      const AipProviderConfig *provider = g_ptr_array_index (config->providers, i);
-
-      if (aip_dialect_find (provider->dialect) == NULL)
-        g_warning ("provider %s is left out: the dialect %s is not served by this version", provider->name,
-                   provider->dialect);
-    }
-}
-
-static void
 take_snapshot (AipAssembly *self, AipConfig *config, AipClients *clients)
 {
   g_autoptr (AipRouter) router = make_router (self, config);
@@ -375,7 +363,7 @@ use_config (AipAssembly *self, AipConfig *config, GError **error)
     return FALSE;
   aip_log_set_threshold (level_of (config->log.level));
   use_redis (self, config);
-  warn_of_idle_providers (config);
+  aip_provider_warnings_log (config, self->config);
   g_clear_pointer (&self->config, aip_config_unref);
   self->config = aip_config_ref (config);
   aip_discovery_set_config (self->discovery, config);

@@ -178,6 +178,29 @@ check_keys (Diagnosis *self, AipAssembly *assembly)
     add (self, "keys", "ok", g_strdup ("none"), NULL);
 }
 
+static gboolean
+has_key (const AipConfig *config, const char *provider)
+{
+  for (guint i = 0; i < config->keys->len; i++)
+    if (g_str_equal (((AipKeyConfig *) g_ptr_array_index (config->keys, i))->provider, provider))
+      return TRUE;
+  return FALSE;
+}
+
+/* Whether that is meant only who set it up can tell. */
+static void
+tell_of_keyless_providers (Diagnosis *self)
+{
+  for (guint i = 0; i < self->config->providers->len; i++)
+    {
+      const AipProviderConfig *provider = g_ptr_array_index (self->config->providers, i);
+
+      if (provider->enabled && !has_key (self->config, provider->name))
+        add (self, "keys", "ok",
+             g_strdup_printf ("provider %s has none, and is asked without one", provider->name), NULL);
+    }
+}
+
 /* --- limits --- */
 
 static void
@@ -280,8 +303,10 @@ asked_free (Asked *asked)
 }
 
 static char *
-dup_remedy (const char *kind, const char *provider)
+dup_remedy (const AipConfig *config, const char *kind, const char *provider)
 {
+  if (g_str_equal (kind, "auth") && !has_key (config, provider))
+    return g_strdup_printf ("give it a key: `aiproxyctl key add NAME --provider %s`", provider);
   if (g_str_equal (kind, "auth"))
     return g_strdup_printf ("give it a valid key: `aiproxyctl key list`, `aiproxyctl key secret NAME`");
   if (g_str_equal (kind, "network") || g_str_equal (kind, "timeout"))
@@ -302,7 +327,7 @@ tested_cb (const AipTestResult *result, void *user_data)
 
   add (asked->diagnosis, "provider", ok ? "ok" : "failed",
        g_strdup_printf ("%s: %s", asked->provider, result->text),
-       ok ? NULL : dup_remedy (result->kind, asked->provider));
+       ok ? NULL : dup_remedy (asked->diagnosis->config, result->kind, asked->provider));
   finish_one (asked->diagnosis);
   asked_free (asked);
 }
@@ -373,6 +398,7 @@ aip_diagnosis_run (const AipDiagnosisSubject *subject,
   check_key_store (self, aip_assembly_get_key_store (subject->assembly));
   check_unused_secrets (self, aip_assembly_get_key_store (subject->assembly));
   check_keys (self, subject->assembly);
+  tell_of_keyless_providers (self);
   check_ledger (self, aip_assembly_get_snapshot (subject->assembly)->ledger);
   check_files (self, subject->sources);
   check_clock (self);

@@ -226,6 +226,50 @@ aip_ctl_key_disable (AipCtl *ctl, const AipCtlArgs *args, GError **error)
   return set_enabled (ctl, aip_ctl_args_nth (args, 0), FALSE, error);
 }
 
+/* Whether @provider is asked, and has no key but @name. */
+static gboolean
+is_last (AipCtl *ctl, const char *name, const char *provider)
+{
+  g_autoptr (GVariant) owner =
+      aip_remote_lookup_sync (ctl->remote, AIP_REMOTE_PROVIDER, provider, NULL, NULL);
+  g_autoptr (GPtrArray) keys = aip_remote_list_sync (ctl->remote, AIP_REMOTE_KEY, NULL, NULL);
+  gboolean enabled = FALSE;
+
+  if (owner == NULL || keys == NULL || !g_variant_lookup (owner, "Enabled", "b", &enabled))
+    return FALSE;
+  for (guint i = 0; i < keys->len; i++)
+    {
+      GVariant *key = g_ptr_array_index (keys, i);
+
+      if (g_str_equal (aip_ctl_print_lookup (key, "Provider"), provider) &&
+          !g_str_equal (aip_ctl_print_lookup (key, "Name"), name))
+        return FALSE;
+    }
+  return enabled;
+}
+
+static char *
+dup_question (const char *name, const char *provider, gboolean last)
+{
+  if (!last)
+    return g_strdup_printf ("Remove key %s and its secret in the keyring?", name);
+  return g_strdup_printf (
+      "Remove key %s and its secret in the keyring? It is the last one of provider %s, which will be asked "
+      "without a key.",
+      name, provider);
+}
+
+static void
+warn_of_last (const char *provider)
+{
+  g_autofree char *text = g_strdup_printf (
+      "provider %s has no key any more, and is asked without one; add one with `aiproxyctl key add NAME "
+      "--provider %s`, or leave it out with `aiproxyctl provider set %s enabled=false`",
+      provider, provider, provider);
+
+  aip_ctl_complain (text);
+}
+
 /**
  * aip_ctl_key_remove:
  *
@@ -237,15 +281,21 @@ aip_ctl_key_remove (AipCtl *ctl, const AipCtlArgs *args, GError **error)
   const char *name = aip_ctl_args_nth (args, 0);
   gboolean keeps = aip_ctl_args_has (args, "keep-secret");
   g_autoptr (GVariant) key = aip_ctl_object_lookup (ctl, AIP_REMOTE_KEY, name, error);
-  g_autofree char *question = g_strdup_printf ("Remove key %s and its secret in the keyring?", name);
+  const char *provider = key != NULL ? aip_ctl_print_lookup (key, "Provider") : NULL;
+  gboolean last = key != NULL && is_last (ctl, name, provider);
+  g_autofree char *question = dup_question (name, provider, last);
+  AipCtlExit code;
 
   if (key == NULL)
     return AIP_CTL_FAILED;
   if (!keeps && g_str_equal (aip_ctl_print_lookup (key, "Source"), "keyring") &&
       !aip_ctl_confirm (args, question))
     return aip_ctl_report_nothing (ctl, "nothing was removed");
-  return aip_ctl_object_remove (ctl, AIP_REMOTE_KEY, name,
+  code = aip_ctl_object_remove (ctl, AIP_REMOTE_KEY, name,
                                 keeps ? g_variant_new_parsed ("{'keep-secret': <true>}") : NULL, error);
+  if (code == AIP_CTL_DONE && last)
+    warn_of_last (provider);
+  return code;
 }
 
 /**

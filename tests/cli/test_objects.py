@@ -122,6 +122,32 @@ def test_a_secret_that_is_left_over(ctl):
     ctl.expect(NOT_FOUND, "secret", "remove", "kept")
 
 
+def test_whoever_removes_the_last_key_of_a_provider_is_told(ctl, daemon, upstream):
+    ctl.ok("provider", "add", "bare", "--base-url", upstream.base_url)
+    ctl.ok("key", "add", "first", "--provider", "bare", "--secret", "env:FAKE_KEY_1")
+    ctl.ok("key", "add", "second", "--provider", "bare", "--secret", "env:FAKE_KEY_2")
+    assert ctl.expect(DONE, "key", "remove", "first").err == ""
+    result = ctl.expect(DONE, "key", "remove", "second", "--json")
+    assert result.json() == {"result": "removed", "key": "second"}
+    assert "provider bare has no key any more" in result.err and "key add NAME --provider bare" in result.err
+    daemon.wait_for_log("provider bare has no key any more")
+
+    findings = ctl.run("doctor", "--offline", "--json").json()
+    assert "provider bare has none, and is asked without one" in [one["text"] for one in findings]
+    upstream.answer_with(answers.error(401))
+    (finding,) = [one for one in ctl.run("doctor", "--json").json() if one["text"].startswith("bare: ")]
+    assert "`aiproxyctl key add NAME --provider bare`" in finding["remedy"]
+
+    ctl.ok("key", "add", "third", "--provider", "bare", stdin=SECRET)
+    terminal = ctl.terminal("key", "remove", "third")
+    terminal.wait_for(r"the last one of provider bare, which will be asked without a key. \[y/N\] ")
+    terminal.type("n\n")
+    assert terminal.end()[0] == NOTHING_TO_DO
+    ctl.ok("provider", "set", "bare", "enabled=false")
+    assert ctl.expect(DONE, "key", "remove", "third").err == ""
+    ctl.ok("provider", "remove", "bare")
+
+
 def test_a_key_of_no_provider(ctl):
     assert "there are: fake" in ctl.expect(FAILED, "key", "add", "k9", "--provider", "nobody", stdin=SECRET).err
     ctl.expect(NOT_FOUND, "key", "show", "k9")
