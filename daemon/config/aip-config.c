@@ -169,22 +169,6 @@ aip_config_find_provider (const AipConfig *self, const char *name)
 }
 
 /**
- * aip_config_find_key:
- * @self: a snapshot
- * @name: as in [key NAME]
- *
- * Returns: (transfer none) (nullable): the key of that name
- */
-const AipKeyConfig *
-aip_config_find_key (const AipConfig *self, const char *name)
-{
-  g_return_val_if_fail (self != NULL, NULL);
-  g_return_val_if_fail (name != NULL, NULL);
-
-  return find_by_name (self->keys, name);
-}
-
-/**
  * aip_config_find_client:
  * @self: a snapshot
  * @name: as in [client NAME]

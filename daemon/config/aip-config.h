@@ -248,7 +248,6 @@ typedef struct
 AipConfig *aip_config_ref (AipConfig *self);
 void aip_config_unref (AipConfig *self);
 const AipProviderConfig *aip_config_find_provider (const AipConfig *self, const char *name);
-const AipKeyConfig *aip_config_find_key (const AipConfig *self, const char *name);
 const AipClientConfig *aip_config_find_client (const AipConfig *self, const char *name);
 const AipTenantConfig *aip_config_find_tenant (const AipConfig *self, const char *name);
 gboolean aip_config_accepts_jwt (const AipConfig *self);

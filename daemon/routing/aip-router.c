@@ -386,3 +386,42 @@ aip_router_get_context (AipRouter *self, const char *model)
 
   return aip_route_rules_get_context (self->rules, model);
 }
+
+/**
+ * aip_router_renew:
+ * @self: the router that counts now
+ * @protocol: what the client speaks
+ * @candidate: one that an earlier router has planned
+ *
+ * Makes of @candidate what the same key of the same provider is by now: with its new secret, at its new URL.
+ * Its model and its score stay.
+ *
+ * Returns: whether it may still be asked; else that key or provider was removed or disabled, or has no secret
+ * any more, and @candidate is as it was
+ */
+gboolean
+aip_router_renew (const AipRouter *self, AipProtocol protocol, AipCandidate *candidate)
+{
+  g_return_val_if_fail (self != NULL && candidate != NULL, FALSE);
+
+  const AipRouteProvider *provider = aip_route_rules_find_provider (self->rules, candidate->provider->name);
+
+  if (provider == NULL || !aip_route_provider_speaks (provider, protocol))
+    return FALSE;
+
+  for (guint i = 0; i < provider->candidates->len; i++)
+    {
+      AipCandidate found = g_array_index (provider->candidates, AipCandidate, i);
+
+      if (g_strcmp0 (found.key != NULL ? found.key->name : NULL,
+                     candidate->key != NULL ? candidate->key->name : NULL) != 0)
+        continue;
+      found.model = candidate->model;
+      found.score = candidate->score;
+      found.least_bad = candidate->least_bad;
+      *candidate = found;
+      return TRUE;
+    }
+
+  return FALSE;
+}

@@ -135,6 +135,7 @@ GArray *aip_router_plan (AipRouter *self, const AipRouteQuery *query, gint64 *re
 GPtrArray *aip_router_explain (AipRouter *self, const AipRouteQuery *query, GError **error);
 GPtrArray *aip_router_list_models (AipRouter *self);
 guint aip_router_get_context (AipRouter *self, const char *model);
+gboolean aip_router_renew (const AipRouter *self, AipProtocol protocol, AipCandidate *candidate);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipRouter, aip_router_unref)
 

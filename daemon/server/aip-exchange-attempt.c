@@ -61,13 +61,19 @@ was_tried (const AipExchange *self, const AipCandidate *candidate)
   return aip_exchange_is_hopeless (self, candidate);
 }
 
-/* Who sets a key aside does not want it used any more, not even by what runs already. */
+/* Who sets a key aside does not want it used any more, not even by what runs already; nor the secret that it
+ * had before, nor the place where it went. Returns FALSE where it is set aside. */
 static gboolean
-is_withdrawn (const AipExchange *self, const AipCandidate *candidate)
+renew (AipExchange *self, AipCandidate *candidate)
 {
-  const AipSnapshot *now = aip_worker_get_snapshot (self->worker);
+  AipSnapshot *now = aip_worker_get_snapshot (self->worker);
 
-  return now != self->snapshot && aip_snapshot_has_withdrawn (now, candidate);
+  if (now == self->snapshot)
+    return TRUE;
+  if (!aip_router_renew (now->router, self->route.protocol, candidate))
+    return FALSE;
+  aip_exchange_keep_snapshot (self, now);
+  return TRUE;
 }
 
 static const AipCandidate *
@@ -75,9 +81,9 @@ pick (AipExchange *self)
 {
   while (self->next < self->plan->len)
     {
-      const AipCandidate *candidate = &g_array_index (self->plan, AipCandidate, self->next++);
+      AipCandidate *candidate = &g_array_index (self->plan, AipCandidate, self->next++);
 
-      if (!was_tried (self, candidate) && !is_withdrawn (self, candidate))
+      if (!was_tried (self, candidate) && renew (self, candidate))
         return candidate;
     }
   return NULL;
@@ -164,11 +170,11 @@ key_reserved_cb (AipReservation *reservation, AipLedgerAnswer answer, void *user
   go_on_with (self, outcome);
 }
 
-/* Returns AIP_OUTCOME_NEXT when it may not be tried. */
+/* @candidate: as it is now. Returns AIP_OUTCOME_NEXT when it may not be tried. */
 static AipOutcome
 try_one (AipExchange *self, const AipCandidate *candidate)
 {
-  AipQuota *quota = aip_snapshot_get_key_quota (self->snapshot, candidate->key);
+  AipQuota *quota = aip_snapshot_get_key_quota (aip_worker_get_snapshot (self->worker), candidate->key);
 
   if (!aip_attempt_begin (&self->attempt, candidate))
     {
@@ -378,9 +384,9 @@ static void
 again_cb (AipTimer *timer, void *user_data)
 {
   AipExchange *self = user_data;
-  const AipCandidate *candidate = &g_array_index (self->plan, AipCandidate, 0);
+  AipCandidate *candidate = &g_array_index (self->plan, AipCandidate, 0);
 
-  go_on_with (self, is_withdrawn (self, candidate) ? AIP_OUTCOME_NEXT : try_one (self, candidate));
+  go_on_with (self, renew (self, candidate) ? try_one (self, candidate) : AIP_OUTCOME_NEXT);
 }
 
 static gboolean

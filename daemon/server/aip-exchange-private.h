@@ -110,7 +110,7 @@ struct _AipExchange
   GPtrArray *old_plans;  /* (nullable) of GArray of AipCandidate: those of each whose turn has come */
   guint n_plans_over;    /* of them, those of earlier rounds: whom they name may be tried again */
   GArray *hopeless;      /* (nullable) of AipCandidate: those that no wait makes better */
-  GPtrArray *snapshots;  /* (nullable) of AipSnapshot: earlier ones that plans were made by */
+  GPtrArray *snapshots;  /* (nullable) of AipSnapshot: other ones that candidates are borrowed from */
   gboolean has_planned;  /* by the snapshot that it has */
   char *reason;          /* (nullable): why there is no answer to pass on; the next two belong to it */
   guint reason_status;
@@ -160,6 +160,7 @@ void aip_exchange_start_over (AipExchange *self);
 gint64 aip_exchange_look_ahead (AipExchange *self);
 AipOutcome aip_exchange_refuse_taken (AipExchange *self);
 void aip_exchange_resume_route (AipExchange *self);
+void aip_exchange_keep_snapshot (AipExchange *self, AipSnapshot *snapshot);
 
 AipOutcome aip_exchange_reserve (AipExchange *self);
 void aip_exchange_settle_limits (AipExchange *self);

@@ -358,19 +358,32 @@ step_peek (AipExchange *self)
   return AIP_OUTCOME_NEXT;
 }
 
+/**
+ * aip_exchange_keep_snapshot:
+ * @self: an exchange
+ * @snapshot: (transfer none): what one of its candidates is borrowed from
+ *
+ * Keeps it as long as the exchange lasts.
+ */
+void
+aip_exchange_keep_snapshot (AipExchange *self, AipSnapshot *snapshot)
+{
+  if (self->snapshots == NULL)
+    self->snapshots = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_snapshot_unref);
+  if (!g_ptr_array_find (self->snapshots, snapshot, NULL))
+    g_ptr_array_add (self->snapshots, aip_snapshot_ref (snapshot));
+}
+
 /* Plans borrow from the snapshot that they were made by, and somebody in them has given the last answer. */
 static void
 put_snapshot_aside (AipExchange *self, AipSnapshot *old)
 {
-  if (!self->has_planned || old == self->snapshot)
+  if (self->has_planned && old != self->snapshot)
     {
-      aip_snapshot_unref (old);
-      return;
+      aip_exchange_keep_snapshot (self, old);
+      self->has_planned = FALSE;
     }
-  if (self->snapshots == NULL)
-    self->snapshots = g_ptr_array_new_with_free_func ((GDestroyNotify) aip_snapshot_unref);
-  g_ptr_array_add (self->snapshots, old);
-  self->has_planned = FALSE;
+  aip_snapshot_unref (old);
 }
 
 /**

@@ -96,27 +96,3 @@ aip_snapshot_get_key_quota (const AipSnapshot *self, const AipKeyConfig *key)
 {
   return self->key_quotas != NULL && key != NULL ? g_hash_table_lookup (self->key_quotas, key) : NULL;
 }
-
-/**
- * aip_snapshot_has_withdrawn:
- * @self: a snapshot
- * @candidate: one that an older snapshot has planned
- *
- * Returns: whether its key or its provider is removed or disabled since
- */
-gboolean
-aip_snapshot_has_withdrawn (const AipSnapshot *self, const AipCandidate *candidate)
-{
-  const AipProviderConfig *provider;
-  const AipKeyConfig *key;
-
-  g_return_val_if_fail (self != NULL && candidate != NULL, FALSE);
-
-  provider = aip_config_find_provider (self->config, candidate->provider->name);
-  if (provider == NULL || !provider->enabled)
-    return TRUE;
-  if (candidate->key == NULL)
-    return FALSE;
-  key = aip_config_find_key (self->config, candidate->key->name);
-  return key == NULL || !key->enabled;
-}

@@ -11,8 +11,8 @@ G_BEGIN_DECLS
 
 /**
  * AipSnapshot: all that decides over a request, as of one moment: immutable, reference counted, swapped
- * whole in each worker between requests. A request keeps the one it began with, but does not go on to whom a
- * newer one has withdrawn.
+ * whole in each worker between requests. A request keeps the one it began with, but whoever is asked is asked
+ * as the newest one has it: with the secret and at the URL of now, and not at all once it is withdrawn.
  *
  * @models_complete: every provider that has to be asked for its models was asked, and no secret is still to
  * come
@@ -38,7 +38,6 @@ AipSnapshot *aip_snapshot_new (AipConfig *config,
 AipSnapshot *aip_snapshot_ref (AipSnapshot *self);
 void aip_snapshot_unref (AipSnapshot *self);
 AipQuota *aip_snapshot_get_key_quota (const AipSnapshot *self, const AipKeyConfig *key);
-gboolean aip_snapshot_has_withdrawn (const AipSnapshot *self, const AipCandidate *candidate);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipSnapshot, aip_snapshot_unref)
 

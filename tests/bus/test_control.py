@@ -211,7 +211,7 @@ def test_what_the_daemon_is_and_where(daemon, peer):
     assert shown["Version"] in daemon.request("GET", "/health").json()["version"]
 
 
-# --- what is withdrawn while a request runs ---
+# --- what is withdrawn or changed while a request runs ---
 
 
 RETRY = "[retry]\nenabled=true\nmax-attempts=4\nbase-delay=1ms\nmax-delay=5s\n\n"
@@ -246,4 +246,63 @@ def test_a_key_that_was_withdrawn_is_not_asked_again(start, upstream, peer):
         peer.update(KEY, enabled=False)
         response = connection.read_response()
     assert response.status == 429 and b"its own words" in response.body
+    assert len(upstream.requests) == 1
+
+
+NEW_SECRET = "sk-fake-a-new-secret-0007"
+
+
+def authorizations(upstream):
+    """What the upstream was asked with, in order."""
+    return [request.header("authorization") for request in upstream.requests]
+
+
+@pytest.mark.parametrize("change", ["secret", "provider"])
+def test_a_key_is_asked_again_as_it_is_by_then(start, upstream, peer, change):
+    daemon = start(usual_config(upstream, RETRY))
+    upstream.answer_with(answers.error(429, headers=[("Retry-After", "2")]), answers.automatic)
+    with daemon.connect() as connection:
+        connection.send_request("POST", "/v1/chat/completions", json={"model": "fake-model", "messages": []})
+        upstream.wait_for_requests(1)
+        if change == "secret":
+            peer.set_secret(KEY, NEW_SECRET)
+        else:
+            peer.update(PROVIDER, **{"base-url": upstream.base_url + "/moved"})
+        response = connection.read_response()
+    assert response.status == 200 and response.header("x-proxy-key") == "k1"
+    secret = NEW_SECRET if change == "secret" else KEY_1
+    assert authorizations(upstream) == [f"Bearer {KEY_1}", f"Bearer {secret}"]
+    place = "/v1/chat/completions" if change == "secret" else "/v1/moved/chat/completions"
+    assert upstream.requests[1].target == place
+
+
+def test_a_request_goes_on_to_a_key_as_it_is_by_then(start, upstream, peer):
+    daemon = start(usual_config(upstream, RETRY + SPARE))
+    held = upstream.hold()
+    with daemon.connect() as connection:
+        connection.send_request("POST", "/v1/chat/completions", json={"model": "fake-model", "messages": []})
+        exchange = held.take()
+        peer.set_secret(path_of("key", "spare"), NEW_SECRET)
+        peer.update(path_of("key", "spare"), weight=2)
+        upstream.answer_with(answers.automatic)
+        answers.error(500)(exchange)
+        exchange.release()
+        response = connection.read_response()
+    assert response.status == 200 and response.header("x-proxy-key") == "spare"
+    assert authorizations(upstream) == [f"Bearer {KEY_1}", f"Bearer {NEW_SECRET}"]
+
+
+def test_a_key_that_went_to_another_provider_is_not_gone_on_to(start, upstream, peer):
+    other = f"[provider other]\nbase-url={upstream.base_url}/other\nmodels=other-model\n\n"
+    daemon = start(usual_config(upstream, RETRY + SPARE + other))
+    held = upstream.hold()
+    with daemon.connect() as connection:
+        connection.send_request("POST", "/v1/chat/completions", json={"model": "fake-model", "messages": []})
+        exchange = held.take()
+        peer.update(path_of("key", "spare"), provider="other")
+        upstream.answer_with(answers.automatic)
+        answers.error(500, "its own words")(exchange)
+        exchange.release()
+        response = connection.read_response()
+    assert response.status == 500 and b"its own words" in response.body
     assert len(upstream.requests) == 1
