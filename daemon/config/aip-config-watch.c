@@ -9,10 +9,18 @@
 /* Editors write in several steps: one reading is enough when they are done. */
 #define SETTLE_MS 200
 
+/* Half of a file may well be valid, so whoever writes into it is waited for until he closes it. That he
+ * paused for 2 s counts as that with GIO; where it does not tell at all, no change is waited for longer than:
+ */
+#define MAX_WRITING_MS 5000
+
 typedef struct
 {
   char *path;
+  GFile *file;
+  GFile *target; /* (nullable): what it leads to where it is a link */
   AipConfigStamp stamp;
+  gboolean written; /* somebody writes into it */
 } Watched;
 
 struct _AipConfigWatch
@@ -28,7 +36,11 @@ struct _AipConfigWatch
 static void
 watched_clear (void *data)
 {
-  g_free (((Watched *) data)->path);
+  Watched *file = data;
+
+  g_free (file->path);
+  g_object_unref (file->file);
+  g_clear_object (&file->target);
 }
 
 static AipConfigStamp
@@ -105,12 +117,14 @@ watch_directories (AipConfigWatch *self)
 
   for (guint i = 0; i < self->files->len; i++)
     {
-      const char *path = g_array_index (self->files, Watched, i).path;
-      g_autofree char *target = realpath (path, NULL);
+      Watched *file = &g_array_index (self->files, Watched, i);
+      g_autofree char *target = realpath (file->path, NULL);
 
-      g_hash_table_add (wanted, g_path_get_dirname (path));
+      g_hash_table_add (wanted, g_path_get_dirname (file->path));
       if (target != NULL)
         g_hash_table_add (wanted, g_path_get_dirname (target));
+      g_clear_object (&file->target);
+      file->target = target != NULL ? g_file_new_for_path (target) : NULL;
     }
 
   g_hash_table_foreach_remove (self->monitors, is_unwanted, wanted);
@@ -125,6 +139,8 @@ settled_cb (void *user_data)
   AipConfigWatch *self = user_data;
 
   g_clear_pointer (&self->settle, g_source_unref);
+  for (guint i = 0; i < self->files->len; i++)
+    g_array_index (self->files, Watched, i).written = FALSE;
   watch_directories (self);
   /* Last: the callback may free the watch. */
   if (update_stamps (self))
@@ -140,6 +156,50 @@ stop_settling (AipConfigWatch *self)
   g_clear_pointer (&self->settle, g_source_unref);
 }
 
+/* @file: (nullable) */
+static void
+set_written (AipConfigWatch *self, GFile *file, gboolean written)
+{
+  for (guint i = 0; file != NULL && i < self->files->len; i++)
+    {
+      Watched *watched = &g_array_index (self->files, Watched, i);
+
+      if (g_file_equal (file, watched->file) ||
+          (watched->target != NULL && g_file_equal (file, watched->target)))
+        watched->written = written;
+    }
+}
+
+static gboolean
+is_any_written (const AipConfigWatch *self)
+{
+  for (guint i = 0; i < self->files->len; i++)
+    if (g_array_index (self->files, Watched, i).written)
+      return TRUE;
+  return FALSE;
+}
+
+static void
+note_event (AipConfigWatch *self, GFile *file, GFile *other_file, GFileMonitorEvent event)
+{
+  switch (event)
+    {
+    case G_FILE_MONITOR_EVENT_CREATED:
+    case G_FILE_MONITOR_EVENT_CHANGED:
+      set_written (self, file, TRUE);
+      break;
+
+    case G_FILE_MONITOR_EVENT_ATTRIBUTE_CHANGED:
+      break;
+
+    /* It was closed; or the name is another file's now, or nobody's. */
+    default:
+      set_written (self, file, FALSE);
+      set_written (self, other_file, FALSE);
+      break;
+    }
+}
+
 static void
 directory_changed_cb (GFileMonitor *monitor,
                       GFile *file,
@@ -149,8 +209,9 @@ directory_changed_cb (GFileMonitor *monitor,
 {
   AipConfigWatch *self = user_data;
 
+  note_event (self, file, other_file, event);
   stop_settling (self);
-  self->settle = g_timeout_source_new (SETTLE_MS);
+  self->settle = g_timeout_source_new (is_any_written (self) ? MAX_WRITING_MS : SETTLE_MS);
   g_source_set_callback (self->settle, settled_cb, self, NULL);
   g_source_attach (self->settle, self->context);
 }
@@ -162,8 +223,9 @@ directory_changed_cb (GFileMonitor *monitor,
  *   files; it may free the watch
  * @user_data: handed to @func
  *
- * Watches files for being written, replaced, made and removed. A directory that does not exist yet is
- * noticed within some seconds of being made.
+ * Watches files for being written, replaced, made and removed. What is written into a file is told of when
+ * the writer has closed it, or has paused for some seconds. A directory that does not exist yet is noticed
+ * within some seconds of being made.
  *
  * Returns: (transfer full): the watch
  */
@@ -185,7 +247,7 @@ aip_config_watch_new (const char *const *paths, AipConfigWatchFunc func, void *u
 
   for (; *paths != NULL; paths++)
     {
-      Watched file = { .path = g_strdup (*paths) };
+      Watched file = { .path = g_strdup (*paths), .file = g_file_new_for_path (*paths) };
 
       g_array_append_val (self->files, file);
     }

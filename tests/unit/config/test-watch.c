@@ -3,7 +3,9 @@
 
 #include "config/aip-config-watch.h"
 
+#include <fcntl.h>
 #include <gio/gio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "config-files.h"
@@ -124,24 +126,93 @@ flag_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/* Proves an absence by something that is told later on the same way. */
+/* Longer than the watch waits after a change that is done. */
 static void
-test_neighbour (Fixture *fixture, gconstpointer data)
+expect_no_call (Fixture *fixture)
 {
   g_autoptr (GSource) later = g_timeout_source_new (500);
   gboolean done = FALSE;
 
-  write_file (fixture->path, "a");
-  watch (fixture);
-  write_file (fixture->other, "b");
   g_source_set_callback (later, flag_cb, &done, NULL);
   g_source_attach (later, NULL);
   while (!done)
     g_main_context_iteration (NULL, TRUE);
   g_assert_cmpuint (fixture->calls, ==, 0);
+}
+
+/* Proves an absence by something that is told later on the same way. */
+static void
+test_neighbour (Fixture *fixture, gconstpointer data)
+{
+  write_file (fixture->path, "a");
+  watch (fixture);
+  write_file (fixture->other, "b");
+  expect_no_call (fixture);
 
   write_file (fixture->path, "ab");
   wait_for_call (fixture);
+}
+
+static void
+write_some (int fd, const char *text)
+{
+  g_assert_cmpint (write (fd, text, strlen (text)), ==, (gssize) strlen (text));
+}
+
+/* A file is empty, then half there, before it is whole. */
+static void
+write_slowly (Fixture *fixture, const char *path)
+{
+  int fd = open (path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+
+  g_assert_cmpint (fd, >=, 0);
+  expect_no_call (fixture);
+  write_some (fd, "half ");
+  expect_no_call (fixture);
+  write_some (fd, "whole");
+  g_close (fd, NULL);
+  wait_for_call (fixture);
+}
+
+static void
+test_half_written (Fixture *fixture, gconstpointer data)
+{
+  write_file (fixture->path, "a");
+  watch (fixture);
+  write_slowly (fixture, fixture->path);
+  write_slowly (fixture, fixture->path);
+}
+
+static void
+test_half_created (Fixture *fixture, gconstpointer data)
+{
+  watch (fixture);
+  write_slowly (fixture, fixture->path);
+}
+
+static void
+test_half_written_elsewhere (Fixture *fixture, gconstpointer data)
+{
+  write_file (fixture->other, "a");
+  g_assert_cmpint (symlink ("other", fixture->path), ==, 0);
+  watch (fixture);
+  write_slowly (fixture, fixture->other);
+}
+
+/* Who replaces a file does not wait for whoever still writes into the one that was there. */
+static void
+test_half_written_and_replaced (Fixture *fixture, gconstpointer data)
+{
+  int fd;
+
+  write_file (fixture->path, "a");
+  watch (fixture);
+  fd = open (fixture->path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+  g_assert_cmpint (fd, >=, 0);
+  write_file (fixture->other, "b");
+  g_assert_cmpint (g_rename (fixture->other, fixture->path), ==, 0);
+  wait_for_call (fixture);
+  g_close (fd, NULL);
 }
 
 /* A config map: the file is a link into a folder which is a link that is turned. */
@@ -233,6 +304,10 @@ main (int argc, char **argv)
   ADD ("delete-and-create", test_delete_and_create);
   ADD ("create", test_create);
   ADD ("neighbour", test_neighbour);
+  ADD ("half-written", test_half_written);
+  ADD ("half-created", test_half_created);
+  ADD ("half-written-elsewhere", test_half_written_elsewhere);
+  ADD ("half-written-and-replaced", test_half_written_and_replaced);
   ADD ("config-map", test_config_map);
   ADD ("link-elsewhere", test_link_elsewhere);
   ADD ("directory-made-later", test_directory_made_later);
