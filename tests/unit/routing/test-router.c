@@ -411,6 +411,54 @@ test_list_alone (void)
   g_assert_cmpuint (models->len, ==, 1);
 }
 
+typedef struct
+{
+  const char *config;
+  const char *base_url; /* (nullable): it may not be asked any more */
+} Renewal;
+
+#define OLD PROVIDER ("one", "models=m\n") KEY ("a", "one", "")
+#define MOVED "[provider one]\nbase-url=https://moved.example/v1\n"
+
+static const Renewal renewals[] = {
+  { OLD, "https://one.example/v1" },
+  { MOVED KEY ("b", "one", "") KEY ("a", "one", ""), "https://moved.example/v1" },
+  { MOVED "dialect=anthropic\n" KEY ("a", "one", ""), NULL },
+  { MOVED "enabled=false\n" KEY ("a", "one", ""), NULL },
+  { MOVED KEY ("a", "one", "enabled=false\n"), NULL },
+  { MOVED KEY ("b", "one", ""), NULL },
+  { MOVED, NULL },
+  { PROVIDER ("two", "") KEY ("a", "two", ""), NULL },
+};
+
+static void
+test_renew (void)
+{
+  g_autoptr (AipRouter) old = routes_make (OLD, NULL);
+  AipRouteQuery query = { .protocol = AIP_PROTOCOL_OPENAI, .model = "m" };
+  g_autoptr (GArray) plan = aip_router_plan (old, &query, NULL, NULL);
+  const AipCandidate *planned = &g_array_index (plan, AipCandidate, 0);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (renewals); i++)
+    {
+      const Renewal *renewal = &renewals[i];
+      g_autoptr (AipRouter) router = routes_make (renewal->config, NULL);
+      AipCandidate candidate = *planned;
+      gboolean renewed = aip_router_renew (router, AIP_PROTOCOL_OPENAI, &candidate);
+
+      g_assert_cmpint (renewed, ==, renewal->base_url != NULL);
+      g_assert_true (candidate.model == planned->model);
+      if (!renewed)
+        {
+          g_assert_true (candidate.provider == planned->provider && candidate.key == planned->key);
+          continue;
+        }
+      g_assert_cmpstr (candidate.provider->base_url, ==, renewal->base_url);
+      g_assert_cmpstr (candidate.key->name, ==, "a");
+      g_assert_true (candidate.secret != planned->secret && candidate.key != planned->key);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -425,6 +473,7 @@ main (int argc, char **argv)
   g_test_add_func ("/routing/router/well-known-list", test_well_known_list);
   g_test_add_func ("/routing/router/long-name", test_long_name);
   g_test_add_func ("/routing/router/list-alone", test_list_alone);
+  g_test_add_func ("/routing/router/renew", test_renew);
 
   return g_test_run ();
 }
