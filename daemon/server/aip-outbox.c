@@ -22,6 +22,36 @@ bytes_of (AipOutbox *self)
   return self->bytes;
 }
 
+/* libsoup says "Unknown Error" to what it does not know. A reason may be empty (RFC 9112). */
+static const char *
+get_reason (guint status)
+{
+  static const struct
+  {
+    guint status;
+    const char *reason;
+  } others[] = {
+    { 421, "Misdirected Request" },
+    { 425, "Too Early" },
+    { 426, "Upgrade Required" },
+    { 428, "Precondition Required" },
+    { 429, "Too Many Requests" },
+    { 431, "Request Header Fields Too Large" },
+    { 451, "Unavailable For Legal Reasons" },
+    { 506, "Variant Also Negotiates" },
+    { 508, "Loop Detected" },
+    { 511, "Network Authentication Required" },
+  };
+  const char *reason = soup_status_get_phrase (status);
+
+  if (!g_str_equal (reason, "Unknown Error"))
+    return reason;
+  for (gsize i = 0; i < G_N_ELEMENTS (others); i++)
+    if (others[i].status == status)
+      return others[i].reason;
+  return "";
+}
+
 /**
  * aip_outbox_head:
  * @self: an outbox
@@ -46,8 +76,7 @@ aip_outbox_head (AipOutbox *self,
   g_string_append (out, "HTTP/1.1 ");
   aip_number_append (out, status, 10);
   g_string_append_c (out, ' ');
-  /* libsoup does not know it (RFC 6585). */
-  g_string_append (out, status == 431 ? "Request Header Fields Too Large" : soup_status_get_phrase (status));
+  g_string_append (out, get_reason (status));
   g_string_append_len (out, "\r\n", 2);
   g_string_append_len (out, headers->str, headers->len);
   if (framing == AIP_OUTBOX_LENGTH || framing == AIP_OUTBOX_LENGTH_ONLY)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """An upstream that fails: each fault has its error, and a broken answer never looks complete."""
 
+import http.client
+
 import pytest
 
 from lib import answers, wire
@@ -290,6 +292,7 @@ def test_upstream_errors_come_as_they_are(daemon, upstream, status, stream):
     )
     response = daemon.chat(stream=stream)
     assert response.status == status
+    assert response.reason == http.client.responses.get(status, "")
     assert response.json()["error"]["code"] == "upstream_code"
     assert response.header("Retry-After") == "11"
     assert response.header("x-ratelimit-remaining-requests") == "0"
