@@ -105,8 +105,9 @@ static const AipSetting retry_settings[] = {
     .doc = "the first delay" },
   { "max-delay", &aip_setting_duration, AT (max_delay), "5s", 0, HOUR,
     .doc = "the longest delay" },
-  { "retry-on", &aip_setting_retry_on, AT (retry_on), "408;429;500;502;503;504;520;521;522;523;524;529;connect;timeout;cut",
-    .doc = "HTTP statuses, connect, timeout, and cut (the answer broke off before its first byte)" },
+  { "retry-on", &aip_setting_retry_on, AT (retry_on), "403;407;408;409;425;429;5xx;connect;timeout;cut",
+    .doc = "HTTP statuses (4xx, 5xx: all of these), connect, timeout, and cut (the answer broke off before its first "
+           "byte); of 403 web pages alone" },
   { NULL }
 };
 #undef AT

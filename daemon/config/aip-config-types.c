@@ -256,14 +256,14 @@ parse_choices (const AipSetting *setting, char **items, void *field, GError **er
 static gboolean
 parse_retry_on (const AipSetting *setting, char **items, void *field, GError **error)
 {
-  static const char *const words[] = { "connect", "timeout", "cut", NULL };
+  static const char *const words[] = { "4xx", "5xx", "connect", "timeout", "cut", NULL };
 
   for (guint i = 0; items[i] != NULL; i++)
     if (!g_strv_contains (words, items[i]) &&
         !g_ascii_string_to_unsigned (items[i], 10, 400, 599, NULL, NULL))
       return aip_setting_fail (
-          error, "has an entry that is no fault; write HTTP statuses from 400 to 599, connect, timeout or "
-                 "cut, separated by \";\"");
+          error, "has an entry that is no fault; write HTTP statuses from 400 to 599, 4xx, 5xx, connect, "
+                 "timeout or cut, separated by \";\"");
   return parse_list (setting, items, field, error);
 }
 

@@ -310,6 +310,9 @@ is_listed (const AipExchange *self)
     return TRUE;
   if (word == NULL)
     {
+      g_snprintf (status, sizeof status, "%uxx", attempt->verdict.status / 100);
+      if (g_strv_contains (listed, status))
+        return TRUE;
       g_snprintf (status, sizeof status, "%u", attempt->verdict.status);
       word = status;
     }

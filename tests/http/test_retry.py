@@ -55,14 +55,21 @@ UNSEEN = {
     "401": answers.error(401),
     "402": answers.error(402),
     "403": answers.error(403),
+    "403 of a firewall": answers.plain(HTML, 403, content_type="text/html"),
     "404": answers.error(404),
+    "407": answers.error(407),
     "408": answers.error(408),
+    "409": answers.error(409),
+    "425": answers.error(425),
     "429": answers.error(429),
     "429 with Retry-After": answers.error(429, headers=[("Retry-After", "30")]),
     "500": answers.error(500),
     "502": answers.plain(HTML, 502, content_type="text/html"),
     "503": answers.error(503),
+    "507": answers.error(507),
+    "525": answers.error(525),
     "529": answers.error(529),
+    "530": answers.error(530),
     "long error": answers.error(500, "x" * 200_000),
 }
 
@@ -316,6 +323,15 @@ def test_faults_that_are_not_listed_are_told(start, upstream, other):
         assert daemon.chat().header("X-Proxy-Provider") == "p2"
     upstream.answer_with(answers.stall)
     assert start(hasty(text, "first-byte")).chat().header("X-Proxy-Provider") == "p2"
+
+
+def test_all_statuses_of_a_kind_may_be_listed(start, upstream, other):
+    other.reset()
+    daemon = start(several([upstream, other], FAST, retry=RETRY + "retry-on=4xx\n"))
+    upstream.answer_with(answers.error(500))
+    assert daemon.chat().status == 500 and not other.requests
+    upstream.answer_with(answers.error(425))
+    assert daemon.chat().header("X-Proxy-Provider") == "p2"
 
 
 def test_without_retries_nobody_else_is_asked(start, upstream, other):

@@ -58,8 +58,8 @@ assert_defaults (const AipConfig *config)
   g_assert_cmpstr (config->retry.backoff, ==, "exponential");
   g_assert_cmpuint (config->retry.base_delay, ==, 200);
   g_assert_cmpuint (config->retry.max_delay, ==, 5000);
-  g_assert_cmpuint (g_strv_length (config->retry.retry_on), ==, 15);
-  g_assert_cmpstr (config->retry.retry_on[14], ==, "cut");
+  g_assert_cmpuint (g_strv_length (config->retry.retry_on), ==, 10);
+  g_assert_cmpstr (config->retry.retry_on[9], ==, "cut");
   g_assert_true (config->breaker.enabled);
   g_assert_cmpuint (config->breaker.threshold, ==, 5);
   g_assert_cmpfloat (config->breaker.error_rate, ==, 0.5);
