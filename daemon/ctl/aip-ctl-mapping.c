@@ -59,10 +59,12 @@ aip_ctl_mapping_add (AipCtl *ctl, const AipCtlArgs *args, GError **error)
 {
   static const char *const options[] = { "strategy", NULL };
   g_autofree char *name = name_rule (aip_ctl_args_nth (args, 0), aip_ctl_args_get (args, "provider"));
+  /* As the config file has it: "a;b" is two of them here too. */
+  g_autofree char *targets = g_strjoinv (";", (char **) aip_ctl_args_from (args, 1));
   g_auto (GVariantDict) settings = G_VARIANT_DICT_INIT (NULL);
   AipRemote *remote;
 
-  g_variant_dict_insert_value (&settings, "target", g_variant_new_strv (aip_ctl_args_from (args, 1), -1));
+  g_variant_dict_insert (&settings, "target", "s", targets);
   aip_ctl_settings_take_options (&settings, args, options);
   remote = aip_ctl_connect (ctl, error);
   if (remote == NULL || !aip_bus_manager_call_add_mapping_sync (aip_remote_get_manager (remote), name,

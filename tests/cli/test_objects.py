@@ -193,6 +193,9 @@ def test_mapping_from_first_to_last(ctl, daemon):
     ctl.ok("mapping", "add", "org/model:latest", "fake-model")
     ctl.ok("mapping", "remove", "org/model:latest")
     ctl.ok("mapping", "remove", "quick")
+    ctl.ok("mapping", "add", "quick", "fake-model;fake-other")
+    assert ctl.json("mapping", "show", "quick")["targets"] == ["fake-model", "fake-other"]
+    ctl.ok("mapping", "remove", "quick")
     result = ctl.expect(DONE, "mapping", "list")
     assert result.out == "" and "no mappings" in result.err
     assert ctl.json("mapping", "list") == []
