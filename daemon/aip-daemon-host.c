@@ -151,7 +151,8 @@ diagnose (gboolean network, AipFindingsFunc func, void *user_data, void *data)
   AipDaemon *self = data;
   g_auto (GStrv) endpoints = dup_endpoints (data);
 
-  aip_diagnosis_run (&(AipDiagnosisSubject){ &self->sources, self->assembly, self->probe, endpoints },
+  aip_diagnosis_run (&(AipDiagnosisSubject){ &self->sources, self->assembly, self->probe, endpoints,
+                                             aip_server_is_paused (self->server) },
                      network, func, user_data);
 }
 

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/timex.h>
 
+#include "base/aip-clock.h"
 #include "bus/aip-unused-secrets.h"
 
 /* 2026-01-01: the program is younger than that. */
@@ -78,7 +79,15 @@ check_clients (Diagnosis *self)
          g_strdup_printf ("%u, each with a token of its own", self->config->clients->len), NULL);
 }
 
-/* --- ports --- */
+/* --- the way in --- */
+
+static void
+check_state (Diagnosis *self, const AipDiagnosisSubject *subject)
+{
+  if (subject->paused)
+    add (self, "state", "failed", g_strdup ("the daemon is paused: every request is answered with 503"),
+         g_strdup ("run `aiproxyctl resume`"));
+}
 
 static void
 check_ports (Diagnosis *self, const AipDiagnosisSubject *subject)
@@ -156,6 +165,45 @@ dup_key_remedy (const AipKeyConfig *key, AipKeyStore *store)
   return g_strdup_printf ("run `aiproxyctl key secret %s`", key->name);
 }
 
+/* Tells of an open breaker; @key (nullable): the provider needs none. */
+static gboolean
+is_left_out (Diagnosis *self, AipAssembly *assembly, const char *provider, const char *key)
+{
+  g_autoptr (AipLiveKey) live = aip_live_keys_find (aip_assembly_get_live_keys (assembly), provider, key);
+  const char *kind = key != NULL ? "key" : "provider";
+  const char *name = key != NULL ? key : provider;
+  gint64 now = aip_clock_now ();
+  g_autofree char *cause = NULL;
+  AipBreaker *breaker;
+
+  if (live == NULL)
+    return FALSE;
+  breaker = aip_live_key_get_breaker (live);
+  if (aip_breaker_get_state (breaker, now) != AIP_BREAKER_OPEN)
+    return FALSE;
+  cause = aip_live_key_dup_cause (live);
+  add (self, key != NULL ? "keys" : "provider", "warning",
+       g_strdup_printf ("%s %s is left out for %" G_GINT64_FORMAT " s more: %s", kind, name,
+                        MAX ((aip_breaker_get_until (breaker) - now) / G_USEC_PER_SEC, 0) + 1,
+                        cause != NULL ? cause : "it has failed too often"),
+       g_strdup_printf (
+           "see whether `aiproxyctl %s test %s` works; `aiproxyctl %s reset %s` then uses it at once", kind,
+           name, kind, name));
+  return TRUE;
+}
+
+static void
+check_keyless (Diagnosis *self, AipAssembly *assembly)
+{
+  for (guint i = 0; i < self->config->providers->len; i++)
+    {
+      const AipProviderConfig *provider = g_ptr_array_index (self->config->providers, i);
+
+      if (provider->enabled)
+        is_left_out (self, assembly, provider->name, NULL);
+    }
+}
+
 static void
 check_keys (Diagnosis *self, AipAssembly *assembly)
 {
@@ -166,7 +214,7 @@ check_keys (Diagnosis *self, AipAssembly *assembly)
       const AipKeyConfig *key = g_ptr_array_index (self->config->keys, i);
       g_autoptr (AipSecret) secret = key->enabled ? aip_assembly_find_secret (assembly, key) : NULL;
 
-      n_usable += secret != NULL;
+      n_usable += secret != NULL && !is_left_out (self, assembly, key->provider, key->name);
       if (key->enabled && secret == NULL)
         add (self, "keys", "failed", g_strdup_printf ("key %s has no secret", key->name),
              dup_key_remedy (key, aip_assembly_get_key_store (assembly)));
@@ -394,11 +442,13 @@ aip_diagnosis_run (const AipDiagnosisSubject *subject,
   self->user_data = user_data;
   check_config (self, subject);
   check_clients (self);
+  check_state (self, subject);
   check_ports (self, subject);
   check_key_store (self, aip_assembly_get_key_store (subject->assembly));
   check_unused_secrets (self, aip_assembly_get_key_store (subject->assembly));
   check_keys (self, subject->assembly);
   tell_of_keyless_providers (self);
+  check_keyless (self, subject->assembly);
   check_ledger (self, aip_assembly_get_snapshot (subject->assembly)->ledger);
   check_files (self, subject->sources);
   check_clock (self);

@@ -9,6 +9,7 @@ G_BEGIN_DECLS
 /**
  * AipDiagnosisSubject: what is looked at; borrowed for the call, but for what it points to in the daemon.
  * @endpoints: where the daemon listens
+ * @paused: it refuses every request
  */
 typedef struct
 {
@@ -16,6 +17,7 @@ typedef struct
   AipAssembly *assembly;
   AipProbe *probe;
   char **endpoints;
+  gboolean paused;
 } AipDiagnosisSubject;
 
 void aip_diagnosis_run (const AipDiagnosisSubject *subject,

@@ -84,6 +84,24 @@ def test_what_opens_is_signalled_and_what_is_reset_too(start, upstream, connect,
     assert listener.changes() == []
 
 
+def findings(peer, check):
+    """What `Diagnose` finds wrong of this kind, without asking a provider."""
+    found = [one for one in peer.manager("Diagnose", network=False) if one["check"] == check]
+    return [one for one in found if one["status"] != "ok"], [one for one in found if one["status"] == "ok"]
+
+
+def test_a_diagnosis_names_the_key_that_is_left_out(failing, upstream, peer):
+    (wrong,), usable = findings(peer, "keys")
+    assert wrong["status"] == "warning" and not usable
+    assert "key k1 is left out for" in wrong["text"] and "HTTP 500" in wrong["text"]
+    assert "aiproxyctl key reset k1" in wrong["remedy"]
+    upstream.answer_with(answers.automatic)
+    peer.call(KEY, "Key.ResetBreaker")
+    wrong, (usable,) = findings(peer, "keys")
+    assert not wrong and usable["text"] == "1 of 1 are usable"
+    assert failing.chat().status == 200
+
+
 def test_time_alone_makes_it_half_open(start, upstream, connect, peer):
     daemon = start(usual_config(upstream, "[circuit-breaker]\nthreshold=1\ncooldown=300ms\nmax-cooldown=300ms\n"))
     listener = connect(Listener)
@@ -109,6 +127,8 @@ def test_a_provider_without_keys_has_a_breaker(start, upstream, connect, peer):
     assert wait_until(lambda: breaker_changes(listener, path) == ["open"])
     assert shown(peer, path)[0] == "open" and "502" in shown(peer, path)[1]
     assert shown(peer) == ("closed", "", 0)
+    (wrong,), _ = findings(peer, "provider")
+    assert "provider free is left out" in wrong["text"] and "provider reset free" in wrong["remedy"]
     assert daemon.chat(model="free-model").status == 503
     peer.call(path, "Provider.ResetBreaker")
     assert shown(peer, path) == ("closed", "", 0)

@@ -73,6 +73,8 @@ def test_pause_and_resume(ctl, daemon):
     try:
         assert ctl.json("status")["state"] == "paused"
         assert daemon.chat().status == 503
+        (finding,) = [one for one in ctl.json("doctor", "--offline", code=FAILED) if one["check"] == "state"]
+        assert finding["status"] == "failed" and "aiproxyctl resume" in finding["remedy"]
         assert ctl.json("pause", code=NOTHING_TO_DO) == {"result": "nothing to do", "text": "paused already"}
     finally:
         assert ctl.json("resume") == {"result": "resumed"}
