@@ -219,6 +219,13 @@ aip_client_token_make_error (const AipBusContext *context, const char *client)
     return g_error_new (
         AIP_ERROR, AIP_ERROR_LOCKED,
         "the keyring is locked, and the token of client %s may lie in it: run `aiproxyctl unlock`", client);
+  /* A new token would lock out every app that has the old one. */
+  if (aip_key_store_is_writable (store) && aip_key_store_get_state (store) == AIP_KEY_STORE_UNAVAILABLE)
+    return g_error_new (
+        AIP_ERROR, AIP_ERROR_UNAVAILABLE,
+        "there is no keyring now, and the token of client %s may lie in it: start gnome-keyring or "
+        "another secret service, or run `aiproxyctl client rotate %s` for a new one",
+        client, client);
   return g_error_new (
       AIP_ERROR, AIP_ERROR_NOT_FOUND,
       "the token of client %s is kept nowhere: run `aiproxyctl client rotate %s` for a new one", client,

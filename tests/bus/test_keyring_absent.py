@@ -47,6 +47,8 @@ def test_absent_keyring_is_told_and_nothing_can_be_kept(begin, peer):
     refused("Unavailable", peer.set_secret, KEY, SECRET)
     refused("Unavailable", peer.add_key, "k2", SECRET, provider="fake")
     refused("Unavailable", peer.manager, "Unlock")
+    message = refused("Unavailable", peer.token, path_of("client", "test"))
+    assert "no keyring now" in message
     assert daemon.config_path.read_text() == before
     findings = {one["check"]: one for one in peer.manager("Diagnose", network=False)}
     assert findings["keyring"]["status"] == "failed" and findings["keyring"]["remedy"]
