@@ -43,7 +43,8 @@ provider_equal (gconstpointer a, gconstpointer b)
   return g_str_equal (x->dialect, y->dialect) && g_str_equal (x->base_url, y->base_url) &&
          strv_equal (x->models, y->models) && headers_equal (x->headers, y->headers) &&
          x->enabled == y->enabled && x->priority == y->priority && x->weight == y->weight &&
-         x->verify_tls == y->verify_tls;
+         x->verify_tls == y->verify_tls && g_strcmp0 (x->ca_file, y->ca_file) == 0 &&
+         g_strcmp0 (x->proxy, y->proxy) == 0;
 }
 
 static GDBusInterfaceSkeleton *
@@ -168,9 +169,12 @@ client_equal (gconstpointer a, gconstpointer b)
 
   return memcmp (x->digest, y->digest, sizeof x->digest) == 0 && g_strcmp0 (x->tenant, y->tenant) == 0 &&
          x->enabled == y->enabled && x->admin == y->admin && strv_equal (x->models, y->models) &&
-         x->rpm == y->rpm && x->tpm == y->tpm && x->daily_requests == y->daily_requests &&
-         x->daily_tokens == y->daily_tokens && x->monthly_budget == y->monthly_budget &&
-         strv_equal (x->allowed_strategies, y->allowed_strategies);
+         x->max_concurrent == y->max_concurrent && x->rpm == y->rpm && x->tpm == y->tpm &&
+         x->daily_requests == y->daily_requests && x->daily_tokens == y->daily_tokens &&
+         x->monthly_budget == y->monthly_budget &&
+         strv_equal (x->allowed_strategies, y->allowed_strategies) &&
+         strv_equal (x->allowed_providers, y->allowed_providers) &&
+         strv_equal (x->allowed_keys, y->allowed_keys);
 }
 
 static GDBusInterfaceSkeleton *

@@ -296,12 +296,15 @@ aip_client_service_show (AipClientService *self, const AipClientConfig *config)
   aip_bus_client_set_enabled (client, config->enabled);
   aip_bus_client_set_admin (client, config->admin);
   aip_bus_client_set_models (client, (const char *const *) config->models);
+  aip_bus_client_set_max_concurrent (client, config->max_concurrent);
   aip_bus_client_set_rpm (client, config->rpm);
   aip_bus_client_set_tpm (client, config->tpm);
   aip_bus_client_set_daily_requests (client, config->daily_requests);
   aip_bus_client_set_daily_tokens (client, config->daily_tokens);
   aip_bus_client_set_monthly_budget (client, config->monthly_budget);
   aip_bus_client_set_allowed_strategies (client, (const char *const *) config->allowed_strategies);
+  aip_bus_client_set_allowed_providers (client, (const char *const *) config->allowed_providers);
+  aip_bus_client_set_allowed_keys (client, (const char *const *) config->allowed_keys);
 }
 
 /**
@@ -322,6 +325,8 @@ aip_client_service_show_first (AipClientService *self)
   aip_bus_client_set_enabled (client, TRUE);
   aip_bus_client_set_models (client, none);
   aip_bus_client_set_allowed_strategies (client, none);
+  aip_bus_client_set_allowed_providers (client, none);
+  aip_bus_client_set_allowed_keys (client, none);
 }
 
 /**

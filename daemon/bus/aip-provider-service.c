@@ -211,6 +211,8 @@ aip_provider_service_show (AipProviderService *self, const AipProviderConfig *co
   aip_bus_provider_set_priority (provider, config->priority);
   aip_bus_provider_set_weight (provider, config->weight);
   aip_bus_provider_set_verify_tls (provider, config->verify_tls);
+  aip_bus_provider_set_ca_file (provider, config->ca_file != NULL ? config->ca_file : "");
+  aip_bus_provider_set_proxy (provider, config->proxy != NULL ? config->proxy : "");
   aip_bus_provider_set_served (provider, aip_dialect_find (config->dialect) != NULL);
 }
 
