@@ -46,7 +46,7 @@ static const AipSetting server_settings[] = {
   { "max-body", &aip_setting_size, AT (max_body), "64MiB", KIB, 4 * GIB,
     .doc = "largest request body" },
   { "max-connections", &aip_setting_uint, AT (max_connections), "4096", 1, MILLION,
-    .doc = "client connections at a time; more are answered with 503" },
+    .doc = "client connections at a time, or a third of the descriptors that the daemon may open; more are answered with 503" },
   { "max-client-requests", &aip_setting_uint, AT (max_client_requests), "1024", 1, MILLION,
     .doc = "requests that one client may have under way at a time; more are answered with 429" },
   { "tls-certificate", &aip_setting_optional, AT (tls_certificate), "", .at_start = TRUE,

@@ -29,13 +29,14 @@ struct _AipListener
 
 /* It speaks in the shape of the OpenAI API, since nothing was read that would tell of another. */
 #define BUSY_BODY                                                                                            \
-  "{\"error\":{\"message\":\"Too many connections: try again, or raise `max-connections` in [server]\","     \
+  "{\"error\":{\"message\":\"Too many connections: try again, or raise `max-connections` in [server], or "   \
+  "LimitNOFILE\","                                                                                           \
   "\"type\":\"server_error\",\"param\":null,\"code\":null}}\n"
 
 static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
-                           "Content-Length: 143\r\nRetry-After: 1\r\nConnection: close\r\n\r\n" BUSY_BODY;
+                           "Content-Length: 159\r\nRetry-After: 1\r\nConnection: close\r\n\r\n" BUSY_BODY;
 
-G_STATIC_ASSERT (sizeof BUSY_BODY - 1 == 143);
+G_STATIC_ASSERT (sizeof BUSY_BODY - 1 == 159);
 
 static void
 turn_away (int fd)

@@ -9,6 +9,7 @@
 
 #include "base/aip-error.h"
 #include "server/aip-cancel.h"
+#include "server/aip-room.h"
 #include "server/aip-sockets.h"
 #include "server/aip-worker.h"
 
@@ -53,6 +54,21 @@ post_models_wanted (void *user_data)
   g_idle_add (models_wanted_cb, user_data);
 }
 
+static void
+set_room (AipServer *self, const AipServerConfig *config, guint n_workers)
+{
+  guint room = aip_room_for_clients (config->max_connections, n_workers);
+
+  if ((int) room == g_atomic_int_get (&self->shared.max_connections))
+    return;
+  g_atomic_int_set (&self->shared.max_connections, (int) room);
+  if (room < config->max_connections)
+    g_message (
+        "%u connections are taken at a time, and not `max-connections` (%u): more descriptors may not be "
+        "open; raise `ulimit -n` or LimitNOFILE",
+        room, config->max_connections);
+}
+
 /**
  * aip_server_new:
  * @snapshot: (transfer none): what to serve by
@@ -85,11 +101,12 @@ aip_server_new (AipSnapshot *snapshot,
     .counters = aip_counters_new (n),
     .activity = activity,
     .records = records,
-    .max_connections = (int) config->max_connections,
     .max_handshakes = MAX (MAX_HANDSHAKES / n, 1),
     .models_wanted = post_models_wanted,
     .user_data = self,
   };
+  set_room (self, config, n);
+  self->shared.max_kept = MAX (aip_room_for_clients (G_MAXINT, n) / n, 1);
   for (guint i = 0; i < n; i++)
     g_ptr_array_add (self->workers, aip_worker_new (i, &self->shared, snapshot));
   return self;
@@ -264,7 +281,7 @@ aip_server_get_endpoints (AipServer *self)
 void
 aip_server_set_snapshot (AipServer *self, AipSnapshot *snapshot)
 {
-  g_atomic_int_set (&self->shared.max_connections, (int) snapshot->config->server.max_connections);
+  set_room (self, &snapshot->config->server, self->workers->len);
   for (guint i = 0; i < self->workers->len; i++)
     aip_worker_post_snapshot (g_ptr_array_index (self->workers, i), snapshot);
 }

@@ -109,6 +109,7 @@ set_up (AipWorker *self)
 {
   self->loop = aip_loop_new (self->context);
   self->upstream = aip_upstream_new (self->loop);
+  aip_upstream_set_max_kept (self->upstream, self->shared->max_kept);
   self->control = aip_control_new (self);
   self->owner = (AipConnectionOwner){
     .loop = self->loop,

@@ -27,6 +27,7 @@ typedef struct _AipWorker AipWorker;
  * @records: (nullable) (not owned): keeps the requests that are over
  * @n_connections: open ones of all workers; atomic
  * @max_connections: more are answered 503; atomic
+ * @max_kept: connections to upstreams that one worker keeps for later requests
  * @max_handshakes: TLS handshakes that one worker has under way at a time
  * @pause_epoch: how often serving was stopped or begun again, so that it is odd while nothing is served;
  *   atomic. A request keeps the one that it came in.
@@ -39,6 +40,7 @@ typedef struct
   AipRecords *records;
   int n_connections;
   int max_connections;
+  guint max_kept;
   guint max_handshakes;
   int pause_epoch;
   void (*models_wanted) (void *user_data);

@@ -393,6 +393,21 @@ aip_upstream_new (AipLoop *loop)
 }
 
 /**
+ * aip_upstream_set_max_kept:
+ * @self: an upstream
+ * @n: connections; above a limit of our own it makes no difference
+ *
+ * Sets how many connections are kept for later requests, those in use included.
+ */
+void
+aip_upstream_set_max_kept (AipUpstream *self, guint n)
+{
+  g_return_if_fail (self != NULL);
+
+  curl_multi_setopt (self->multi, CURLMOPT_MAXCONNECTS, (long) CLAMP (n, 1, MAX_CONNECTIONS));
+}
+
+/**
  * aip_upstream_free:
  * @self: (transfer full): an upstream; not from within a callback of one of its transfers
  *

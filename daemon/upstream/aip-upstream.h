@@ -15,6 +15,7 @@ typedef struct _AipUpstream AipUpstream;
 gboolean aip_upstream_global_init (GError **error);
 
 AipUpstream *aip_upstream_new (AipLoop *loop);
+void aip_upstream_set_max_kept (AipUpstream *self, guint n);
 void aip_upstream_free (AipUpstream *self);
 
 AipTransfer *aip_upstream_start (AipUpstream *self,

@@ -2,6 +2,7 @@
 """Limits on the way in: head, body, connections, descriptors, time, memory."""
 
 import os
+import resource
 import socket
 import threading
 
@@ -173,8 +174,10 @@ def test_connections_over_the_limit_get_503_until_others_leave(small_daemon, ups
 
 
 def test_recovery_from_having_no_descriptors(start, upstream):
-    daemon = start(config(upstream, "[server]\nworkers=1\n"), nofile=48)
+    daemon = start(config(upstream, "[server]\nworkers=1\n"))
     assert daemon.chat().status == 200
+    # It had reckoned with more.
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (48, 48))
     hoard = []
     for _ in range(100):
         sock = socket.create_connection(daemon.address)
@@ -185,6 +188,35 @@ def test_recovery_from_having_no_descriptors(start, upstream):
     assert wait_until(lambda: len(daemon.fds()) < 30), daemon.fds()
     for _ in range(3):
         assert daemon.chat().status == 200
+
+
+def test_who_is_let_in_can_be_served(start, upstream):
+    """Each client needs a second descriptor, for the way out; lacking that is not the key's fault."""
+    daemon = start(config(upstream, "[server]\nworkers=2\n[circuit-breaker]\nthreshold=1\n"), nofile=128)
+    limit = int(daemon.wait_for_log(r"(\d+) connections are taken at a time")[1])
+    assert 10 < limit < 64
+    held = upstream.hold()
+    connections = [daemon.connect() for _ in range(limit)]
+    for connection in connections:
+        connection.send_request("POST", PATH, json=CHAT)
+    exchanges = [held.take() for _ in connections]
+    with daemon.connect() as refused:
+        assert refused.read_response().status == 503
+    for exchange in exchanges:
+        exchange.send(answers.whole())
+        exchange.release()
+    for connection in connections:
+        assert connection.read_response().status == 200
+        connection.close()
+    upstream.answer_with(answers.automatic)
+    assert wait_until(lambda: served(daemon))
+
+
+def served(daemon):
+    """Whether a connection is taken again, and its request served."""
+    response = daemon.connect().request("POST", PATH, json=CHAT)
+    assert response.status == 200 or b"connections" in response.body, response
+    return response.status == 200
 
 
 def settle(progress, seconds=1.0):
