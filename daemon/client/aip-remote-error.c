@@ -4,6 +4,7 @@
 #include "client/aip-remote-error.h"
 
 #include <gio/gio.h>
+#include <string.h>
 
 #include "base/aip-error.h"
 
@@ -29,7 +30,8 @@ is_unreachable_on_bus (int code)
  * aip_remote_error_is_unreachable:
  * @error: what a call to the daemon failed with
  *
- * Returns: whether the daemon or the bus is not there, or went away, so that the call came to nobody
+ * Returns: whether the daemon or the bus is not there, went away or is silent, or the bus does not let us
+ * ask, so that the call came to nobody
  */
 gboolean
 aip_remote_error_is_unreachable (const GError *error)
@@ -40,6 +42,7 @@ aip_remote_error_is_unreachable (const GError *error)
     return is_unreachable_on_bus (error->code);
   return g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_CONNECTED) ||
          g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CLOSED) ||
+         g_error_matches (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED) ||
          g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT);
 }
 
@@ -55,7 +58,8 @@ aip_remote_error_tidy (GError *error)
 {
   g_return_if_fail (error != NULL);
 
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
+  /* GDBus's own word; ours says more. */
+  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT) && strchr (error->message, ';') == NULL)
     {
       g_free (error->message);
       error->message = g_strdup ("the daemon does not answer");
@@ -64,6 +68,10 @@ aip_remote_error_tidy (GError *error)
   if (!g_dbus_error_strip_remote_error (error) || !aip_remote_error_is_unreachable (error))
     return;
   g_free (error->message);
-  error->message = g_strdup (error->code == G_DBUS_ERROR_NO_REPLY ? "the daemon went away without an answer"
-                                                                  : "the daemon is not on the bus any more");
+  if (g_error_matches (error, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED))
+    error->message = g_strdup ("the bus does not let this user ask that of the daemon");
+  else
+    error->message =
+        g_strdup (error->code == G_DBUS_ERROR_NO_REPLY ? "the daemon went away without an answer"
+                                                       : "the daemon is not on the bus any more");
 }

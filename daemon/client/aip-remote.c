@@ -6,6 +6,9 @@
 #include "base/aip-error.h"
 #include "client/aip-remote-error.h"
 
+/* How long the daemon may take for the first answer, for which it asks nobody. */
+#define PATIENCE_MS 10000
+
 struct _AipRemote
 {
   GObject parent_instance;
@@ -129,6 +132,42 @@ set_not_running (const AipRemote *self, GError **error, const GError *reason)
 }
 
 static void
+set_denied (const AipRemote *self, GError **error)
+{
+  g_set_error (error, G_IO_ERROR, G_IO_ERROR_PERMISSION_DENIED,
+               "the %s bus does not let this user talk to the daemon; %s", bus_name (self->bus),
+               self->bus == G_BUS_TYPE_SYSTEM
+                   ? "root and the daemon's own user may: sudo aiproxyctl --bus system"
+                   : "run this as the user whose session it is");
+}
+
+static void
+set_silent (const AipRemote *self, GError **error)
+{
+  g_set_error (
+      error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT,
+      "the daemon is on the %s bus but does not answer; restart it with: systemctl%s restart aiproxy",
+      bus_name (self->bus), self->bus == G_BUS_TYPE_SYSTEM ? "" : " --user");
+}
+
+/* @failure: (nullable): what came of the first question. That there is no daemon is found out later. */
+static gboolean
+judge (const AipRemote *self, const GError *failure, GError **error)
+{
+  if (failure == NULL || g_error_matches (failure, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN) ||
+      g_error_matches (failure, G_DBUS_ERROR, G_DBUS_ERROR_NAME_HAS_NO_OWNER) ||
+      g_error_matches (failure, G_DBUS_ERROR, G_DBUS_ERROR_NO_REPLY))
+    return TRUE;
+  if (g_error_matches (failure, G_DBUS_ERROR, G_DBUS_ERROR_ACCESS_DENIED))
+    set_denied (self, error);
+  else if (g_error_matches (failure, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
+    set_silent (self, error);
+  else
+    g_propagate_error (error, g_error_copy (failure));
+  return FALSE;
+}
+
+static void
 update_running (AipRemote *self)
 {
   g_autofree char *owner = g_dbus_proxy_get_name_owner (G_DBUS_PROXY (self->manager));
@@ -148,9 +187,12 @@ take_connection (AipRemote *self, GDBusConnection *connection)
   g_dbus_connection_set_exit_on_close (connection, FALSE);
 }
 
-static void
-take_manager (AipRemote *self, AipBusManager *manager)
+/* @reason: (nullable): why the daemon could not be started */
+static gboolean
+take_manager (AipRemote *self, AipBusManager *manager, const GError *reason, GError **error)
 {
+  g_auto (GStrv) names = NULL;
+
   self->manager = manager;
   g_dbus_proxy_set_default_timeout (G_DBUS_PROXY (manager), AIP_REMOTE_TIMEOUT_MS);
   g_signal_connect_object (manager, "notify::g-name-owner", G_CALLBACK (update_running), self,
@@ -158,6 +200,32 @@ take_manager (AipRemote *self, AipBusManager *manager)
   g_signal_connect_object (self->connection, "notify::closed", G_CALLBACK (update_running), self,
                            G_CONNECT_SWAPPED);
   update_running (self);
+  names = g_dbus_proxy_get_cached_property_names (G_DBUS_PROXY (manager));
+  if (self->running && names == NULL)
+    set_silent (self, error);
+  else if (!self->running && !(self->flags & AIP_REMOTE_NO_START))
+    set_not_running (self, error, reason);
+  else
+    return TRUE;
+  return FALSE;
+}
+
+/* The first question. A proxy does not tell why it could not read the properties: it has none then. */
+static GVariant *
+make_question (void)
+{
+  return g_variant_new ("(ss)", "org.example.AIProxy1.Manager", "Version");
+}
+
+static gboolean
+ask_sync (AipRemote *self, GCancellable *cancellable, GError **error)
+{
+  g_autoptr (GError) failure = NULL;
+  g_autoptr (GVariant) reply G_GNUC_UNUSED = g_dbus_connection_call_sync (
+      self->connection, AIP_REMOTE_BUS_NAME, AIP_REMOTE_PATH, "org.freedesktop.DBus.Properties", "Get",
+      make_question (), NULL, G_DBUS_CALL_FLAGS_NO_AUTO_START, PATIENCE_MS, cancellable, &failure);
+
+  return judge (self, failure, error);
 }
 
 /* Starts the daemon where it is not there; what fails here is told only if it is not there in the end either.
@@ -183,9 +251,10 @@ start_sync (AipRemote *self, GCancellable *cancellable)
  *
  * Connects to the bus, and to the daemon, which is started where it is not running.
  *
- * Returns: (transfer full) (nullable): the daemon; where there is no bus or no daemon, NULL and an error of
- * which aip_remote_error_is_unreachable () is true, whose message says what to do. With
- * AIP_REMOTE_NO_START, a daemon that is not running is no error.
+ * Returns: (transfer full) (nullable): the daemon; where there is no bus or no daemon, it does not answer, or
+ * the bus does not let us ask it, NULL and an error of which aip_remote_error_is_unreachable () is true,
+ * whose message says what to do behind its last ";". With AIP_REMOTE_NO_START, a daemon that is not running
+ * is no error.
  */
 AipRemote *
 aip_remote_new_sync (GBusType bus, AipRemoteFlags flags, GCancellable *cancellable, GError **error)
@@ -203,17 +272,13 @@ aip_remote_new_sync (GBusType bus, AipRemoteFlags flags, GCancellable *cancellab
   take_connection (self, connection);
   if (!(flags & AIP_REMOTE_NO_START))
     reason = start_sync (self, cancellable);
+  if (!ask_sync (self, cancellable, error))
+    return NULL;
 
   manager = aip_bus_manager_proxy_new_sync (connection, G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START,
                                             AIP_REMOTE_BUS_NAME, AIP_REMOTE_PATH, cancellable, error);
-  if (manager == NULL)
+  if (manager == NULL || !take_manager (self, manager, reason, error))
     return NULL;
-  take_manager (self, manager);
-  if (!self->running && !(flags & AIP_REMOTE_NO_START))
-    {
-      set_not_running (self, error, reason);
-      return NULL;
-    }
   return g_steal_pointer (&self);
 }
 
@@ -225,24 +290,42 @@ manager_cb (GObject *source, GAsyncResult *result, void *user_data)
   GError *error = NULL;
   AipBusManager *manager = aip_bus_manager_proxy_new_finish (result, &error);
 
-  if (manager != NULL)
-    take_manager (self, manager);
-  if (manager != NULL && !self->running && !(self->flags & AIP_REMOTE_NO_START))
-    set_not_running (self, &error, g_object_get_data (G_OBJECT (task), "aip-reason"));
-
-  if (error != NULL)
+  if (manager == NULL ||
+      !take_manager (self, manager, g_object_get_data (G_OBJECT (task), "aip-reason"), &error))
     g_task_return_error (task, error);
   else
     g_task_return_pointer (task, g_object_ref (self), g_object_unref);
 }
 
 static void
-get_manager (GTask *task)
+answer_cb (GObject *source, GAsyncResult *result, void *user_data)
+{
+  GTask *task = user_data;
+  AipRemote *self = g_task_get_task_data (task);
+  g_autoptr (GError) failure = NULL;
+  g_autoptr (GVariant) reply G_GNUC_UNUSED =
+      g_dbus_connection_call_finish (G_DBUS_CONNECTION (source), result, &failure);
+  GError *error = NULL;
+
+  if (!judge (self, failure, &error))
+    {
+      g_task_return_error (task, error);
+      g_object_unref (task);
+      return;
+    }
+  aip_bus_manager_proxy_new (self->connection, G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START, AIP_REMOTE_BUS_NAME,
+                             AIP_REMOTE_PATH, g_task_get_cancellable (task), manager_cb, task);
+}
+
+static void
+ask (GTask *task)
 {
   AipRemote *self = g_task_get_task_data (task);
 
-  aip_bus_manager_proxy_new (self->connection, G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START, AIP_REMOTE_BUS_NAME,
-                             AIP_REMOTE_PATH, g_task_get_cancellable (task), manager_cb, task);
+  g_dbus_connection_call (self->connection, AIP_REMOTE_BUS_NAME, AIP_REMOTE_PATH,
+                          "org.freedesktop.DBus.Properties", "Get", make_question (), NULL,
+                          G_DBUS_CALL_FLAGS_NO_AUTO_START, PATIENCE_MS, g_task_get_cancellable (task),
+                          answer_cb, task);
 }
 
 static void
@@ -254,7 +337,7 @@ start_cb (GObject *source, GAsyncResult *result, void *user_data)
 
   if (reply == NULL)
     g_object_set_data_full (G_OBJECT (task), "aip-reason", reason, (GDestroyNotify) g_error_free);
-  get_manager (task);
+  ask (task);
 }
 
 static void
@@ -275,7 +358,7 @@ connection_cb (GObject *source, GAsyncResult *result, void *user_data)
     }
   take_connection (self, connection);
   if (self->flags & AIP_REMOTE_NO_START)
-    get_manager (g_steal_pointer (&task));
+    ask (g_steal_pointer (&task));
   else
     g_dbus_connection_call (connection, "org.freedesktop.DBus", "/org/freedesktop/DBus",
                             "org.freedesktop.DBus", "StartServiceByName",

@@ -3,13 +3,14 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 
 import pytest
 
 from lib import daemon as lib_daemon
 from lib.checks import wait_until
-from lib.ctl import UNREACHABLE, Ctl, binary
+from lib.ctl import FAILED, UNREACHABLE, Ctl, binary
 from lib.daemon import ROOT, config
 
 
@@ -37,6 +38,22 @@ def test_a_daemon_that_dies_at_once(own):
     ctl.ok("status")
     own.kill()
     assert "systemctl --user start aiproxy" in ctl.expect(UNREACHABLE, "status").err
+
+
+@pytest.mark.slow
+def test_a_daemon_that_hangs(own):
+    own.process.send_signal(signal.SIGSTOP)
+    runs = {words: Ctl().start(*words.split()) for words in ("status", "--json status", "pause", "config path")}
+    doctor = Ctl().start("doctor")
+    try:
+        for words, run in runs.items():
+            code, err = run.end(None)
+            assert code == UNREACHABLE and "does not answer; restart it with" in err, (words, code, err)
+        assert doctor.process.wait(30) == FAILED
+        assert b"does not answer" in doctor.process.stdout.read()
+    finally:
+        own.process.send_signal(signal.SIGCONT)
+    Ctl().ok("status")
 
 
 def test_what_was_changed_survives(start, upstream, own):

@@ -116,6 +116,18 @@ test_a_daemon_that_cannot_be_started (Fixture *self, const void *data)
   g_assert_nonnull (strstr (self->error->message, "systemctl --user start aiproxy"));
 }
 
+/* A proxy would say nothing, and have no properties. */
+static void
+test_a_daemon_that_cannot_be_asked (Fixture *self, const void *data)
+{
+  start_daemon (self);
+  g_dbus_interface_skeleton_unexport (G_DBUS_INTERFACE_SKELETON (self->manager));
+  g_clear_object (&self->manager);
+  connect_remote (self, AIP_REMOTE_FLAGS_NONE);
+  g_assert_null (self->remote);
+  g_assert_nonnull (self->error);
+}
+
 static void
 test_a_daemon_that_comes_and_goes (Fixture *self, const void *data)
 {
@@ -192,6 +204,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   ADD ("/client/remote/running", test_a_daemon_that_runs);
   ADD ("/client/remote/not-startable", test_a_daemon_that_cannot_be_started);
+  ADD ("/client/remote/not-askable", test_a_daemon_that_cannot_be_asked);
   ADD ("/client/remote/comes-and-goes", test_a_daemon_that_comes_and_goes);
   ADD ("/client/remote/no-bus", test_no_bus);
   ADD ("/client/remote/no-bus-sync", test_no_bus_without_waiting_for_it);
