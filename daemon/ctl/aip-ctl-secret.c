@@ -97,6 +97,15 @@ aip_ctl_secret_is_random (const char *text)
   return FALSE;
 }
 
+/* The id of a request may be of any form. */
+static gboolean
+takes_ids (const char *const *words)
+{
+  return g_strv_contains (words, "cancel") ||
+         (g_strv_contains (words, "log") &&
+          (g_strv_contains (words, "show") || g_strv_contains (words, "search")));
+}
+
 /**
  * aip_ctl_secret_check_words:
  * @words: (array zero-terminated=1): the program's arguments
@@ -113,8 +122,7 @@ aip_ctl_secret_check_words (const char *const *words, GError **error)
 
   g_return_val_if_fail (words != NULL, FALSE);
 
-  /* The id of a request may be of any form. */
-  has_ids = g_strv_contains (words, "cancel");
+  has_ids = takes_ids (words);
   for (const char *const *word = words; *word != NULL; word++)
     if (aip_ctl_secret_looks_like_key (*word) || (!has_ids && aip_ctl_secret_is_random (*word)))
       {

@@ -53,11 +53,13 @@ test_arguments (void)
   const char *const good[] = { "key", "add", "main", "--provider", "openai", NULL };
   const char *const bad[] = { "key", "add", "main", "sk-proj-abcDEF0123456789", NULL };
   const char *const random[] = { "key", "add", "0123456789abcdef0123456789abcdef", NULL };
+  const char *const record[] = { "log", "show", "req_4bf92f3577b34da6a3ce929d0e0e4736", NULL };
   const char *const id[] = { "cancel", "0123456789abcdef0123456789abcdef", NULL };
   g_autoptr (GError) error = NULL;
 
   g_assert_true (aip_ctl_secret_check_words (good, &error));
   g_assert_true (aip_ctl_secret_check_words (id, &error));
+  g_assert_true (aip_ctl_secret_check_words (record, &error));
   g_assert_no_error (error);
   g_assert_false (aip_ctl_secret_check_words (random, NULL));
   g_assert_false (aip_ctl_secret_check_words (bad, &error));
