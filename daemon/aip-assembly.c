@@ -570,6 +570,21 @@ aip_assembly_find_secret (AipAssembly *self, const AipKeyConfig *key)
 }
 
 /**
+ * aip_assembly_explain_secret:
+ * @self: an assembly
+ * @key: a key that has no secret
+ *
+ * Returns: (nullable): what the key store has to do with it, static text
+ */
+const char *
+aip_assembly_explain_secret (AipAssembly *self, const AipKeyConfig *key)
+{
+  gboolean locked;
+
+  return aip_key_stores_explain (self->stores, key, &locked);
+}
+
+/**
  * aip_assembly_get_secrets_serial:
  * @self: an assembly
  *

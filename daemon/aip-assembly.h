@@ -58,6 +58,7 @@ gboolean aip_assembly_is_loading (AipAssembly *self);
 AipKeyStore *aip_assembly_get_key_store (AipAssembly *self);
 guint aip_assembly_get_secrets_serial (AipAssembly *self);
 AipSecret *aip_assembly_find_secret (AipAssembly *self, const AipKeyConfig *key);
+const char *aip_assembly_explain_secret (AipAssembly *self, const AipKeyConfig *key);
 void aip_assembly_reload_secrets (AipAssembly *self);
 AipSecret *aip_assembly_get_first_token (AipAssembly *self);
 AipSnapshot *aip_assembly_get_snapshot (AipAssembly *self);

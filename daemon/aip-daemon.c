@@ -309,6 +309,12 @@ find_secret_cb (const AipKeyConfig *key, void *user_data)
   return aip_assembly_find_secret (((AipDaemon *) user_data)->assembly, key);
 }
 
+static const char *
+explain_secret_cb (const AipKeyConfig *key, void *user_data)
+{
+  return aip_assembly_explain_secret (((AipDaemon *) user_data)->assembly, key);
+}
+
 static gboolean
 join_bus (AipDaemon *self, GError **error)
 {
@@ -320,7 +326,7 @@ join_bus (AipDaemon *self, GError **error)
         g_message ("there is no session bus: aiproxyctl cannot reach this daemon");
       return TRUE;
     }
-  self->probe = aip_probe_new (find_secret_cb, self);
+  self->probe = aip_probe_new (find_secret_cb, explain_secret_cb, self);
   self->bus = aip_bus_new (system ? G_BUS_TYPE_SYSTEM : G_BUS_TYPE_SESSION, &aip_daemon_host, self, error);
   if (self->bus == NULL)
     return FALSE;

@@ -363,7 +363,7 @@ dup_remedy (const AipConfig *config, const char *kind, const char *provider)
   if (g_str_equal (kind, "quota"))
     return g_strdup ("see the account's limits and billing at the provider");
   if (g_str_equal (kind, "missing-secret"))
-    return g_strdup ("run `aiproxyctl key secret NAME`");
+    return g_strdup ("do what that says, or see `keys` and `keyring` above");
   return g_strdup_printf ("check dialect and base-url in `aiproxyctl provider show %s`", provider);
 }
 

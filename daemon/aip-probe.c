@@ -14,6 +14,7 @@ struct _AipProbe
   AipLoop *loop;
   AipUpstream *upstream;
   AipProbeSecretFunc find_secret;
+  AipProbeExplainFunc explain;
   void *user_data;
   GHashTable *attempts; /* of Attempt */
 };
@@ -188,6 +189,21 @@ find_key (AipProbe *self, AipConfig *config, const char *provider, const char *n
   return found;
 }
 
+static char *
+dup_missing (AipProbe *self, const AipKeyConfig *key)
+{
+  const char *why = self->explain (key, self->user_data);
+
+  if (why != NULL)
+    return g_strdup_printf ("key %s: %s", key->name, why);
+  if (key->ref_kind == AIP_KEY_REF_KEYRING)
+    return g_strdup_printf ("key %s: the keyring has none for it; run `aiproxyctl key secret %s`", key->name,
+                            key->name);
+  return g_strdup_printf ("key %s: %s %s is not set for the daemon", key->name,
+                          key->ref_kind == AIP_KEY_REF_ENVIRONMENT ? "the variable" : "the credential",
+                          key->ref);
+}
+
 /**
  * aip_probe_start:
  * @self: a probe
@@ -226,9 +242,7 @@ aip_probe_start (AipProbe *self,
   else if (dialect->internal)
     end_soon (attempt, "ok", g_strdup ("it lies inside the daemon"));
   else if (with != NULL && secret == NULL)
-    end_soon (attempt, "missing-secret",
-              g_strdup_printf ("there is no secret for key %s: run `aiproxyctl key show %s`", with->name,
-                               with->name));
+    end_soon (attempt, "missing-secret", dup_missing (self, with));
   else
     attempt->request = aip_models_request_new (self->upstream, found, secret, 0, replied_cb, attempt);
 }
@@ -236,18 +250,20 @@ aip_probe_start (AipProbe *self,
 /**
  * aip_probe_new:
  * @find_secret: (transfer full result): finds the secret of a key; NULL: it has none
- * @user_data: for @find_secret
+ * @explain: tells why a key has no secret
+ * @user_data: for both
  *
  * Returns: (transfer full): a probe on the default main context
  */
 AipProbe *
-aip_probe_new (AipProbeSecretFunc find_secret, void *user_data)
+aip_probe_new (AipProbeSecretFunc find_secret, AipProbeExplainFunc explain, void *user_data)
 {
   AipProbe *self = g_new0 (AipProbe, 1);
 
   self->loop = aip_loop_new (g_main_context_default ());
   self->upstream = aip_upstream_new (self->loop);
   self->find_secret = find_secret;
+  self->explain = explain;
   self->user_data = user_data;
   self->attempts = g_hash_table_new_full (NULL, NULL, (GDestroyNotify) attempt_free, NULL);
   return self;

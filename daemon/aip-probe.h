@@ -13,7 +13,10 @@ typedef struct _AipProbe AipProbe;
 
 typedef AipSecret *(*AipProbeSecretFunc) (const AipKeyConfig *key, void *user_data);
 
-AipProbe *aip_probe_new (AipProbeSecretFunc find_secret, void *user_data);
+/* Returns: (nullable): why the key has no secret, static text */
+typedef const char *(*AipProbeExplainFunc) (const AipKeyConfig *key, void *user_data);
+
+AipProbe *aip_probe_new (AipProbeSecretFunc find_secret, AipProbeExplainFunc explain, void *user_data);
 void aip_probe_free (AipProbe *self);
 void aip_probe_start (AipProbe *self,
                       AipConfig *config,

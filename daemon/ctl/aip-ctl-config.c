@@ -2,6 +2,7 @@
 #define G_LOG_DOMAIN "aip-ctl-config"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/aip-error.h"
 #include "ctl/aip-ctl-commands.h"
@@ -129,6 +130,26 @@ aip_ctl_config_path (AipCtl *ctl, const AipCtlArgs *args, GError **error)
   return AIP_CTL_DONE;
 }
 
+/* What has commands of its own is not changed as a group. */
+static gboolean
+check_group (const char *group, GError **error)
+{
+  static const char *const kinds[] = { "provider", "key", "mapping", "client" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (kinds); i++)
+    {
+      gsize length = strlen (kinds[i]);
+
+      if (!g_str_has_prefix (group, kinds[i]) || (group[length] != ' ' && group[length] != '\0'))
+        continue;
+      g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                   "[%s] is changed with: aiproxyctl %s set %s KEY=VALUE", group, kinds[i],
+                   group[length] == ' ' ? group + length + 1 : "NAME");
+      return FALSE;
+    }
+  return TRUE;
+}
+
 /**
  * aip_ctl_config_set:
  *
@@ -142,7 +163,7 @@ aip_ctl_config_set (AipCtl *ctl, const AipCtlArgs *args, GError **error)
   g_auto (GStrv) restart = NULL;
   AipRemote *remote;
 
-  if (!aip_ctl_settings_take (&settings, aip_ctl_args_from (args, 1), error))
+  if (!check_group (group, error) || !aip_ctl_settings_take (&settings, aip_ctl_args_from (args, 1), error))
     return AIP_CTL_USAGE;
   remote = aip_ctl_connect (ctl, error);
   if (remote == NULL || !aip_bus_manager_call_set_config_sync (aip_remote_get_manager (remote), group,

@@ -270,6 +270,22 @@ warn_of_last (const char *provider)
   aip_ctl_complain (text);
 }
 
+/* Without a keyring the key itself can go all the same. */
+static void
+offer_to_keep (const char *name, GError *error)
+{
+  g_autofree char *before = NULL;
+
+  if (!g_error_matches (error, AIP_ERROR, AIP_ERROR_UNAVAILABLE) &&
+      !g_error_matches (error, AIP_ERROR, AIP_ERROR_LOCKED))
+    return;
+  aip_remote_error_tidy (error);
+  before = g_steal_pointer (&error->message);
+  error->message = g_strdup_printf (
+      "%s\nTo remove the key and leave its secret where it is: aiproxyctl key remove %s --keep-secret",
+      before, name);
+}
+
 /**
  * aip_ctl_key_remove:
  *
@@ -284,6 +300,7 @@ aip_ctl_key_remove (AipCtl *ctl, const AipCtlArgs *args, GError **error)
   const char *provider = key != NULL ? aip_ctl_print_lookup (key, "Provider") : NULL;
   gboolean last = key != NULL && is_last (ctl, name, provider);
   g_autofree char *question = dup_question (name, provider, last);
+  g_autoptr (GError) failure = NULL;
   AipCtlExit code;
 
   if (key == NULL)
@@ -292,9 +309,13 @@ aip_ctl_key_remove (AipCtl *ctl, const AipCtlArgs *args, GError **error)
       !aip_ctl_confirm (args, question))
     return aip_ctl_report_nothing (ctl, "nothing was removed");
   code = aip_ctl_object_remove (ctl, AIP_REMOTE_KEY, name,
-                                keeps ? g_variant_new_parsed ("{'keep-secret': <true>}") : NULL, error);
+                                keeps ? g_variant_new_parsed ("{'keep-secret': <true>}") : NULL, &failure);
   if (code == AIP_CTL_DONE && last)
     warn_of_last (provider);
+  if (failure != NULL && !keeps)
+    offer_to_keep (name, failure);
+  if (failure != NULL)
+    g_propagate_error (error, g_steal_pointer (&failure));
   return code;
 }
 

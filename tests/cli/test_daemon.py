@@ -4,7 +4,7 @@
 import json
 
 from lib import answers
-from lib.ctl import DONE, FAILED, NOTHING_TO_DO, NOT_FOUND
+from lib.ctl import DONE, FAILED, NOTHING_TO_DO, NOT_FOUND, USAGE
 from lib.daemon import KEY_2
 
 CONFIG = "[mapping fast]\ntarget=fake-model;fake-other\n\n[key spare]\nprovider=fake\nsecret=env:NOT_THERE\n\n"
@@ -139,6 +139,8 @@ def test_config_set(ctl, daemon):
     before = daemon.config_path.read_text()
     for words in (["timeouts", "idle=long"], ["timeouts", "nonsense=1"], ["nonsense", "a=1"]):
         assert "GDBus" not in ctl.expect(FAILED, "config", "set", *words).err
+    for group, command in (("provider fake", "provider set fake"), ("key", "key set NAME")):
+        assert f"aiproxyctl {command} KEY=VALUE" in ctl.expect(USAGE, "config", "set", group, "weight=3").err
     assert daemon.config_path.read_text() == before
 
 

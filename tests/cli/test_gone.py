@@ -118,19 +118,40 @@ def test_a_daemon_that_cannot_be_started(activation):
     assert "did not start" in Ctl().expect(1, "doctor").out
 
 
-def test_a_locked_keyring_is_told():
+def told(mode, config_path, *commands):
+    """What the commands print in a session with a keyring in this mode."""
     script = f"""
-exec 3< <(exec "$1" --bus session --listen 127.0.0.1:0 --key-store libsecret)
+exec 3< <(exec "$1" --bus session --listen 127.0.0.1:0 --key-store libsecret --config {config_path})
 daemon=$!
 read -r line <&3
-{binary()} status
+{"; ".join(f"{binary()} {command} 2>&1" for command in commands)}
 kill $daemon
 wait $daemon
 """
     done = subprocess.run(
-        [ROOT / "tests/lib/with-keyring", "--locked", "bash", "-c", script, "bash", lib_daemon.binary()],
+        [ROOT / "tests/lib/with-keyring", f"--{mode}", "bash", "-c", script, "bash", lib_daemon.binary()],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
+        check=False,
     )
-    assert "libsecret, locked" in done.stdout and "aiproxyctl unlock" in done.stdout, done
+    return done.stdout
+
+
+@pytest.fixture
+def with_key(tmp_path):
+    """A config whose key lies in the keyring."""
+    path = tmp_path / "aiproxy.conf"
+    path.write_text("[provider p]\nbase-url=http://127.0.0.1:9/v1\nmodels=m\n[key k]\nprovider=p\n")
+    return path
+
+
+def test_a_locked_keyring_is_told(with_key):
+    out = told("locked", with_key, "status", "key test k", "provider test p")
+    assert "libsecret, locked" in out and out.count("is locked: run `aiproxyctl unlock`") == 2, out
+
+
+def test_an_absent_keyring_is_told(with_key):
+    out = told("absent", with_key, "status", "key test k", "key remove k", "key remove k --keep-secret")
+    assert "libsecret, unavailable" in out and "there is no keyring now: start gnome-keyring" in out, out
+    assert "key remove k --keep-secret" in out and out.endswith("key k removed\n"), out
