@@ -17,6 +17,7 @@ typedef struct
   gboolean plain_names;
   gboolean demo;
   gboolean check;
+  gboolean import_keys;
   gboolean verbose;
 } AipDaemonOptions;
 
@@ -28,6 +29,7 @@ typedef struct _AipDaemon AipDaemon;
 AipDaemon *aip_daemon_new (const AipDaemonOptions *options);
 void aip_daemon_free (AipDaemon *self);
 int aip_daemon_check (AipDaemon *self);
+int aip_daemon_import_keys (AipDaemon *self);
 int aip_daemon_run (AipDaemon *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipDaemon, aip_daemon_free)

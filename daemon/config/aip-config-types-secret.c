@@ -49,8 +49,9 @@ parse_secret (const AipSetting *setting, const char *text, void *field, GError *
     return aip_setting_fail (
         error,
         "is none of keyring, env:VARIABLE and credential:NAME; a key never stands in this file: "
-        "move it into the keyring while the daemon runs with: aiproxyctl key add %s --import; or write "
-        "secret=keyring and run: aiproxyctl key secret %s",
+        "move it into the keyring with: aiproxyd --import-keys; or, while the daemon runs, with: aiproxyctl "
+        "key "
+        "add %s --import; or write secret=keyring and run: aiproxyctl key secret %s",
         key->name, key->name);
   key->ref = g_strdup (name);
   return TRUE;

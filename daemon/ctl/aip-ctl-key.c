@@ -90,6 +90,8 @@ import_clear (AipCtl *ctl, const char *name, GError **error)
 {
   AipRemote *remote = aip_ctl_connect (ctl, error);
 
+  if (remote == NULL && error != NULL)
+    g_prefix_error (error, "without a daemon, `aiproxyd --import-keys` moves it; here, ");
   if (remote == NULL || !aip_remote_import_key_sync (remote, name, NULL, error))
     return AIP_CTL_FAILED;
   return aip_ctl_report (ctl, "imported", AIP_REMOTE_KEY, name);

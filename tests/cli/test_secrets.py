@@ -4,11 +4,14 @@
 import os
 import pathlib
 import signal
+import subprocess
 import time
 
 import pytest
 
-from lib.ctl import DONE, FAILED, NOT_FOUND, USAGE, Terminal, binary
+from lib import daemon as lib_daemon
+from lib.checks import wait_until
+from lib.ctl import DONE, FAILED, NOT_FOUND, UNREACHABLE, USAGE, Terminal, binary
 
 LOOKS_LIKE_A_KEY = [
     "sk-proj-abcDEF0123456789abcdef",
@@ -184,3 +187,74 @@ def test_a_key_in_clear_in_the_config_file_moves_into_the_keyring(daemon, ctl):
 def test_there_is_no_key_in_clear_to_import(ctl):
     ctl.expect(NOT_FOUND, "key", "add", "nowhere", "--import")
     ctl.expect(NOT_FOUND, "key", "show", "nowhere")
+
+
+def import_keys(path):
+    """What `aiproxyd --import-keys` comes to; it shows no secret."""
+    done = subprocess.run(
+        [lib_daemon.binary(), "--import-keys", "--config", path, "--bus", "session"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert CLEAR not in done.stdout + done.stderr
+    return done
+
+
+CLEAR = "sk-clear-9876543210jihgfedcba"
+
+
+def test_keys_in_clear_move_without_a_daemon(tmp_path, start, ctl):
+    path = tmp_path / "aiproxy.conf"
+    provider = "[provider p]\nbase-url=http://127.0.0.1:9/v1\nmodels=m\n"
+    clear = f"# by hand\n[key off1]\nprovider=p\nsecret={CLEAR}\n[key off2]\nprovider=p\nsecret={CLEAR}2\n"
+    path.write_text(provider + clear)
+    refused = subprocess.run(
+        [lib_daemon.binary(), "--config", path, "--bus", "none"], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert refused.returncode == 78 and "aiproxyd --import-keys" in refused.stderr and CLEAR not in refused.stderr
+    done = import_keys(path)
+    assert done.returncode == 0 and done.stdout.splitlines() == [
+        "key off1 is in the keyring now",
+        "key off2 is in the keyring now",
+    ], done
+    assert path.read_text() == provider + clear.replace(CLEAR + "2", "keyring").replace(CLEAR, "keyring")
+    assert import_keys(path).stdout == f"no key stands in clear in {path}\n"
+    # A daemon that runs on the same keyring sees them at once.
+    for name in ("off1", "off2"):
+        ctl.ok("key", "add", name, "--provider", "fake", "--secret", "keyring")
+        assert wait_until(lambda name=name: ctl.json("key", "show", name)["secret-state"] == "present")
+        ctl.ok("key", "remove", name)
+
+
+def test_a_file_that_is_wrong_elsewhere_keeps_its_key_in_clear(tmp_path, ctl):
+    path = tmp_path / "aiproxy.conf"
+    text = f"[server]\nworkers=x\n[provider p]\nbase-url=http://127.0.0.1:9/v1\n[key off3]\nprovider=p\nsecret={CLEAR}\n"
+    path.write_text(text)
+    done = import_keys(path)
+    assert done.returncode == 78 and "nothing was moved" in done.stderr and "workers" in done.stderr, done
+    assert path.read_text() == text
+    ctl.ok("key", "add", "off3", "--provider", "fake", "--secret", "keyring")
+    assert ctl.json("key", "show", "off3")["secret-state"] == "missing"
+    ctl.ok("key", "remove", "off3")
+
+
+def test_keys_in_clear_stay_where_there_is_no_keyring(tmp_path):
+    path = tmp_path / "aiproxy.conf"
+    text = f"[provider p]\nbase-url=http://127.0.0.1:9/v1\n[key off4]\nprovider=p\nsecret={CLEAR}\n"
+    path.write_text(text)
+    done = subprocess.run(
+        [lib_daemon.binary(), "--import-keys", "--config", path, "--bus", "none"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 69 and "there is no keyring" in done.stderr and CLEAR not in done.stderr, done
+    assert path.read_text() == text
+
+
+def test_key_add_import_names_the_way_without_a_daemon(lonely):
+    lonely.env["DBUS_SESSION_BUS_ADDRESS"] = "unix:path=/nonexistent/bus"
+    assert "aiproxyd --import-keys" in lonely.expect(UNREACHABLE, "key", "add", "k", "--import").err

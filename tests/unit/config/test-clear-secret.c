@@ -21,7 +21,9 @@ test_clear_secret (Fixture *fixture, gconstpointer data)
       "the configuration has to be mended before it can be changed:\n"
       "%s:4: [key a] secret: is none of keyring, env:VARIABLE and credential:NAME; a key never stands in "
       "this "
-      "file: move it into the keyring while the daemon runs with: aiproxyctl key add a --import; or write "
+      "file: move it into the keyring with: aiproxyd --import-keys; or, while the daemon runs, with: "
+      "aiproxyctl "
+      "key add a --import; or write "
       "secret=keyring and run: aiproxyctl key secret a",
       fixture->high);
 

@@ -236,8 +236,8 @@ test_secret (void)
       g_assert_cmpstr (
           refusal, ==,
           "f:4: [key a] secret: is none of keyring, env:VARIABLE and credential:NAME; a key never stands "
-          "in this file: move it into the keyring while the daemon runs with: aiproxyctl key add a "
-          "--import; or write secret=keyring and run: aiproxyctl key secret a");
+          "in this file: move it into the keyring with: aiproxyd --import-keys; or, while the daemon runs, "
+          "with: aiproxyctl key add a --import; or write secret=keyring and run: aiproxyctl key secret a");
     }
 }
 
