@@ -18,6 +18,7 @@ typedef struct
   gboolean demo;
   gboolean check;
   gboolean import_keys;
+  gboolean diagnose;
   gboolean verbose;
 } AipDaemonOptions;
 
@@ -29,6 +30,7 @@ typedef struct _AipDaemon AipDaemon;
 AipDaemon *aip_daemon_new (const AipDaemonOptions *options);
 void aip_daemon_free (AipDaemon *self);
 int aip_daemon_check (AipDaemon *self);
+int aip_daemon_diagnose (AipDaemon *self);
 int aip_daemon_import_keys (AipDaemon *self);
 int aip_daemon_run (AipDaemon *self);
 

@@ -10,6 +10,7 @@
 
 #include "base/aip-clock.h"
 #include "bus/aip-unused-secrets.h"
+#include "server/aip-sockets.h"
 
 /* 2026-01-01: the program is younger than that. */
 #define OLDEST_SANE_TIME 1767225600
@@ -48,18 +49,27 @@ add (Diagnosis *self, const char *check, const char *status, char *text, char *r
 
 /* --- the configuration --- */
 
-static void
-check_config (Diagnosis *self, const AipDiagnosisSubject *subject)
+/* Returns: (transfer full) (nullable): what the files say, where they can be used */
+static AipConfig *
+check_files_of_config (Diagnosis *self, const AipAssemblySources *sources)
 {
   g_auto (GStrv) problems = NULL;
-  g_autoptr (AipConfig) config = aip_assembly_check (subject->sources, &problems);
-  gboolean valid = TRUE;
+  AipConfig *config = aip_assembly_check (sources, &problems);
 
   for (gsize i = 0; problems[i] != NULL; i++)
     add (self, "config", config != NULL ? "warning" : "failed", g_strdup (problems[i]),
          g_strdup ("edit the file as the line says; it is read again by itself"));
   if (problems[0] == NULL)
-    add (self, "config", "ok", g_strjoinv (" and ", subject->sources->paths), NULL);
+    add (self, "config", "ok", g_strjoinv (" and ", sources->paths), NULL);
+  return config;
+}
+
+static void
+check_config (Diagnosis *self, const AipDiagnosisSubject *subject)
+{
+  g_autoptr (AipConfig) config = check_files_of_config (self, subject->sources);
+  gboolean valid = TRUE;
+
   aip_assembly_get_problems (subject->assembly, &valid);
   if (!valid && config != NULL)
     add (self, "config", "warning", g_strdup ("the files are right again, but not in use yet"),
@@ -99,6 +109,26 @@ check_ports (Diagnosis *self, const AipDiagnosisSubject *subject)
   if (n == 0)
     add (self, "listen", "failed", g_strdup ("the daemon listens nowhere"),
          g_strdup ("see `listen` in [server], then start the daemon again"));
+}
+
+/* Whether a daemon could listen there. */
+static void
+check_addresses (Diagnosis *self, const AipConfig *config)
+{
+  for (gsize i = 0; config->server.listen[i] != NULL; i++)
+    {
+      const char *address = config->server.listen[i];
+
+      if (aip_sockets_is_taken (address))
+        add (self, "listen", "failed",
+             g_strdup_printf ("%s is taken: by another program, or by an aiproxyd that is not on this bus",
+                              address),
+             g_strdup (
+                 "see who has it with `ss -ltnp` and end that, or choose another address for `listen` in "
+                 "[server]"));
+      else
+        add (self, "listen", "ok", g_strdup_printf ("%s is free", address), NULL);
+    }
 }
 
 /* --- keys --- */
@@ -291,29 +321,53 @@ check_mode (Diagnosis *self, const char *path, mode_t unwanted, const char *want
 static void
 check_files (Diagnosis *self, const AipAssemblySources *sources)
 {
-  g_autofree char *token = g_build_filename (sources->state_dir, "token", NULL);
+  g_autoptr (GDir) dir = g_dir_open (sources->state_dir, 0, NULL);
+  const char *name;
 
   /* Of config files nothing is secret, as a rule; but who can write one says where the keys go. */
   for (gsize i = 0; sources->paths[i] != NULL; i++)
     check_mode (self, sources->paths[i], S_IWGRP | S_IWOTH, "go-w");
   check_mode (self, sources->state_dir, S_IRWXG | S_IRWXO, "700");
-  check_mode (self, token, S_IRWXG | S_IRWXO, "600");
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *path = g_build_filename (sources->state_dir, name, NULL);
+
+      check_mode (self, path, S_IRWXG | S_IRWXO, g_file_test (path, G_FILE_TEST_IS_DIR) ? "700" : "600");
+    }
 }
 
 /* --- the clock --- */
+
+/* The clock is the host's then, and so is what keeps it in step. */
+static gboolean
+is_in_container (void)
+{
+  static const char *const signs[] = { "/run/systemd/container", "/run/.containerenv", "/.dockerenv" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (signs); i++)
+    if (g_file_test (signs[i], G_FILE_TEST_EXISTS))
+      return TRUE;
+  return FALSE;
+}
 
 static void
 check_clock (Diagnosis *self)
 {
   g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
   struct timex state = { .modes = 0 };
+  /* A sandbox may not let us ask. */
+  gboolean known = adjtimex (&state) >= 0;
+  gboolean drifts = known && (state.status & STA_UNSYNC) != 0;
 
   if (g_date_time_to_unix (now) < OLDEST_SANE_TIME)
     add (
         self, "clock", "failed", g_date_time_format (now, "it says %F %T UTC, which is long ago"),
         g_strdup ("set it, as with `timedatectl set-ntp true`: certificates are not valid yet at that time"));
-  else if (adjtimex (&state) < 0 || (state.status & STA_UNSYNC) != 0)
-    add (self, "clock", "ok", g_date_time_format (now, "%F %T UTC; no time service keeps it in step"), NULL);
+  else if (drifts && !is_in_container ())
+    add (self, "clock", "warning", g_date_time_format (now, "%F %T UTC; no time service keeps it in step"),
+         g_strdup ("compare it with a good one, or run `timedatectl set-ntp true`"));
+  else if (drifts)
+    add (self, "clock", "ok", g_date_time_format (now, "%F %T UTC; the host does not keep it in step"), NULL);
   else
     add (self, "clock", "ok", g_date_time_format (now, "%F %T UTC"), NULL);
 }
@@ -455,4 +509,25 @@ aip_diagnosis_run (const AipDiagnosisSubject *subject,
   if (network)
     ask_providers (self, subject->probe);
   g_idle_add (started_cb, self);
+}
+
+/**
+ * aip_diagnosis_run_offline:
+ * @sources: where all comes from
+ *
+ * Looks for what may keep a daemon from starting, without one.
+ *
+ * Returns: (transfer full) (element-type AipFinding): the findings
+ */
+GPtrArray *
+aip_diagnosis_run_offline (const AipAssemblySources *sources)
+{
+  Diagnosis self = { .findings = g_ptr_array_new_with_free_func ((GDestroyNotify) finding_free) };
+  g_autoptr (AipConfig) config = check_files_of_config (&self, sources);
+
+  if (config != NULL)
+    check_addresses (&self, config);
+  check_files (&self, sources);
+  check_clock (&self);
+  return self.findings;
 }

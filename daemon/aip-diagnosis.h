@@ -24,5 +24,6 @@ void aip_diagnosis_run (const AipDiagnosisSubject *subject,
                         gboolean network,
                         AipFindingsFunc func,
                         void *user_data);
+GPtrArray *aip_diagnosis_run_offline (const AipAssemblySources *sources);
 
 G_END_DECLS

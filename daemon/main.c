@@ -97,6 +97,8 @@ parse (AipDaemonOptions *options, gboolean *version, int *argc, char ***argv)
       "Add a model of our own that needs no key and no network", NULL },
     { "check", 0, 0, G_OPTION_ARG_NONE, &options->check,
       "Check the configuration, print its problems, and exit", NULL },
+    { "diagnose", 0, 0, G_OPTION_ARG_NONE, &options->diagnose,
+      "Print what may keep a daemon from starting, and exit", NULL },
     { "import-keys", 0, 0, G_OPTION_ARG_NONE, &options->import_keys,
       "Move the keys that stand in clear in the config file into the keyring, and exit", NULL },
     { "verbose", 'v', 0, G_OPTION_ARG_NONE, &options->verbose, "Log more", NULL },
@@ -132,6 +134,8 @@ main (int argc, char **argv)
   aip_log_init (options.verbose ? G_LOG_LEVEL_DEBUG : G_LOG_LEVEL_MESSAGE);
   ignore_relative_paths ();
   daemon = aip_daemon_new (&options);
+  if (options.diagnose)
+    return aip_daemon_diagnose (daemon);
   if (options.import_keys)
     return aip_daemon_import_keys (daemon);
   return options.check ? aip_daemon_check (daemon) : aip_daemon_run (daemon);

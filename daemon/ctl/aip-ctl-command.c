@@ -125,7 +125,8 @@ static const AipCtlCommand commands[] = {
   { "status", "", "Show whether the daemon runs, where it listens, and what is wrong", NULL, NULL, NULL,
     aip_ctl_status },
   { "doctor", "", "Look at everything and say how to mend what is wrong",
-    "Looks at bus, keyring, config, ports, files, clock, and each provider. Exits with 1 if a check failed.",
+    "Looks at bus, keyring, config, ports, files, clock, and each provider. Where no daemon "
+    "runs, tells what may keep it from starting. Exits with 1 if a check failed.",
     NULL, doctor_options, aip_ctl_doctor },
   { "pause", "", "Cut what runs and refuse what comes, until `resume`", NULL, NULL, NULL, aip_ctl_pause },
   { "resume", "", "End `pause`", NULL, NULL, NULL, aip_ctl_resume },

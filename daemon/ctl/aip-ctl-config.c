@@ -6,6 +6,7 @@
 
 #include "base/aip-error.h"
 #include "ctl/aip-ctl-commands.h"
+#include "ctl/aip-ctl-offline.h"
 #include "ctl/aip-ctl-settings.h"
 
 /* {group: {key: value}}, all values as they would stand in the file. */
@@ -75,22 +76,40 @@ aip_ctl_config_show (AipCtl *ctl, const AipCtlArgs *args, GError **error)
   return AIP_CTL_DONE;
 }
 
+/* The files keep a daemon from starting, perhaps: its program tells without one. */
+static char **
+check_offline (AipCtl *ctl, gboolean *valid)
+{
+  int code = 0;
+  char **problems = aip_ctl_offline_run (ctl, "--check", &code);
+
+  *valid = problems != NULL && code == 0;
+  return problems;
+}
+
 /**
  * aip_ctl_config_check:
  *
- * `config check`: whether the files as they are now can be used.
+ * `config check`: whether the files as they are now can be used, also where no daemon runs.
  */
 AipCtlExit
 aip_ctl_config_check (AipCtl *ctl, const AipCtlArgs *args, GError **error)
 {
-  AipRemote *remote = aip_ctl_connect (ctl, error);
+  g_autoptr (GError) failure = NULL;
+  AipRemote *remote = aip_ctl_connect (ctl, &failure);
   g_auto (GStrv) problems = NULL;
-  gboolean valid;
+  gboolean valid = FALSE;
 
-  if (remote == NULL ||
-      !aip_bus_manager_call_check_config_sync (aip_remote_get_manager (remote), aip_ctl_no_options (),
-                                               &problems, &valid, NULL, error))
-    return AIP_CTL_FAILED;
+  if (remote == NULL && aip_ctl_offline_is_needed (failure))
+    problems = check_offline (ctl, &valid);
+  else if (remote != NULL)
+    (void) aip_bus_manager_call_check_config_sync (aip_remote_get_manager (remote), aip_ctl_no_options (),
+                                                   &problems, &valid, NULL, &failure);
+  if (problems == NULL)
+    {
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return AIP_CTL_FAILED;
+    }
   if (ctl->json)
     aip_ctl_print_json (ctl, g_variant_new_parsed ("{'valid': <%b>, 'problems': <%^as>}", valid, problems));
   for (char **problem = problems; *problem != NULL; problem++)

@@ -6,6 +6,7 @@
 #include "aip-build.h"
 #include "client/aip-remote-error.h"
 #include "ctl/aip-ctl-commands.h"
+#include "ctl/aip-ctl-offline.h"
 
 /* What was looked at: each an a{sv} as Manager.Diagnose gives. */
 typedef struct
@@ -77,6 +78,25 @@ check_daemon (Doctor *self, AipRemote *remote, gboolean network)
     g_ptr_array_add (self->findings, finding);
 }
 
+/* Why it is not there: its own program knows how to find out. */
+static void
+check_offline (Doctor *self)
+{
+  int code = 0;
+  g_auto (GStrv) lines = aip_ctl_offline_run (self->ctl, "--diagnose", &code);
+
+  if (lines == NULL)
+    add (self, "program", "failed", "aiproxyd, the daemon's program, is not there or does not work",
+         "install it beside aiproxyctl or in PATH");
+  for (gsize i = 0; lines != NULL && lines[i] != NULL; i++)
+    {
+      g_auto (GStrv) fields = g_strsplit (lines[i], "\t", -1);
+
+      if (g_strv_length (fields) == 4)
+        add (self, fields[1], fields[0], fields[2], fields[3]);
+    }
+}
+
 static void
 check_bus (Doctor *self, gboolean network)
 {
@@ -87,6 +107,8 @@ check_bus (Doctor *self, gboolean network)
   if (remote == NULL)
     {
       add_unreachable (self, error);
+      if (aip_ctl_offline_is_needed (error))
+        check_offline (self);
       return;
     }
   text = g_strdup_printf ("the daemon answers on the %s bus",
@@ -148,7 +170,8 @@ print_json (const Doctor *self)
  * aip_ctl_doctor:
  *
  * `doctor`: looks at everything, and says how to mend what is wrong. The bus is looked at here, the rest by
- * the daemon. Exits with AIP_CTL_DONE unless something failed; a daemon that is not there is a finding.
+ * the daemon, or by its program where it does not run. Exits with AIP_CTL_DONE unless something failed; a
+ * daemon that is not there is a finding.
  */
 AipCtlExit
 aip_ctl_doctor (AipCtl *ctl, const AipCtlArgs *args, GError **error)

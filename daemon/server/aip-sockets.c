@@ -121,6 +121,24 @@ aip_sockets_listen (const char *address, GError **error)
 }
 
 /**
+ * aip_sockets_is_taken:
+ * @address: as for aip_sockets_listen ()
+ *
+ * Returns: whether another socket is bound to it already; FALSE for port 0 and Unix sockets, where only the
+ *   attempt tells
+ */
+gboolean
+aip_sockets_is_taken (const char *address)
+{
+  g_autoptr (GSocketAddress) parsed = aip_config_parse_listen (address, NULL);
+  struct sockaddr_storage native = { 0 };
+  gssize length = parsed != NULL ? g_socket_address_get_native_size (parsed) : -1;
+
+  return length >= 0 && g_socket_address_to_native (parsed, &native, sizeof native, NULL) &&
+         native.ss_family != AF_UNIX && is_taken ((struct sockaddr *) &native, (socklen_t) length);
+}
+
+/**
  * aip_sockets_listen_beside:
  * @fd: a listening socket
  * @error: return location for an AIP_ERROR_UNAVAILABLE
