@@ -94,14 +94,25 @@ static const AipCtlOption tail_options[] = {
   { NULL },
 };
 
+#define LOG_FILTERS                                                                                          \
+  { "client", 0, "CLIENT", "Those of this client alone" },                                                   \
+      { "provider", 0, "PROVIDER", "Those that this provider has answered" },                                \
+      { "key", 0, "KEY", "Those that were answered with this key" },                                         \
+      { "model", 0, "MODEL", "Those for this model, by its name here or at the provider" },                  \
+  {                                                                                                          \
+    "outcome", 0, "OUTCOME",                                                                                 \
+        "Those that ended so: succeeded, refused, client-fault, upstream-fault, truncated or cancelled"      \
+  }
+
 static const AipCtlOption log_list_options[] = {
   { "limit", 0, "N", "How many at most; 50 where it is left out" },
-  { "client", 0, "CLIENT", "Those of this client alone" },
-  { "provider", 0, "PROVIDER", "Those that this provider has answered" },
-  { "key", 0, "KEY", "Those that were answered with this key" },
-  { "model", 0, "MODEL", "Those for this model, by its name here or at the provider" },
-  { "outcome", 0, "OUTCOME",
-    "Those that ended so: succeeded, refused, client-fault, upstream-fault, truncated or cancelled" },
+  LOG_FILTERS,
+  { NULL },
+};
+
+static const AipCtlOption log_export_options[] = {
+  { "limit", 0, "N", "How many at most; all where it is left out" },
+  LOG_FILTERS,
   { NULL },
 };
 
@@ -229,6 +240,12 @@ static const AipCtlCommand commands[] = {
   { "log list", "", "List the last requests that are over, the newest one last",
     "The daemon keeps the last 500 in memory, without what was said.",
     "aiproxyctl log list --outcome upstream-fault --limit 10", log_list_options, aip_ctl_log_list },
+  { "log search", "TEXT", "List those of them that have a text in an id, a name, the path or the outcome",
+    "Capital letters count as small ones. The last 500 are looked at, whatever --limit says.",
+    "aiproxyctl log search gpt-4o --outcome truncated", log_list_options, aip_ctl_log_search },
+  { "log export", "", "Print all of them for another program, one JSON document a line",
+    "With --limit, the newest ones alone. The newest one is last.",
+    "aiproxyctl log export --client editor >requests.jsonl", log_export_options, aip_ctl_log_export },
   { "log show", "ID", "Tell how a request has ended, and why it went where it went",
     "The id is that of `log list` and X-Request-Id.", NULL, NULL, aip_ctl_log_show },
   { "log purge", "", "Forget all requests that are over", NULL, NULL, yes_options, aip_ctl_log_purge },

@@ -58,6 +58,8 @@ AipCtlExit aip_ctl_route (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 AipCtlExit aip_ctl_stats (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 AipCtlExit aip_ctl_log_tail (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 AipCtlExit aip_ctl_log_list (AipCtl *ctl, const AipCtlArgs *args, GError **error);
+AipCtlExit aip_ctl_log_search (AipCtl *ctl, const AipCtlArgs *args, GError **error);
+AipCtlExit aip_ctl_log_export (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 AipCtlExit aip_ctl_log_show (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 AipCtlExit aip_ctl_log_purge (AipCtl *ctl, const AipCtlArgs *args, GError **error);
 

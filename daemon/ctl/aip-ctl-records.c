@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #define G_LOG_DOMAIN "aip-ctl-log"
 
+#include <stdio.h>
+#include <string.h>
+
 #include "ctl/aip-ctl-commands.h"
+#include "ctl/aip-ctl-json.h"
 #include "ctl/aip-ctl-request.h"
 
 /* How many lines `log list` has that does not say. */
@@ -70,19 +74,42 @@ make_filter (const AipCtlArgs *args, guint32 limit)
   return g_variant_dict_end (&filter);
 }
 
-/* What is newest is nearest to the prompt. */
-static GVariant *
-reverse (GVariant *records)
+/* @folded: (nullable): as g_utf8_casefold () makes it; NULL: every one */
+static gboolean
+has_text (GVariant *record, const char *folded)
 {
+  static const char *const names[] = { "id",      "upstream-id", "client", "method",         "path",
+                                       "model",   "provider",    "key",    "upstream-model", "outcome",
+                                       "strategy" };
+
+  for (gsize i = 0; folded != NULL && i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *value = g_utf8_casefold (aip_ctl_print_lookup (record, names[i]), -1);
+
+      if (strstr (value, folded) != NULL)
+        return TRUE;
+    }
+  return folded == NULL;
+}
+
+/* The newest @limit ones with @text in them, turned round: what is newest is nearest to the prompt. */
+static GVariant *
+select_records (GVariant *records, const char *text, guint32 limit)
+{
+  g_autofree char *folded = text != NULL ? g_utf8_casefold (text, -1) : NULL;
+  g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func ((GDestroyNotify) g_variant_unref);
   GVariantBuilder builder;
 
-  g_variant_builder_init (&builder, G_VARIANT_TYPE ("aa{sv}"));
-  for (gsize i = g_variant_n_children (records); i > 0; i--)
+  for (gsize i = 0; i < g_variant_n_children (records) && found->len < limit; i++)
     {
-      g_autoptr (GVariant) record = g_variant_get_child_value (records, i - 1);
+      g_autoptr (GVariant) record = g_variant_get_child_value (records, i);
 
-      g_variant_builder_add_value (&builder, record);
+      if (has_text (record, folded))
+        g_ptr_array_add (found, g_steal_pointer (&record));
     }
+  g_variant_builder_init (&builder, G_VARIANT_TYPE ("aa{sv}"));
+  for (guint i = found->len; i > 0; i--)
+    g_variant_builder_add_value (&builder, g_ptr_array_index (found, i - 1));
   return g_variant_ref_sink (g_variant_builder_end (&builder));
 }
 
@@ -126,6 +153,41 @@ print_list (AipCtl *ctl, GVariant *records)
     aip_ctl_say (ctl, "no requests like that are on record");
 }
 
+/* @text: (nullable): what they have somewhere; @limit: (nullable): where the command line says none */
+static GVariant *
+find_records (AipCtl *ctl, const AipCtlArgs *args, const char *text, const char *limit, GError **error)
+{
+  g_autoptr (AipBusActivity) activity = NULL;
+  g_autoptr (GVariant) found = NULL;
+  guint32 most = G_MAXUINT32;
+
+  if (aip_ctl_args_get (args, "limit") != NULL)
+    limit = aip_ctl_args_get (args, "limit");
+  if (limit != NULL && !parse_limit (limit, &most, error))
+    return NULL;
+  activity = connect_activity (ctl, error);
+  /* The daemon does not look for text: all are asked for then. */
+  if (activity == NULL ||
+      !aip_bus_activity_call_search_sync (activity, make_filter (args, text != NULL ? G_MAXUINT32 : most),
+                                          aip_ctl_no_options (), &found, NULL, error))
+    return NULL;
+  return select_records (found, text, most);
+}
+
+static AipCtlExit
+list (AipCtl *ctl, const AipCtlArgs *args, const char *text, GError **error)
+{
+  g_autoptr (GVariant) records = find_records (ctl, args, text, DEFAULT_LIMIT, error);
+
+  if (records == NULL)
+    return AIP_CTL_FAILED;
+  if (ctl->json)
+    aip_ctl_print_json (ctl, records);
+  else
+    print_list (ctl, records);
+  return AIP_CTL_DONE;
+}
+
 /**
  * aip_ctl_log_list:
  *
@@ -134,23 +196,41 @@ print_list (AipCtl *ctl, GVariant *records)
 AipCtlExit
 aip_ctl_log_list (AipCtl *ctl, const AipCtlArgs *args, GError **error)
 {
-  const char *text = aip_ctl_args_get (args, "limit");
-  g_autoptr (AipBusActivity) activity = NULL;
-  g_autoptr (GVariant) found = NULL;
-  g_autoptr (GVariant) records = NULL;
-  guint32 limit;
+  return list (ctl, args, NULL, error);
+}
 
-  if (!parse_limit (text != NULL ? text : DEFAULT_LIMIT, &limit, error))
-    return AIP_CTL_USAGE;
-  activity = connect_activity (ctl, error);
-  if (activity == NULL || !aip_bus_activity_call_search_sync (activity, make_filter (args, limit),
-                                                              aip_ctl_no_options (), &found, NULL, error))
+/**
+ * aip_ctl_log_search:
+ *
+ * `log search`: those of them that have a text in an id, a name, the path or the outcome.
+ */
+AipCtlExit
+aip_ctl_log_search (AipCtl *ctl, const AipCtlArgs *args, GError **error)
+{
+  return list (ctl, args, aip_ctl_args_nth (args, 0), error);
+}
+
+/**
+ * aip_ctl_log_export:
+ *
+ * `log export`: all of them for another program, one JSON document a line.
+ */
+AipCtlExit
+aip_ctl_log_export (AipCtl *ctl, const AipCtlArgs *args, GError **error)
+{
+  g_autoptr (GVariant) records = find_records (ctl, args, NULL, NULL, error);
+  GVariantIter iter;
+  GVariant *record;
+
+  if (records == NULL)
     return AIP_CTL_FAILED;
-  records = reverse (found);
-  if (ctl->json)
-    aip_ctl_print_json (ctl, records);
-  else
-    print_list (ctl, records);
+  g_variant_iter_init (&iter, records);
+  while (g_variant_iter_loop (&iter, "@a{sv}", &record))
+    {
+      g_autofree char *text = aip_ctl_json_format (record, FALSE);
+
+      puts (text);
+    }
   return AIP_CTL_DONE;
 }
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """The last requests that are over, and why they went where they went."""
 
+import json
 import re
 
 from lib import answers
 from lib.checks import wait_until
-from lib.ctl import DONE, NOT_FOUND
+from lib.ctl import DONE, NOT_FOUND, USAGE
 
 NAMES = {"TIME", "STATUS", "OUTCOME", "TOOK", "CLIENT", "MODEL", "TOKENS", "ID"}
 
@@ -53,6 +54,33 @@ def test_list_for_programs(ctl, daemon):
     records = ctl.json("log", "list")
     assert [record["id"] for record in records] == made
     assert records[0]["outcome"] == "succeeded" and "candidates" not in records[0]
+
+
+def test_search(ctl, daemon, upstream):
+    ctl.ok("log", "purge")
+    made = [ask(daemon, number) for number in range(70, 73)]
+    upstream.answer_with(answers.error(500))
+    made.append(ask(daemon, 73, model="fake-other"))
+    assert ids(ctl.ok("log", "search", "LOG-7")) == made
+    assert ids(ctl.ok("log", "search", "og-71")) == made[1:2]
+    assert ids(ctl.ok("log", "search", "Fake-Other")) == ids(ctl.ok("log", "search", "upstream-f")) == made[3:]
+    assert ids(ctl.ok("log", "search", "fake-model", "--limit", "1")) == made[2:3]
+    assert ids(ctl.ok("log", "search", "log-7", "--outcome", "succeeded")) == made[:3]
+    assert [record["id"] for record in ctl.json("log", "search", "log-72")] == ["log-72"]
+    assert ctl.ok("log", "search", "no such thing") == "no requests like that are on record\n"
+    assert ctl.json("log", "search", "no such thing") == []
+    ctl.expect(USAGE, "log", "search")
+    ctl.expect(USAGE, "log", "search", "x", "--limit", "0")
+
+
+def test_export(ctl, daemon):
+    ctl.ok("log", "purge")
+    made = [ask(daemon, number) for number in range(80, 83)]
+    for words in (["log", "export"], ["--json", "log", "export"]):
+        lines = [json.loads(line) for line in ctl.ok(*words).splitlines()]
+        assert [line["id"] for line in lines] == made and lines[0]["outcome"] == "succeeded"
+    assert [json.loads(line)["id"] for line in ctl.ok("log", "export", "--limit=1").splitlines()] == made[2:]
+    assert ctl.ok("log", "export", "--client", "nobody") == ""
 
 
 def test_show(ctl, daemon, upstream):

@@ -15,7 +15,8 @@ key-list key-show key-add key-set key-secret key-enable key-disable key-reset ke
 model-list mapping-list mapping-show mapping-add mapping-set mapping-remove
 client-list client-show client-add client-set client-rotate client-remove client-token
 tenant-list
-log-tail log-list log-show log-purge config-show config-check config-path config-set""".split()
+log-tail log-list log-search log-export log-show log-purge
+config-show config-check config-path config-set""".split()
 
 
 def test_without_a_command_the_overview_is_an_error(lonely):
@@ -136,6 +137,7 @@ def words_of(command):
     arguments = {
         "route": ["m"],
         "cancel": ["req_1"],
+        "log-search": ["x"],
         "provider-set": ["n", "weight=1"],
         "key-set": ["n", "weight=1"],
         "client-set": ["n", "rpm=1"],
