@@ -121,7 +121,8 @@ check_addresses (Diagnosis *self, const AipConfig *config)
 
       if (aip_sockets_is_taken (address))
         add (self, "listen", "failed",
-             g_strdup_printf ("%s is taken: by another program, or by an aiproxyd that is not on this bus",
+             g_strdup_printf ("%s is taken: by another program, by an aiproxyd that is not on this bus, or, "
+                              "which is well, by systemd for aiproxy.socket",
                               address),
              g_strdup (
                  "see who has it with `ss -ltnp` and end that, or choose another address for `listen` in "
