@@ -5,6 +5,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import termios
 import time
 
 import pytest
@@ -100,15 +101,26 @@ def test_a_secret_that_no_header_can_carry(ctl, stdin):
     ctl.expect(NOT_FOUND, "key", "show", "k9")
 
 
-def test_the_prompt_shows_nothing(ctl):
+def shown_to_others(pid):
+    """The arguments and variables of a process and its children."""
+    children = pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    seen = [pathlib.Path(f"/proc/{one}/{name}").read_bytes() for one in (pid, *children) for name in ("cmdline", "environ")]
+    return b"".join(seen)
+
+
+def test_the_prompt_shows_nothing(ctl, daemon):
     terminal = ctl.terminal("key", "add", "typed", "--provider", "fake")
     terminal.wait_for("Secret of key typed: ")
-    # Nobody reads more than a few bytes at once: it is still at the prompt, with some of the secret taken.
-    terminal.type("sk-fake-typed-at-the-prompt")
-    for name in ("cmdline", "environ"):
-        seen = pathlib.Path(f"/proc/{terminal.pid}/{name}").read_bytes()
-        assert seen and b"typed-at" not in seen
-    terminal.type("\n")
+    # So that it has the secret, and waits, while it is looked at.
+    daemon.process.send_signal(signal.SIGSTOP)
+    try:
+        terminal.type("sk-fake-typed-at-the-prompt\n")
+        # The terminal is put right when the secret has been read.
+        assert wait_until(lambda: termios.tcgetattr(terminal.fd)[3] & termios.ECHO)
+        seen = shown_to_others(terminal.pid)
+        assert b"--provider" in seen and b"typed-at" not in seen
+    finally:
+        daemon.process.send_signal(signal.SIGCONT)
     code, text = terminal.end()
     assert code == DONE and "typed-at" not in text and "key typed added" in text
     assert ctl.json("key", "show", "typed")["secret-state"] == "present"
