@@ -20,7 +20,7 @@ insert_text (GVariantDict *dict, const char *name, const char *text)
   g_variant_dict_insert (dict, name, "s", text != NULL ? text : "");
 }
 
-/* Whoever mixes up his settings sends a key where the model's name belongs. */
+/* Whoever mixes up his settings sends a key where the model's name belongs, or the request's id. */
 static void
 insert_masked (GVariantDict *dict, const char *name, const char *text)
 {
@@ -88,7 +88,7 @@ insert_end (GVariantDict *dict, const AipRequestEvent *event, gboolean decision)
   g_variant_dict_insert (dict, "outcome", "s", aip_outcome_kind_to_string (event->outcome));
   g_variant_dict_insert (dict, "status", "u", event->status);
   if (event->upstream_id != NULL)
-    insert_text (dict, "upstream-id", event->upstream_id);
+    insert_masked (dict, "upstream-id", event->upstream_id);
   insert_text (dict, "provider", event->provider);
   insert_text (dict, "key", event->key);
   insert_masked (dict, "upstream-model", event->upstream_model);
@@ -123,7 +123,7 @@ aip_bus_request_make (const AipRequestEvent *event, gboolean decision)
 
   g_return_val_if_fail (event != NULL, NULL);
 
-  insert_text (&dict, "id", event->id);
+  insert_masked (&dict, "id", event->id);
   g_variant_dict_insert (&dict, "time-us", "x", event->time_us);
   insert_text (&dict, "client", event->client);
   insert_text (&dict, "method", event->method);

@@ -7,6 +7,7 @@
 
 #include "base/aip-ascii.h"
 #include "base/aip-error.h"
+#include "base/aip-log.h"
 #include "server/aip-exchange-private.h"
 #include "server/aip-number.h"
 #include "server/aip-reply.h"
@@ -585,17 +586,29 @@ static const AipConnectionFuncs connection_funcs = {
   .gone = gone_cb,
 };
 
+static gboolean
+is_request_id (const char *id)
+{
+  gsize length = strlen (id);
+  g_autofree char *masked = NULL;
+
+  if (length == 0 || length > 128)
+    return FALSE;
+  for (gsize i = 0; i < length; i++)
+    if (!g_ascii_isalnum (id[i]) && strchr ("-_.:", id[i]) == NULL)
+      return FALSE;
+  /* An id is told to everybody: a key that was put in its place must not be. */
+  masked = aip_log_mask (id);
+  return g_str_equal (masked, id);
+}
+
 /* The client's own id goes all the way, if it is one. */
 static char *
 dup_request_id (AipWorker *worker, const AipHead *head)
 {
   const char *id = aip_head_get (head, "X-Request-Id");
-  gsize length = id != NULL ? strlen (id) : 0;
 
-  for (gsize i = 0; i < length; i++)
-    if (!g_ascii_isalnum (id[i]) && strchr ("-_.:", id[i]) == NULL)
-      length = 0;
-  return length > 0 && length <= 128 ? g_strdup (id) : aip_worker_make_request_id (worker);
+  return id != NULL && is_request_id (id) ? g_strdup (id) : aip_worker_make_request_id (worker);
 }
 
 /**

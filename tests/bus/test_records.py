@@ -8,7 +8,7 @@ from gi.repository import GLib
 from lib import answers
 from lib.bus import ROOT, BusError, Listener, path_of
 from lib.checks import wait_until
-from lib.daemon import KEY_1, config as usual_config
+from lib.daemon import KEY_1, KEY_2, TOKEN, config as usual_config
 
 RETRY = "[retry]\nenabled=true\nmax-attempts=4\nbase-delay=1ms\nmax-delay=20ms\n\n"
 SPARE = "[key spare]\nprovider=fake\nsecret=env:FAKE_KEY_2\npriority=1\n\n"
@@ -180,6 +180,26 @@ def test_what_looks_like_a_key_is_not_told(start, upstream, peer):
     assert record(peer, "path")["path"] == "/v1/files/sk-proj-***"
     kept = record(peer, "mixed-up")
     assert kept["model"] == "sk-proj-***" and key not in str(kept)
+
+
+@pytest.mark.parametrize("token", [TOKEN, "wrong"])
+def test_key_as_an_id_is_not_told(daemon, upstream, peer, connect, token):
+    """Where the client put it, and where a provider repeats it."""
+    listener = connect(Listener, matched=False)
+    listener.call(ROOT, "Activity.Subscribe")
+    upstream.answer_with(answers.plain(headers=[("X-Request-Id", KEY_2)]))
+    body = {"model": "fake-model", "messages": [{"role": "user", "content": "hi"}]}
+    answer = daemon.request("POST", "/v1/chat/completions", [("X-Request-Id", KEY_1)], token=token, json=body)
+    ((event,),) = listener.wait_for("RequestFinished")
+    assert KEY_1 not in str(answer.headers) and KEY_1 not in str(listener.heard) and KEY_2 not in str(listener.heard)
+    assert event["id"] and search(peer) == [event["id"]]
+    kept = record(peer, event["id"])
+    assert KEY_1 not in str(kept) and KEY_2 not in str(kept)
+    if token == TOKEN:
+        assert answer.status == 200 and kept["upstream-id"] == "sk-***"
+        assert KEY_1.encode() not in upstream.request.raw_head.replace(b"Bearer " + KEY_1.encode(), b"")
+    else:
+        assert answer.status == 401
 
 
 def test_strangers_displace_no_clients_records(daemon, upstream, peer):
