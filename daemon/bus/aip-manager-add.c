@@ -239,10 +239,53 @@ secret_read_cb (GObject *object, GAsyncResult *result, gpointer user_data)
 static gboolean
 is_kept_elsewhere (GVariant *settings)
 {
-  const char *secret = NULL;
+  g_autoptr (GVariant) secret = g_variant_lookup_value (settings, "secret", NULL);
+  const char *text;
 
-  return g_variant_lookup (settings, "secret", "&s", &secret) && *secret != '\0' &&
-         !g_str_equal (secret, "keyring");
+  if (secret == NULL)
+    return FALSE;
+  if (!g_variant_is_of_type (secret, G_VARIANT_TYPE_STRING))
+    return TRUE;
+  text = g_variant_get_string (secret, NULL);
+  return *text != '\0' && !g_str_equal (text, "keyring");
+}
+
+/* A secret has one source. */
+static gboolean
+check_source (GVariant *settings, gboolean handed_over, gboolean imports, GError **error)
+{
+  if (handed_over && imports)
+    g_set_error_literal (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
+                         "import: a key that is handed over is not imported; leave the option out, or the "
+                         "descriptor");
+  else if (handed_over && is_kept_elsewhere (settings))
+    g_set_error_literal (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
+                         "secret: a key that is handed over lies in the keyring; leave the setting out, or "
+                         "the descriptor");
+  else if (imports && is_kept_elsewhere (settings))
+    g_set_error_literal (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
+                         "secret: a key that is imported lies in the keyring; leave the setting out, or the "
+                         "option");
+  else
+    return TRUE;
+  return FALSE;
+}
+
+static AipChange *
+make_import (const AipBusContext *context, const char *name, GVariant *settings, GError **error)
+{
+  const char *const *paths = context->host->get_paths (context->host_data);
+  const char *path = paths[g_strv_length ((char **) paths) - 1];
+  g_autofree char *group = g_strconcat ("key ", name, NULL);
+  g_autoptr (AipSecret) secret = aip_config_take_clear_secret (path, name, error);
+  g_autoptr (AipChange) change = aip_change_new ();
+  AipConfigEdit *edit = aip_change_get_edit (change);
+
+  if (secret == NULL || !aip_bus_settings_add_to_edit (settings, group, NULL, edit, error))
+    return NULL;
+  aip_config_edit_set (edit, group, "secret", "keyring");
+  aip_change_put_secret (change, name, secret);
+  return g_steal_pointer (&change);
 }
 
 /* A key that stands in clear in the file moves from there into the keyring. */
@@ -250,20 +293,14 @@ static gboolean
 import_clear_key (const AipBusContext *context,
                   AipBusManager *manager,
                   GDBusMethodInvocation *invocation,
-                  const char *name)
+                  const char *name,
+                  GVariant *settings)
 {
-  const char *const *paths = context->host->get_paths (context->host_data);
-  const char *path = paths[g_strv_length ((char **) paths) - 1];
-  g_autofree char *group = g_strconcat ("key ", name, NULL);
   GError *error = NULL;
-  g_autoptr (AipSecret) secret = aip_config_take_clear_secret (path, name, &error);
-  AipChange *change;
+  AipChange *change = make_import (context, name, settings, &error);
 
-  if (secret == NULL)
+  if (change == NULL)
     return aip_bus_fail (invocation, error);
-  change = aip_change_new ();
-  aip_config_edit_set (aip_change_get_edit (change), group, "secret", "keyring");
-  aip_change_put_secret (change, name, secret);
   g_object_set_data_full (G_OBJECT (invocation), "path", aip_bus_path_make ("key", name), g_free);
   return aip_bus_change (context, manager, invocation, change, key_added);
 }
@@ -290,27 +327,24 @@ aip_manager_add_key (const AipBusContext *context,
                      GVariant *options)
 {
   static const char *const known[] = { "secret:h", "import:b", NULL };
-  GError *error = NULL;
+  gboolean imports = aip_bus_options_get_boolean (options, "import", FALSE);
   gint32 handle = -1;
+  gboolean handed_over = g_variant_lookup (options, "secret", "h", &handle);
+  GError *error = NULL;
   AipChange *change;
   KeyCall *call;
 
   if (aip_bus_refuse_options (invocation, options, known))
     return TRUE;
-  if (aip_bus_options_get_boolean (options, "import", FALSE))
-    return import_clear_key (context, manager, invocation, name);
+  if (!check_source (settings, handed_over, imports, &error))
+    return aip_bus_fail (invocation, error);
+  if (imports)
+    return import_clear_key (context, manager, invocation, name, settings);
   change = make_change (context, invocation, "key", name, NULL, settings, &error);
   if (change == NULL)
     return aip_bus_fail (invocation, error);
-  if (!g_variant_lookup (options, "secret", "h", &handle))
+  if (!handed_over)
     return aip_bus_change (context, manager, invocation, change, key_added);
-  if (is_kept_elsewhere (settings))
-    {
-      aip_change_free (change);
-      return aip_bus_fail (invocation, g_error_new (AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
-                                                    "secret: a key that is handed over lies in the keyring; "
-                                                    "leave the setting out, or the descriptor"));
-    }
   call = g_new0 (KeyCall, 1);
   *call = (KeyCall){ context, g_object_ref (manager), invocation, change, g_strdup (name) };
   aip_bus_secret_read_async (list, handle, AIP_BUS_SECRET_TIME_LIMIT, context->ending, secret_read_cb, call);

@@ -192,6 +192,48 @@ def test_key_in_clear_in_the_file_is_taken_into_the_keyring(session, daemon, ups
     assert upstream.request.header("Authorization") == f"Bearer {SECRET}"
 
 
+def put_in_clear(daemon):
+    """Writes a key into the config file as nobody should; what the file holds then."""
+    text = daemon.config_path.read_text() + f"[key k2]\nprovider=fake\nrpm=5\nsecret={SECRET}\n"
+    daemon.config_path.write_text(text)
+    daemon.secrets.append(SECRET)
+    return text
+
+
+def import_key(peer, members, descriptors=(), **options):
+    """Calls AddKey with "import"."""
+    return peer.call(ROOT, "Manager.AddKey", "sa{sv}", "k2", settings(members),
+                     options={"import": True} | options, descriptors=descriptors)  # fmt: skip
+
+
+def test_settings_of_a_key_in_clear_are_set_when_it_is_taken_in(session, daemon, peer):
+    put_in_clear(daemon)
+    path = import_key(peer, {"weight": 7, "secret": "keyring"})
+    assert session.items() == {"k2": SECRET}
+    assert [peer.get(path, f"Key.{name}") for name in ("Weight", "Rpm", "Source")] == [7, 5, "keyring"]
+
+
+@pytest.mark.parametrize("members, error", [
+    ({"weight": 7, "no-such": 1}, "InvalidArgument"), ({"weight": "many"}, "InvalidConfig"),
+    ({"provider": "nobody"}, "InvalidConfig"), ({"secret": "env:FAKE_KEY_1"}, "InvalidArgument"),
+    ({"secret": 5}, "InvalidArgument"),
+], ids=repr)  # fmt: skip
+def test_key_in_clear_with_settings_that_do_not_fit_stays_where_it_is(session, daemon, peer, members, error):
+    text = put_in_clear(daemon)
+    with pytest.raises(BusError) as caught:
+        import_key(peer, members)
+    assert caught.value.name == error and SECRET not in caught.value.message
+    assert session.items() == {} and daemon.config_path.read_text() == text and OTHER not in peer.objects()
+
+
+def test_key_is_not_both_handed_over_and_taken_from_the_file(session, daemon, peer):
+    text = put_in_clear(daemon)
+    with pytest.raises(BusError) as caught:
+        import_key(peer, {}, [pipe_with(SECRET.encode())], secret=GLib.Variant("h", 0))
+    assert caught.value.name == "InvalidArgument" and "import" in caught.value.message
+    assert session.items() == {} and daemon.config_path.read_text() == text
+
+
 def test_removed_key_is_taken_out_of_the_keyring_unless_it_shall_stay(session, peer):
     for name, options, left in (("k2", {}, {}), ("k3", {"keep-secret": True}, {"k3": SECRET})):
         path = peer.add_key(name, SECRET, provider="fake")
