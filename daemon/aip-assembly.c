@@ -609,6 +609,32 @@ aip_assembly_reload_secrets (AipAssembly *self)
 }
 
 /**
+ * aip_assembly_settle_secrets:
+ * @self: an assembly
+ * @func: as in aip_key_stores_settle ()
+ * @user_data: for @func
+ *
+ * Waits until the secrets that are being read are in the snapshot; not for ever.
+ */
+void
+aip_assembly_settle_secrets (AipAssembly *self, AipKeyStoresFunc func, void *user_data)
+{
+  aip_key_stores_settle (self->stores, func, user_data);
+}
+
+/**
+ * aip_assembly_end_waits:
+ * @self: an assembly
+ *
+ * Tells those who wait in aip_assembly_settle_secrets () now.
+ */
+void
+aip_assembly_end_waits (AipAssembly *self)
+{
+  aip_key_stores_end_waits (self->stores);
+}
+
+/**
  * aip_assembly_get_first_token:
  * @self: an assembly
  *

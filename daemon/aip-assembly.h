@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #pragma once
 
+#include "aip-key-stores.h"
 #include "config/aip-config-edit.h"
 #include "keys/aip-key-store.h"
 #include "server/aip-snapshot.h"
@@ -60,6 +61,8 @@ guint aip_assembly_get_secrets_serial (AipAssembly *self);
 AipSecret *aip_assembly_find_secret (AipAssembly *self, const AipKeyConfig *key);
 const char *aip_assembly_explain_secret (AipAssembly *self, const AipKeyConfig *key);
 void aip_assembly_reload_secrets (AipAssembly *self);
+void aip_assembly_settle_secrets (AipAssembly *self, AipKeyStoresFunc func, void *user_data);
+void aip_assembly_end_waits (AipAssembly *self);
 AipSecret *aip_assembly_get_first_token (AipAssembly *self);
 AipSnapshot *aip_assembly_get_snapshot (AipAssembly *self);
 AipLiveKeys *aip_assembly_get_live_keys (AipAssembly *self);

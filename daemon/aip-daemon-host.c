@@ -93,6 +93,12 @@ reload (GError **error, void *data)
 }
 
 static void
+settle_secrets (AipSettledFunc func, void *user_data, void *data)
+{
+  aip_assembly_settle_secrets (((AipDaemon *) data)->assembly, func, user_data);
+}
+
+static void
 settle (AipSettledFunc func, void *user_data, void *data)
 {
   aip_server_settle (((AipDaemon *) data)->server, func, user_data);
@@ -191,6 +197,7 @@ const AipBusHost aip_daemon_host = {
   .dup_problems = dup_problems,
   .apply = apply,
   .reload = reload,
+  .settle_secrets = settle_secrets,
   .settle = settle,
   .check = check,
   .get_first_token = get_first_token,

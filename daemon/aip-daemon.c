@@ -500,8 +500,10 @@ aip_daemon_free (AipDaemon *self)
   g_clear_pointer (&self->watch, aip_config_watch_free);
   g_clear_handle_id (&self->watchdog, g_source_remove);
   g_clear_handle_id (&self->name_timer, g_source_remove);
-  /* It answers those who wait for it. */
+  /* Both answer those who wait for them. */
   g_clear_pointer (&self->probe, aip_probe_free);
+  if (self->assembly != NULL)
+    aip_assembly_end_waits (self->assembly);
   g_clear_pointer (&self->bus, aip_bus_free);
   g_clear_pointer (&self->server, aip_server_free);
   g_clear_pointer (&self->activity, aip_activity_free);

@@ -9,6 +9,9 @@
  * slow one is waited for by those requests that need it. */
 #define PATIENCE_MS 50
 
+/* How long those who had the secrets read again wait for a keyring that does not answer. */
+#define SETTLE_PATIENCE_MS 2000
+
 /* As long as D-Bus itself waits for an answer. */
 #define KEYRING_TIME_LIMIT_MS 25000
 
@@ -21,6 +24,8 @@ struct _AipKeyStores
   AipKeyStoresFunc changed;
   void *user_data;
   guint serial;
+  guint n_loads;         /* that are under way */
+  GPtrArray *waits;      /* of Wait: for the end of them */
   AipKeyStoreState told; /* of the main one: what the log was told last; LOADING: nothing */
 };
 
@@ -84,14 +89,51 @@ tell (AipKeyStores *self, AipKeyStoreState state, const char *why)
   self->told = state;
 }
 
+typedef struct
+{
+  AipKeyStores *stores; /* (not owned) */
+  AipKeyStoresFunc func;
+  void *user_data;
+  guint timer;
+} Wait;
+
+static void
+wait_end (void *data)
+{
+  Wait *wait = data;
+
+  g_source_remove (wait->timer);
+  wait->func (wait->user_data);
+  g_free (wait);
+}
+
+static gboolean
+wait_timer_cb (gpointer user_data)
+{
+  Wait *wait = user_data;
+
+  g_ptr_array_remove (wait->stores->waits, wait);
+  return G_SOURCE_CONTINUE;
+}
+
 static void
 clear (void *data)
 {
   AipKeyStores *self = data;
 
+  g_ptr_array_unref (self->waits);
   g_object_unref (self->main);
   g_object_unref (self->environment);
   g_object_unref (self->credentials);
+}
+
+/* Takes the reference of a load that has ended. */
+static void
+load_ended (AipKeyStores *self)
+{
+  if (--self->n_loads == 0)
+    g_ptr_array_set_size (self->waits, 0);
+  g_rc_box_release_full (self, clear);
 }
 
 static void
@@ -106,7 +148,7 @@ main_loaded_cb (GObject *object, GAsyncResult *result, gpointer user_data)
                 ? AIP_KEY_STORE_LOCKED
                 : AIP_KEY_STORE_UNAVAILABLE;
   tell (self, state, error != NULL ? error->message : NULL);
-  g_rc_box_release_full (self, clear);
+  load_ended (self);
 }
 
 /* Outside of a service there are no credentials, and nothing is wrong with that. */
@@ -117,6 +159,15 @@ other_loaded_cb (GObject *object, GAsyncResult *result, gpointer user_data)
 
   if (!aip_key_store_load_finish (AIP_KEY_STORE (object), result, &error))
     g_debug ("%s: %s", aip_key_store_get_name (AIP_KEY_STORE (object)), error->message);
+  load_ended (user_data);
+}
+
+/* It may end later than the stores' owner. */
+static void
+load_one (AipKeyStores *self, AipKeyStore *store, GAsyncReadyCallback ended)
+{
+  self->n_loads++;
+  aip_key_store_load_async (store, NULL, ended, g_rc_box_acquire (self));
 }
 
 static void
@@ -126,9 +177,8 @@ load (AipKeyStores *self)
 
   for (gsize i = 0; i < G_N_ELEMENTS (others); i++)
     if (others[i] != self->main)
-      aip_key_store_load_async (others[i], NULL, other_loaded_cb, NULL);
-  /* It may end later than the stores' owner. */
-  aip_key_store_load_async (self->main, NULL, main_loaded_cb, g_rc_box_acquire (self));
+      load_one (self, others[i], other_loaded_cb);
+  load_one (self, self->main, main_loaded_cb);
 }
 
 static gboolean
@@ -199,6 +249,7 @@ aip_key_stores_new (const char *choice, gboolean on_session_bus, AipKeyStoresFun
   self->automatic = g_str_equal (choice, "auto");
   self->changed = changed;
   self->user_data = user_data;
+  self->waits = g_ptr_array_new_with_free_func (wait_end);
   self->environment = aip_key_store_environment_new ();
   self->credentials = aip_key_store_credentials_new (NULL);
   self->main = choose (self, choice, on_session_bus);
@@ -213,11 +264,12 @@ aip_key_stores_new (const char *choice, gboolean on_session_bus, AipKeyStoresFun
 
 /**
  * aip_key_stores_free:
- * @self: (transfer full): the stores
+ * @self: (transfer full): the stores; those who wait for them are told
  */
 void
 aip_key_stores_free (AipKeyStores *self)
 {
+  aip_key_stores_end_waits (self);
   g_signal_handlers_disconnect_by_data (self->main, self);
   g_signal_handlers_disconnect_by_data (self->credentials, self);
   g_rc_box_release_full (self, clear);
@@ -233,6 +285,37 @@ void
 aip_key_stores_reload (AipKeyStores *self)
 {
   load (self);
+}
+
+/**
+ * aip_key_stores_settle:
+ * @self: the stores
+ * @func: called once, never from within this call; at the latest when @self is freed
+ * @user_data: for @func
+ *
+ * Waits until all that was begun to be read has been read, and those who are told of changes were told; for
+ * a keyring that does not answer, two seconds.
+ */
+void
+aip_key_stores_settle (AipKeyStores *self, AipKeyStoresFunc func, void *user_data)
+{
+  Wait *wait = g_new0 (Wait, 1);
+
+  *wait = (Wait){ .stores = self, .func = func, .user_data = user_data };
+  wait->timer = g_timeout_add (self->n_loads > 0 ? SETTLE_PATIENCE_MS : 0, wait_timer_cb, wait);
+  g_ptr_array_add (self->waits, wait);
+}
+
+/**
+ * aip_key_stores_end_waits:
+ * @self: the stores
+ *
+ * Tells those who wait in aip_key_stores_settle () now.
+ */
+void
+aip_key_stores_end_waits (AipKeyStores *self)
+{
+  g_ptr_array_set_size (self->waits, 0);
 }
 
 /**

@@ -16,6 +16,8 @@ AipKeyStores *
 aip_key_stores_new (const char *choice, gboolean on_session_bus, AipKeyStoresFunc changed, void *user_data);
 void aip_key_stores_free (AipKeyStores *self);
 void aip_key_stores_reload (AipKeyStores *self);
+void aip_key_stores_settle (AipKeyStores *self, AipKeyStoresFunc func, void *user_data);
+void aip_key_stores_end_waits (AipKeyStores *self);
 guint aip_key_stores_get_serial (AipKeyStores *self);
 gboolean aip_key_stores_is_loading (AipKeyStores *self);
 AipKeyStore *aip_key_stores_get_main (AipKeyStores *self);

@@ -59,6 +59,8 @@ typedef void (*AipCancelFunc) (gboolean found, void *user_data);
  * @get_ledger: (transfer none): what of the limits is used
  * @dup_problems: (transfer full): what the last reading found, and whether it could be used
  * @apply: writes a change to the config file and takes it into use, or does neither
+ * @settle_secrets: calls back when the secrets that @reload has begun to read are in force, or do not come
+ * for a while; at the latest when the daemon ends
  * @settle: calls back when each request that begins does so by what is in force now
  * @check: (transfer full): reads the files as they are now and takes nothing into use
  * @get_first_token: (transfer full) (nullable): of the client that is in no config file
@@ -80,6 +82,7 @@ typedef struct
   char **(*dup_problems) (gboolean *valid, void *data);
   gboolean (*apply) (AipConfigEdit *edit, GError **error, void *data);
   gboolean (*reload) (GError **error, void *data);
+  void (*settle_secrets) (AipSettledFunc func, void *user_data, void *data);
   void (*settle) (AipSettledFunc func, void *user_data, void *data);
   char **(*check) (gboolean *valid, void *data);
   AipSecret *(*get_first_token) (void *data);

@@ -33,23 +33,38 @@ get_context (AipBusManager *manager)
 
 /* --- the daemon's life --- */
 
+typedef struct
+{
+  const AipBusContext *context;
+  GDBusMethodInvocation *invocation;
+} ReloadCall;
+
 static void
 reloaded_cb (void *user_data)
 {
   aip_bus_manager_complete_reload (NULL, user_data);
 }
 
+static void
+secrets_reread_cb (void *user_data)
+{
+  g_autofree ReloadCall *call = user_data;
+
+  call->context->host->settle (reloaded_cb, call->invocation, call->context->host_data);
+}
+
 static gboolean
 handle_reload (AipBusManager *manager, GDBusMethodInvocation *invocation, GVariant *options)
 {
   const AipBusContext *context = get_context (manager);
+  ReloadCall call = { context, invocation };
   GError *error = NULL;
 
   if (aip_bus_refuse_options (invocation, options, NULL))
     return TRUE;
   if (!context->host->reload (&error, context->host_data))
     return aip_bus_fail (invocation, error);
-  context->host->settle (reloaded_cb, invocation, context->host_data);
+  context->host->settle_secrets (secrets_reread_cb, g_memdup2 (&call, sizeof call), context->host_data);
   return TRUE;
 }
 

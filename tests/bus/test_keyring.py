@@ -103,13 +103,17 @@ def test_locked_keyring_takes_nothing_and_the_file_stays(session, daemon, peer):
     assert daemon.chat().status == 200
 
 
-def test_what_was_read_serves_on_while_it_is_locked(session, daemon, upstream, peer):
-    """Locking a screen does not end what runs."""
+def test_what_was_read_is_dropped_when_the_keyring_is_locked(session, daemon, upstream, peer):
+    """Who locks the keyring wants just that."""
     assert daemon.chat().status == 200
     session.lock()
     assert wait_until(lambda: peer.get(ROOT, "Manager.KeyStoreState") == "locked")
-    status = daemon.chat().status
-    assert status == (200 if peer.get(KEY, "Key.SecretState") == "present" else 503)
+    assert peer.get(KEY, "Key.SecretState") == "locked" and peer.get(KEY, "Key.Fingerprint") == ""
+    expect_error(daemon.chat(), 503, "locked", "unlock")
+    assert keys_used(upstream) == [SECRET]
+    session.unlock()
+    assert wait_until(lambda: peer.get(KEY, "Key.SecretState") == "present")
+    assert daemon.chat().status == 200
 
 
 def test_provider_is_not_removed_with_keys_that_are_locked(session, daemon, peer):
@@ -169,11 +173,17 @@ def test_what_was_read_serves_on_when_the_keyring_comes_back_locked(session, dae
     assert daemon.chat().status == 503
 
 
-def test_reload_reads_the_secrets_again(session, daemon, peer):
-    session.put("k1", SECRET + "-3")
-    peer.manager("Reload")
-    assert wait_until(lambda: session.items() == {"k1": SECRET + "-3"})
+def test_reload_is_answered_when_what_it_read_is_in_use(start, upstream, peer, tmp_path):
+    """Nothing but a reload looks at credentials again."""
+    (tmp_path / "k1").write_text(f"{SECRET}-0")
+    daemon = start(usual_config(upstream, key="secret=credential:k1"), env={"CREDENTIALS_DIRECTORY": str(tmp_path)},
+                   secrets=[SECRET])  # fmt: skip
     assert daemon.chat().status == 200
+    for number in range(1, 41):
+        (tmp_path / "k1").write_text(f"{SECRET}-{number}")
+        peer.manager("Reload")
+        assert daemon.chat().status == 200
+    assert keys_used(upstream) == [f"{SECRET}-{number}" for number in range(41)]
 
 
 def unused(peer):

@@ -176,6 +176,46 @@ def test_daemon_answers_while_a_prompt_waits_and_leaves_cleanly(session, begin, 
     daemon.stop()
 
 
+def wait_for_calls(session, *names):
+    """Waits until the mock's methods were called; all calls since the last time."""
+    calls = []
+
+    def came():
+        calls.extend(session.mock_calls())
+        return set(names) <= set(calls)
+
+    assert wait_until(came), calls
+    return calls
+
+
+def call_reload(asked):
+    """Calls Reload and does not wait for it."""
+    interface = "org.example.AIProxy1.Manager"
+    asked.connection.call(asked.name, ROOT, interface, "Reload", NO_OPTIONS, None, 0, 30000)
+
+
+def test_reload_does_not_wait_for_ever_for_the_keyring(session, begin, mock, peer):
+    mock()
+    daemon = begin()
+    assert wait_until(lambda: daemon.chat().status == 200)
+    session.tell_mock(hold="SearchItems")
+    peer.manager("Reload")
+    assert daemon.chat().status == 200
+    session.tell_mock(hold="")
+
+
+def test_daemon_leaves_cleanly_while_a_reload_waits_for_the_keyring(session, begin, mock, peer, connect):
+    mock()
+    daemon = begin()
+    assert wait_until(lambda: peer.get(KEY, "Key.SecretState") == "present")
+    session.tell_mock(hold="SearchItems")
+    session.mock_calls()
+    call_reload(connect())
+    wait_for_calls(session, "SearchItems")
+    daemon.stop()
+    session.tell_mock(hold="")
+
+
 def test_daemon_leaves_cleanly_while_changes_wait_for_the_keyring(session, begin, mock, peer, connect):
     mock()
     daemon = begin()
