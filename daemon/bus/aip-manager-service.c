@@ -4,6 +4,7 @@
 #include "bus/aip-manager-service.h"
 
 #include "aip-build.h"
+#include "bus/aip-bus-unlock.h"
 #include "bus/aip-bus-usage.h"
 #include "bus/aip-manager-add.h"
 #include "bus/aip-manager-ask.h"
@@ -14,6 +15,7 @@ struct _AipManagerService
   AipBusManagerSkeleton parent_instance;
 
   const AipBusContext *context;
+  AipBusUnlock *unlock;
   const GDBusInterfaceVTable *generated;
   GDBusInterfaceVTable vtable; /* in its place */
 };
@@ -92,25 +94,11 @@ handle_resume (AipBusManager *manager, GDBusMethodInvocation *invocation, GVaria
   return TRUE;
 }
 
-static void
-unlocked_cb (GObject *object, GAsyncResult *result, gpointer user_data)
-{
-  GError *error = NULL;
-
-  if (aip_key_store_unlock_finish (AIP_KEY_STORE (object), result, &error))
-    aip_bus_manager_complete_unlock (NULL, user_data);
-  else
-    aip_bus_fail (user_data, error);
-}
-
 static gboolean
 handle_unlock (AipBusManager *manager, GDBusMethodInvocation *invocation, GVariant *options)
 {
-  const AipBusContext *context = get_context (manager);
-
   if (!aip_bus_refuse_options (invocation, options, NULL))
-    aip_key_store_unlock_async (context->host->get_key_store (context->host_data), NULL, unlocked_cb,
-                                invocation);
+    aip_bus_unlock_ask (AIP_MANAGER_SERVICE (manager)->unlock, invocation);
   return TRUE;
 }
 
@@ -308,8 +296,17 @@ aip_manager_service_iface_init (AipBusManagerIface *iface)
 }
 
 static void
+aip_manager_service_finalize (GObject *object)
+{
+  g_clear_pointer (&AIP_MANAGER_SERVICE (object)->unlock, aip_bus_unlock_free);
+
+  G_OBJECT_CLASS (aip_manager_service_parent_class)->finalize (object);
+}
+
+static void
 aip_manager_service_class_init (AipManagerServiceClass *klass)
 {
+  G_OBJECT_CLASS (klass)->finalize = aip_manager_service_finalize;
   G_DBUS_INTERFACE_SKELETON_CLASS (klass)->get_vtable = get_vtable;
 }
 
@@ -330,6 +327,7 @@ aip_manager_service_new (const AipBusContext *context)
   AipManagerService *self = g_object_new (AIP_TYPE_MANAGER_SERVICE, "version", AIP_VERSION, NULL);
 
   self->context = context;
+  self->unlock = aip_bus_unlock_new (context);
   aip_manager_service_show (self);
   return self;
 }

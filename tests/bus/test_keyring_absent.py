@@ -176,6 +176,22 @@ def test_daemon_answers_while_a_prompt_waits_and_leaves_cleanly(session, begin, 
     daemon.stop()
 
 
+def ask_to_unlock(asked, answers=None):
+    """Calls Unlock; the name of the error that it ends with, if any, is added to `answers`."""
+
+    def answered(connection, result):
+        try:
+            connection.call_finish(result)
+            answers.append(None)
+        except GLib.Error as error:
+            answers.append(BusError(error).name)
+
+    asked.connection.call(asked.name, ROOT, "org.example.AIProxy1.Manager", "Unlock", NO_OPTIONS, None, 0, 30000, None,
+                          answered if answers is not None else None)  # fmt: skip
+    # What comes first is answered first, so the call is there when this returns.
+    asked.get(ROOT, "Manager.State")
+
+
 def wait_for_calls(session, *names):
     """Waits until the mock's methods were called; all calls since the last time."""
     calls = []
@@ -186,6 +202,65 @@ def wait_for_calls(session, *names):
 
     assert wait_until(came), calls
     return calls
+
+
+def test_prompt_is_taken_away_when_the_last_caller_has_left(session, begin, mock, peer, connect):
+    mock(locked="yes", prompt="wait")
+    begin()
+    first, second = connect(), connect()
+    ask_to_unlock(first)
+    wait_for_calls(session, "Prompt")
+    ask_to_unlock(second)
+    first.close()
+    assert wait_until(lambda: not has_owner(peer, first.unique_name))
+    peer.get(ROOT, "Manager.State")
+    assert "Dismiss" not in session.mock_calls()
+    second.close()
+    wait_for_calls(session, "Dismiss")
+    # It is not one prompt for ever.
+    session.tell_mock(prompt="accept")
+    peer.manager("Unlock")
+    assert peer.get(KEY, "Key.SecretState") == "present"
+
+
+def has_owner(peer, name):
+    """Whether somebody is on the bus."""
+    bus = "org.freedesktop.DBus"
+    arguments = GLib.Variant("(s)", (name,))
+    reply = peer.connection.call_sync(bus, "/org/freedesktop/DBus", bus, "NameHasOwner", arguments, None, 0, -1, None)
+    return reply.unpack()[0]
+
+
+@pytest.mark.parametrize("dismissed, answer", [(False, None), (True, "Cancelled")])
+def test_second_caller_shares_the_prompt(session, begin, mock, peer, connect, dismissed, answer):
+    mock(locked="yes", prompt="wait")
+    begin()
+    answers = []
+    context = GLib.MainContext.new()
+    context.push_thread_default()
+    try:
+        one, other = connect(), connect()
+        ask_to_unlock(one, answers)
+        calls = wait_for_calls(session, "Prompt")
+        ask_to_unlock(other, answers)
+        ask_to_unlock(one, answers)
+        session.tell_mock(answer="dismiss" if dismissed else "accept")
+        while len(answers) < 3:
+            context.iteration(True)
+    finally:
+        context.pop_thread_default()
+    assert answers == [answer] * 3
+    assert (calls + session.mock_calls()).count("Prompt") == 1
+    assert peer.get(KEY, "Key.SecretState") == ("locked" if dismissed else "present")
+
+
+def test_prompt_is_taken_away_when_the_daemon_ends(session, begin, mock, connect):
+    mock(locked="yes", prompt="wait")
+    daemon = begin()
+    ask_to_unlock(connect())
+    wait_for_calls(session, "Prompt")
+    daemon.stop()
+    wait_for_calls(session, "Dismiss")
 
 
 def call_reload(asked):

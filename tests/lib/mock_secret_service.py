@@ -8,6 +8,7 @@ collection, the default one, and sessions without encryption.
 What it is told comes through org.example.Mock at /mock:
   Set (name, value)  "locked": "yes" or "no", with the signals of a change
                      "prompt": how prompts end: "accept", "dismiss", or "wait" for their Dismiss
+                     "answer": how the one that waits ends, now: "accept" or "dismiss"
                      "hold": the method whose answers are made but not sent; "" sends them
                      "fail": the method that fails, with its secrets in the message; "": none
                      "write-prompts": "yes": changes come with a prompt
@@ -196,6 +197,8 @@ class Mock:
         self.told[name] = value
         if name == "locked":
             self.lock(value)
+        if name == "answer":
+            self.end_prompt(value == "dismiss")
         if name == "hold":
             for invocation, answer in self.held:
                 invocation.return_value(answer)
