@@ -326,7 +326,8 @@ join_bus (AipDaemon *self, GError **error)
         g_message ("there is no session bus: aiproxyctl cannot reach this daemon");
       return TRUE;
     }
-  self->probe = aip_probe_new (find_secret_cb, explain_secret_cb, self);
+  self->probe =
+      aip_probe_new (aip_assembly_get_live_keys (self->assembly), find_secret_cb, explain_secret_cb, self);
   self->bus = aip_bus_new (system ? G_BUS_TYPE_SYSTEM : G_BUS_TYPE_SESSION, &aip_daemon_host, self, error);
   if (self->bus == NULL)
     return FALSE;

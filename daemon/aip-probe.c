@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "aip-models-request.h"
+#include "base/aip-clock.h"
 #include "base/aip-loop.h"
 #include "wire/aip-dialect.h"
 
@@ -13,6 +14,7 @@ struct _AipProbe
 {
   AipLoop *loop;
   AipUpstream *upstream;
+  AipLiveKeys *live;
   AipProbeSecretFunc find_secret;
   AipProbeExplainFunc explain;
   void *user_data;
@@ -171,20 +173,47 @@ replied_cb (const AipModelsReply *reply, void *user_data)
 
 /* --- starting --- */
 
-/* The key of that name, or the first one that has a secret. */
+static gboolean
+is_well (AipProbe *self, const AipKeyConfig *key)
+{
+  g_autoptr (AipLiveKey) live = aip_live_keys_find (self->live, key->provider, key->name);
+
+  return live == NULL || aip_live_key_get_state (live, aip_clock_now ()) == AIP_BREAKER_CLOSED;
+}
+
+/* How much a key tells of its provider: one that serves requests more than one whose breaker is open, this
+ * one more than a disabled one, and one without a secret nothing. */
+static guint
+rate_key (AipProbe *self, const AipKeyConfig *key, const AipSecret *secret)
+{
+  if (secret == NULL)
+    return 1;
+  if (!key->enabled)
+    return 2;
+  return is_well (self, key) ? 4 : 3;
+}
+
+/* The key of that name, or the first usable one; where there is none, what comes next to it. */
 static const AipKeyConfig *
 find_key (AipProbe *self, AipConfig *config, const char *provider, const char *name, AipSecret **secret)
 {
   const AipKeyConfig *found = NULL;
+  guint best = 0;
 
-  for (guint i = 0; i < config->keys->len && *secret == NULL; i++)
+  for (guint i = 0; i < config->keys->len; i++)
     {
       const AipKeyConfig *key = g_ptr_array_index (config->keys, i);
+      g_autoptr (AipSecret) one = NULL;
 
       if (!g_str_equal (key->provider, provider) || (name != NULL && !g_str_equal (key->name, name)))
         continue;
+      one = self->find_secret (key, self->user_data);
+      if (rate_key (self, key, one) <= best)
+        continue;
+      best = rate_key (self, key, one);
       found = key;
-      *secret = self->find_secret (key, self->user_data);
+      g_clear_pointer (secret, aip_secret_unref);
+      *secret = g_steal_pointer (&one);
     }
   return found;
 }
@@ -209,7 +238,8 @@ dup_missing (AipProbe *self, const AipKeyConfig *key)
  * @self: a probe
  * @config: (transfer none): what is in force
  * @provider: a provider's name
- * @key: (nullable): the name of a key of it; NULL: the first one that has a secret
+ * @key: (nullable): the name of a key of it; NULL: the first usable one, or where there is none the first one
+ *   that has a secret
  * @func: called once with the result, never from within this call
  * @user_data: for @func
  * @dropped: (nullable): called with @user_data instead, if the probe is freed before there is a result
@@ -249,6 +279,7 @@ aip_probe_start (AipProbe *self,
 
 /**
  * aip_probe_new:
+ * @live: (transfer none): what is going on with the keys
  * @find_secret: (transfer full result): finds the secret of a key; NULL: it has none
  * @explain: tells why a key has no secret
  * @user_data: for both
@@ -256,12 +287,16 @@ aip_probe_start (AipProbe *self,
  * Returns: (transfer full): a probe on the default main context
  */
 AipProbe *
-aip_probe_new (AipProbeSecretFunc find_secret, AipProbeExplainFunc explain, void *user_data)
+aip_probe_new (AipLiveKeys *live,
+               AipProbeSecretFunc find_secret,
+               AipProbeExplainFunc explain,
+               void *user_data)
 {
   AipProbe *self = g_new0 (AipProbe, 1);
 
   self->loop = aip_loop_new (g_main_context_default ());
   self->upstream = aip_upstream_new (self->loop);
+  self->live = aip_live_keys_ref (live);
   self->find_secret = find_secret;
   self->explain = explain;
   self->user_data = user_data;
@@ -291,6 +326,7 @@ aip_probe_free (AipProbe *self)
     give_up (link->data);
   g_hash_table_unref (self->attempts);
   aip_upstream_free (self->upstream);
+  aip_live_keys_unref (self->live);
   aip_loop_free (self->loop);
   g_free (self);
 }

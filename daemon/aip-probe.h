@@ -16,7 +16,10 @@ typedef AipSecret *(*AipProbeSecretFunc) (const AipKeyConfig *key, void *user_da
 /* Returns: (nullable): why the key has no secret, static text */
 typedef const char *(*AipProbeExplainFunc) (const AipKeyConfig *key, void *user_data);
 
-AipProbe *aip_probe_new (AipProbeSecretFunc find_secret, AipProbeExplainFunc explain, void *user_data);
+AipProbe *aip_probe_new (AipLiveKeys *live,
+                         AipProbeSecretFunc find_secret,
+                         AipProbeExplainFunc explain,
+                         void *user_data);
 void aip_probe_free (AipProbe *self);
 void aip_probe_start (AipProbe *self,
                       AipConfig *config,

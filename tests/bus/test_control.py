@@ -8,7 +8,7 @@ from gi.repository import GLib
 from lib import answers
 from lib.bus import ROOT, BusError, Listener, path_of
 from lib.checks import expect_broken_stream, expect_error, wait_until
-from lib.daemon import KEY_1, config as usual_config
+from lib.daemon import KEY_1, KEY_2, config as usual_config
 
 KEY = path_of("key", "k1")
 PROVIDER = path_of("provider", "fake")
@@ -122,6 +122,36 @@ def test_key_without_a_secret_is_not_sent(daemon, upstream, peer):
     path = peer.add_key("k2", provider="fake")
     assert peer.call(path, "Key.Test")["kind"] == "missing-secret"
     assert upstream.requests == []
+
+
+def only_second_key_works(exchange):
+    """What an upstream does whose first key was withdrawn."""
+    refused = KEY_2 not in exchange.request.header("Authorization")
+    (answers.error(401) if refused else answers.automatic)(exchange)
+
+
+SECOND = "[key k2]\nprovider=fake\nsecret=env:FAKE_KEY_2\n"
+
+
+def test_provider_is_tried_with_a_key_that_is_enabled(start, upstream, peer):
+    start(usual_config(upstream, SECOND, key="secret=env:FAKE_KEY_1\nenabled=false"))
+    upstream.answer_with(only_second_key_works)
+    assert peer.call(PROVIDER, "Provider.Test")["kind"] == "ok"
+    assert [one["status"] for one in peer.manager("Diagnose") if one["check"] == "provider"] == ["ok"]
+    # Without another one it is better than none.
+    peer.remove(path_of("key", "k2"))
+    assert peer.call(PROVIDER, "Provider.Test")["kind"] == "auth"
+
+
+def test_provider_is_tried_with_a_key_whose_breaker_is_closed(start, upstream, peer):
+    breaker = "[circuit-breaker]\nenabled=true\n\n[retry]\nenabled=true\nbase-delay=1ms\n\n"
+    daemon = start(usual_config(upstream, SECOND + "priority=1\n\n" + breaker))
+    upstream.answer_with(only_second_key_works)
+    assert daemon.chat().status == 200
+    assert wait_until(lambda: peer.get(KEY, "Key.BreakerState") == "open")
+    assert peer.call(PROVIDER, "Provider.Test")["kind"] == "ok"
+    peer.update(path_of("key", "k2"), enabled=False)
+    assert peer.call(PROVIDER, "Provider.Test")["kind"] == "auth"
 
 
 def test_provider_inside_the_daemon_is_ok(daemon, peer):
