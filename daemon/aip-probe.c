@@ -6,9 +6,16 @@
 #include <string.h>
 
 #include "aip-models-request.h"
+#include "aip-small-request.h"
 #include "base/aip-clock.h"
+#include "base/aip-log.h"
 #include "base/aip-loop.h"
+#include "server/aip-attempt.h"
 #include "wire/aip-dialect.h"
+#include "wire/aip-trial.h"
+
+/* For both calls, in milliseconds: callers on the bus wait for 25 s as a rule. */
+#define TOTAL_TIMEOUT_MS 20000
 
 struct _AipProbe
 {
@@ -24,7 +31,13 @@ struct _AipProbe
 typedef struct
 {
   AipProbe *probe;
+  AipConfig *config;
+  const AipProviderConfig *provider;
+  const AipKeyConfig *tried; /* (nullable): the key that is also to serve a request */
+  AipSecret *secret;         /* (nullable) */
+  char *model;               /* (nullable): for that */
   AipModelsRequest *request; /* (nullable): what is known already waits for the main loop */
+  AipSmallRequest *trial;    /* (nullable) */
   GSource *idle;             /* (nullable) */
   AipTestResult result;
   char *text;
@@ -38,6 +51,10 @@ static void
 attempt_free (Attempt *attempt)
 {
   g_clear_pointer (&attempt->request, aip_models_request_cancel);
+  g_clear_pointer (&attempt->trial, aip_small_request_cancel);
+  g_clear_pointer (&attempt->secret, aip_secret_unref);
+  aip_config_unref (attempt->config);
+  g_free (attempt->model);
   if (attempt->idle != NULL)
     g_source_destroy (attempt->idle);
   g_clear_pointer (&attempt->idle, g_source_unref);
@@ -161,6 +178,121 @@ judge (Attempt *attempt, const AipModelsReply *reply)
     }
 }
 
+/* --- a request that costs a token --- */
+
+/* @text: (transfer full) */
+static void
+set_result (Attempt *attempt, const char *kind, char *text)
+{
+  attempt->result.kind = kind;
+  g_free (attempt->text);
+  attempt->text = text;
+}
+
+static void
+judge_trial (Attempt *attempt, const AipSmallReply *reply)
+{
+  AipFaultVerdict verdict = aip_fault_classify (&(AipFaultInput){
+      .transport = aip_fault_to_transport (reply->fault),
+      .status = reply->status,
+      .content_type = reply->content_type,
+      .content_type_length = reply->content_type != NULL ? strlen (reply->content_type) : 0,
+      .body = reply->body,
+      .body_length = reply->length,
+      .retry_after_us = -1,
+      .names_model = TRUE,
+  });
+  guint status = attempt->result.status = reply->status;
+
+  switch (verdict.fault_class)
+    {
+    case AIP_FAULT_CLASS_NONE:
+      set_result (attempt, "ok", g_strdup_printf ("%s, and %s answers", attempt->text, attempt->model));
+      break;
+    case AIP_FAULT_CLASS_CLIENT:
+    case AIP_FAULT_CLASS_CONTEXT_LENGTH:
+    case AIP_FAULT_CLASS_MODEL_MISSING:
+      set_result (attempt, "ok",
+                  g_strdup_printf ("it takes the key, but not what was asked of %s (status %u: %s)",
+                                   attempt->model, status, verdict.reason));
+      break;
+    case AIP_FAULT_CLASS_AUTH:
+      set_result (attempt, "auth",
+                  g_strdup_printf ("the provider does not take the key (status %u)", status));
+      break;
+    case AIP_FAULT_CLASS_BILLING:
+      set_result (attempt, "quota",
+                  g_strdup_printf (
+                      "the account has no quota left (status %u): see its billing at the provider", status));
+      break;
+    case AIP_FAULT_CLASS_RATE_LIMITED:
+      set_result (attempt, "quota",
+                  g_strdup_printf ("the rate limit is reached (status %u): wait a while", status));
+      break;
+    case AIP_FAULT_CLASS_TRANSIENT:
+    case AIP_FAULT_CLASS_CANCELLED:
+    case AIP_N_FAULT_CLASSES:
+    default:
+      if (reply->fault != AIP_FAULT_NONE)
+        set_result (attempt, kind_of_fault (reply->fault), g_strdup (reply->message));
+      else
+        set_result (
+            attempt, "protocol",
+            g_strdup_printf ("%s does not answer (status %u: %s)", attempt->model, status, verdict.reason));
+      break;
+    }
+}
+
+static void
+trial_replied_cb (const AipSmallReply *reply, void *user_data)
+{
+  Attempt *attempt = user_data;
+
+  attempt->trial = NULL;
+  judge_trial (attempt, reply);
+  end (attempt);
+}
+
+/* A list may name anything, also the key that it was asked for with. */
+static char *
+dup_name_for_people (Attempt *attempt, const char *model)
+{
+  if (attempt->secret != NULL && strstr (model, aip_secret_peek (attempt->secret, NULL)) != NULL)
+    return g_strdup ("a model");
+  return aip_log_mask (model);
+}
+
+static gboolean
+begin_trial (Attempt *attempt, const AipModelsReply *reply)
+{
+  static const char *const none[] = { NULL };
+  const AipDialect *dialect = aip_dialect_find (attempt->provider->dialect);
+  char **globs = attempt->tried->models;
+  const char *model;
+  g_autofree char *body = NULL;
+  gint64 spent = (g_get_monotonic_time () - attempt->start) / 1000;
+
+  if (globs == NULL || *globs == NULL)
+    globs = attempt->provider->models;
+  model = aip_trial_pick_model (reply->models != NULL ? (const char *const *) reply->models : none,
+                                (const char *const *) globs);
+  if (model == NULL)
+    return FALSE;
+  body = aip_trial_make_body (dialect, attempt->provider->base_url, model);
+  attempt->model = dup_name_for_people (attempt, model);
+  attempt->trial = aip_small_request_new (
+      attempt->probe->upstream, attempt->provider, attempt->secret, aip_trial_get_endpoint (dialect), model,
+      body, (guint64) MAX (TOTAL_TIMEOUT_MS - spent, 1), trial_replied_cb, attempt);
+  return TRUE;
+}
+
+/* Keys may be made that may ask a model, but not for the list of them. */
+static gboolean
+tells_of_key (const AipModelsReply *reply)
+{
+  return reply->models != NULL || (reply->fault == AIP_FAULT_NONE && reply->status == 403);
+}
+
 static void
 replied_cb (const AipModelsReply *reply, void *user_data)
 {
@@ -168,7 +300,8 @@ replied_cb (const AipModelsReply *reply, void *user_data)
 
   attempt->request = NULL;
   judge (attempt, reply);
-  end (attempt);
+  if (attempt->tried == NULL || !tells_of_key (reply) || !begin_trial (attempt, reply))
+    end (attempt);
 }
 
 /* --- starting --- */
@@ -244,7 +377,9 @@ dup_missing (AipProbe *self, const AipKeyConfig *key)
  * @user_data: for @func
  * @dropped: (nullable): called with @user_data instead, if the probe is freed before there is a result
  *
- * Asks the provider for its models. A disabled provider or key is tried all the same.
+ * Asks the provider for its models. Where @key is named, what answers is asked for one token more: many
+ * providers list their models to anybody, and to accounts without money. A disabled provider or key is tried
+ * all the same.
  */
 void
 aip_probe_start (AipProbe *self,
@@ -262,6 +397,10 @@ aip_probe_start (AipProbe *self,
   Attempt *attempt = g_new0 (Attempt, 1);
 
   attempt->probe = self;
+  attempt->config = aip_config_ref (config);
+  attempt->provider = found;
+  attempt->tried = key != NULL ? with : NULL;
+  attempt->secret = secret != NULL ? aip_secret_ref (secret) : NULL;
   attempt->start = g_get_monotonic_time ();
   attempt->func = func;
   attempt->user_data = user_data;

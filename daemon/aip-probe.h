@@ -7,7 +7,8 @@
 G_BEGIN_DECLS
 
 /**
- * AipProbe: tries providers and keys with one cheap real call each, the list of models. On the main thread.
+ * AipProbe: tries providers with a call that costs nothing, the list of models, and keys with one more that
+ * costs a token. On the main thread.
  */
 typedef struct _AipProbe AipProbe;
 

@@ -65,7 +65,7 @@ typedef void (*AipCancelFunc) (gboolean found, void *user_data);
  * @check: (transfer full): reads the files as they are now and takes nothing into use
  * @get_first_token: (transfer full) (nullable): of the client that is in no config file
  * @drop_first_token: forgets it
- * @test: asks a provider for its models; @key (nullable): with this key alone
+ * @test: asks a provider for its models; @key (nullable): with this key alone, and for one token more
  */
 typedef struct
 {

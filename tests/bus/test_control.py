@@ -104,6 +104,76 @@ def test_key_is_tried(daemon, upstream, peer, answer, kind, status):
     assert daemon.process.poll() is None
 
 
+def listing(answer, names=("x-embed", "big", "big-mini")):
+    """What a provider does that shows its models to anybody; `answer` is for the rest."""
+
+    def handler(exchange):
+        (answers.models(names) if exchange.request.method == "GET" else answer)(exchange)
+
+    return handler
+
+
+QUOTA = (
+    b'{"error":{"message":"You exceeded your current quota, please check your plan and billing details.",'
+    b'"type":"insufficient_quota","param":null,"code":"insufficient_quota"}}'
+)
+USES = [
+    (answers.plain(), "ok", 200, "fake-model answers"), (answers.error(401), "auth", 401, "does not take the key"),
+    (answers.error(402), "quota", 402, "no quota left"), (answers.plain(QUOTA, 429), "quota", 429, "no quota left"),
+    (answers.error(429), "quota", 429, "rate limit"), (answers.error(400), "ok", 400, "takes the key"),
+    (answers.error(404, "no such model"), "ok", 404, "takes the key"), (answers.error(500), "protocol", 500, "fake-model"),
+    (answers.html(), "protocol", 200, "fake-model"), (answers.garbage, "protocol", 0, ""),
+    (answers.reset, "network", 0, ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("answer, kind, status, text", USES, ids=[f"{i}-{one[1]}" for i, one in enumerate(USES)])
+def test_key_is_tried_for_one_token(daemon, upstream, peer, answer, kind, status, text):
+    upstream.answer_with(listing(answer))
+    result = peer.call(KEY, "Key.Test")
+    assert (result["kind"], result["ok"], result["status"]) == (kind, kind == "ok", status), result
+    assert text in result["text"] and len(result["text"]) > 5 and KEY_1 not in result["text"]
+    request = upstream.requests[1]
+    assert (request.method, request.target) == ("POST", "/v1/chat/completions")
+    assert request.header("Authorization") == f"Bearer {KEY_1}"
+    assert request.header("Content-Type") == "application/json"
+    body = json.loads(request.body)
+    assert body["model"] == "fake-model" and body["max_tokens"] == 1 and body["stream"] is False
+    # Doctor does so often, and costs nothing.
+    before = len(upstream.requests)
+    assert peer.call(PROVIDER, "Provider.Test")["kind"] == "ok"
+    assert [one.method for one in upstream.requests[before:]] == ["GET"] and daemon.process.poll() is None
+
+
+@pytest.mark.parametrize("models, key, chosen", [("", "", "big-mini"), ("", "models=big", "big"), ("b*", "", "big-mini")])
+def test_model_that_a_key_is_tried_with(start, upstream, peer, models, key, chosen):
+    start(usual_config(upstream, models=models, key=f"secret=env:FAKE_KEY_1\n{key}"))
+    upstream.answer_with(listing(answers.plain()))
+    assert peer.call(KEY, "Key.Test")["kind"] == "ok"
+    tried = [json.loads(one.body) for one in upstream.requests if one.method == "POST"]
+    assert [one["model"] for one in tried] == [chosen]
+
+
+def test_key_that_may_not_list_models_is_tried_with_the_one_of_the_config(daemon, upstream, peer):
+    upstream.answer_with(answers.error(403), answers.plain())
+    assert peer.call(KEY, "Key.Test")["kind"] == "ok"
+
+
+def test_key_of_anthropic_is_tried_in_its_own_words(start, upstream, peer):
+    start(usual_config(upstream).replace("dialect=openai", "dialect=anthropic"))
+    upstream.answer_with(listing(answers.plain()))
+    assert peer.call(KEY, "Key.Test")["kind"] == "ok"
+    request = upstream.requests[-1]
+    assert (request.target, request.header("x-api-key")) == ("/v1/messages", KEY_1)
+
+
+def test_list_that_repeats_the_key_is_not_told(start, upstream, peer):
+    start(usual_config(upstream, models=""), env={"FAKE_KEY_1": "0123456789abcdef"}, secrets=["0123456789abcdef"])
+    upstream.answer_with(listing(answers.plain(), ["x-0123456789abcdef-mini"]))
+    result = peer.call(KEY, "Key.Test")
+    assert result["kind"] == "ok" and "0123456789abcdef" not in result["text"]
+
+
 def test_address_that_nobody_answers_is_a_network_fault(daemon, upstream, peer):
     upstream.stop_listening()
     upstream.close_connections()
