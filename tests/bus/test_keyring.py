@@ -31,6 +31,16 @@ def test_key_in_the_keyring_is_used(daemon, upstream, peer):
     assert peer.get(KEY, "Key.SecretState") == "present"
 
 
+def test_keyring_is_chosen_by_itself_where_there_is_one(session, start, upstream, peer, tmp_path):
+    """Whatever else there would be."""
+    session.put("k1", SECRET)
+    (tmp_path / "k1").write_text("sk-of-the-credential")
+    env = {"CREDENTIALS_DIRECTORY": str(tmp_path), "K1_API_KEY": "sk-of-the-variable"}
+    daemon = start(usual_config(upstream, key="secret=keyring"), key_store="auto", env=env, secrets=[SECRET])
+    assert daemon.chat().status == 200 and keys_used(upstream) == [SECRET]
+    assert peer.get(ROOT, "Manager.KeyStore") == "libsecret"
+
+
 def test_change_by_another_program_is_noticed(session, daemon, upstream, peer, listener):
     before = peer.get(KEY, "Key.Fingerprint")
     session.put("k1", SECRET + "-2")

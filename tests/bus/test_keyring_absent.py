@@ -57,6 +57,17 @@ def test_absent_keyring_is_told_and_nothing_can_be_kept(begin, peer):
     assert daemon.chat().status == 200
 
 
+@pytest.mark.parametrize("credential, store", [(True, "credentials"), (False, "environment")])
+def test_store_is_chosen_by_itself_where_there_is_no_keyring(begin, upstream, peer, tmp_path, credential, store):
+    (tmp_path / "k1").write_text(f"{SECRET}-credential")
+    env = {"K1_API_KEY": f"{SECRET}-variable"} | ({"CREDENTIALS_DIRECTORY": str(tmp_path)} if credential else {})
+    daemon = begin(key_store="auto", env=env)
+    assert peer.get(ROOT, "Manager.KeyStore") == store and peer.get(ROOT, "Manager.KeyStoreState") == "ready"
+    assert daemon.chat().status == 200
+    used = "credential" if credential else "variable"
+    assert upstream.request.header("Authorization") == f"Bearer {SECRET}-{used}"
+
+
 def test_keyring_that_comes_later_is_used(begin, mock, upstream, peer):
     daemon = begin()
     assert daemon.chat().status == 503

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: MIT
 """After all that can be done with secrets, they are in the keyring and in the outgoing header, and nowhere else."""
 
+import os
 import pathlib
+import shutil
+import subprocess
+import tempfile
 
 import pytest
-from lib import answers
+from lib import answers, ctl
 from lib.bus import BusError, Monitor, path_of, settings
-from lib.daemon import KEY_1, TOKEN, config as usual_config
+from lib.checks import wait_until
+from lib.daemon import KEY_1, TOKEN, binary, config as usual_config
 
 FIRST = "sk-bus-leak-aa11bb22cc33dd44"
 SECOND = "sk-bus-leak-ee55ff6600778899"
@@ -25,8 +30,24 @@ def command_lines():
     return found
 
 
+def set_by_program(session, secret):
+    """Sets a key's secret with aiproxyctl; what it says, and all command lines while it has the secret."""
+    program = subprocess.Popen(  # pylint: disable=consider-using-with
+        [ctl.binary(), "key", "secret", "one"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env=os.environ | session.environment)  # fmt: skip
+    folder = pathlib.Path(f"/proc/{program.pid}")
+    program.stdin.write(secret.encode())
+    program.stdin.flush()
+    assert wait_until(lambda: b"secret\0one\0" in command_lines().get(folder, b""))
+    found = command_lines()
+    assert folder in found
+    said, _ = program.communicate()
+    assert program.returncode == 0, said
+    return said.decode(), found
+
+
 def use(daemon, upstream, peer, session):
-    """Does it all; the HTTP answers, and all errors."""
+    """Does it all; the HTTP answers, all errors, and the command lines of all processes."""
     said, answered = [], []
 
     def fail(call, *arguments, **options):
@@ -63,19 +84,21 @@ def use(daemon, upstream, peer, session):
     session.lock()
     fail(peer.set_secret, key, FIRST)
     session.unlock()
+    output, processes = set_by_program(session, SECOND)
+    said.append(output)
     said.append(peer.manager("GetConfig", defaults=True))
     said.append(str(peer.objects()))
     peer.manager("Reload")
-    return token, rotated, said, answered
+    return token, rotated, said, answered, processes
 
 
 def test_secrets_are_where_they_belong_alone(session, start, upstream, peer, tmp_path):
     monitor = Monitor(session.address, tmp_path / "traffic", binary=True)
     text = usual_config(upstream, "[log]\nlevel=debug\n")
     daemon = start(text, env={"G_MESSAGES_DEBUG": "all"}, args=("--verbose",), secrets=[FIRST, SECOND, HEADER, WRONG])
-    token, rotated, said, answered = use(daemon, upstream, peer, session)
+    token, rotated, said, answered, processes = use(daemon, upstream, peer, session)
     daemon.secrets += [token, rotated]
-    processes = command_lines()
+    assert pathlib.Path(f"/proc/{daemon.pid}") in processes
     traffic = monitor.wait_for("Reload")
     monitor.close()
     # Only now, since the test itself reads the keyring without encryption.
@@ -104,3 +127,33 @@ def test_secrets_are_where_they_belong_alone(session, start, upstream, peer, tmp
 def test_no_core_file_can_hold_a_secret(daemon):
     limits = pathlib.Path(f"/proc/{daemon.pid}/limits").read_text()
     assert "Max core file size        0" in limits
+
+
+def owner_of_memory(process):
+    """Whom the kernel lets look into a process: its user, or root alone where it may not be dumped."""
+    return os.stat(f"/proc/{process.pid}/mem").st_uid
+
+
+def test_memory_is_closed_to_other_programs_of_the_same_user():
+    user = os.getuid() or 65534
+    options = {"stdout": subprocess.PIPE, "text": True} | ({} if os.getuid() else {"user": user, "extra_groups": []})
+    home = pathlib.Path(tempfile.mkdtemp())
+    home.chmod(0o755)
+    program = shutil.copy(binary(), home)
+    (home / "own").mkdir()
+    os.chown(home / "own", user, -1)
+    environment = {name: value for name, value in os.environ.items() if name in ("PATH", "LD_LIBRARY_PATH")}
+    environment |= {"HOME": str(home / "own"), "XDG_RUNTIME_DIR": str(home / "own")}
+    command = [program, "--demo", "--bus", "none", "--key-store", "environment", "--listen", "127.0.0.1:0"]
+    with (
+        subprocess.Popen(command, env=environment, **options) as daemon,
+        subprocess.Popen(["sh", "-c", "echo; exec sleep 600"], **options) as other,
+    ):
+        try:
+            assert daemon.stdout.readline().startswith("listening") and other.stdout.readline()
+            assert owner_of_memory(other) == user
+            assert owner_of_memory(daemon) == 0
+        finally:
+            daemon.kill()
+            other.kill()
+            shutil.rmtree(home)

@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: MIT
 """Leaving in good order, and what systemd is told."""
 
+import contextlib
+import ctypes
+import os
+import pathlib
 import signal
 import socket
 import threading
@@ -14,6 +18,9 @@ from lib.daemon import config
 PATH = "/v1/chat/completions"
 CHAT = {"model": "fake-model", "messages": []}
 STREAM = CHAT | {"stream": True}
+
+# <sys/ptrace.h>, <sys/wait.h>
+PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT, WALL = 17, 0x4206, 0x4207, 0x40000000
 
 
 def begin_stream(daemon, upstream):
@@ -138,9 +145,53 @@ def test_systemd_is_told(start, upstream, tmp_path):
     notify.wait_for("READY=1")
     notify.wait_for("WATCHDOG=1", count=3)
     daemon.process.send_signal(signal.SIGHUP)
+    notify.wait_for("RELOADING=1")
+    notify.wait_for("READY=1", count=2)
+    told = [line for line in notify.messages if line in ("READY=1", "RELOADING=1")]
+    assert told == ["READY=1", "RELOADING=1", "READY=1"]
     assert daemon.chat().status == 200
     daemon.process.send_signal(signal.SIGTERM)
     notify.wait_for("STOPPING=1")
+    assert daemon.wait_for_exit()[0] == 0
+
+
+def trace(request, thread):
+    """Calls ptrace (2); skips the test where that is not allowed."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.ptrace(ctypes.c_long(request), ctypes.c_long(thread), None, None) != 0:
+        pytest.skip(f"ptrace: {os.strerror(ctypes.get_errno())}")
+
+
+HANGS = "a worker does not answer"
+
+
+@contextlib.contextmanager
+def hanging(daemon, name):
+    """Stops one thread of the daemon and lets the others go on."""
+    tasks = pathlib.Path(f"/proc/{daemon.pid}/task").glob("*")
+    thread = next(int(task.name) for task in tasks if (task / "comm").read_text().startswith(name))
+    trace(PTRACE_SEIZE, thread)
+    trace(PTRACE_INTERRUPT, thread)
+    os.waitpid(thread, WALL)
+    yield
+    trace(PTRACE_DETACH, thread)
+
+
+def test_watchdog_is_left_alone_while_a_worker_hangs(start, upstream, tmp_path):
+    notify = Notify(tmp_path / "notify")
+    env = {"NOTIFY_SOCKET": notify.path, "WATCHDOG_USEC": "400000"}
+    daemon = start(config(upstream, "[server]\nworkers=2\n"), env=env)
+    notify.wait_for("WATCHDOG=1")
+    with hanging(daemon, "worker"):
+        # It may have answered just before.
+        seen = daemon.stderr().count(HANGS)
+        assert wait_until(lambda: daemon.stderr().count(HANGS) >= seen + 2)
+        told = len(notify.messages)
+        assert wait_until(lambda: daemon.stderr().count(HANGS) >= seen + 4)
+        assert len(notify.messages) == told
+    notify.wait_for("WATCHDOG=1", sum(line == "WATCHDOG=1" for line in notify.messages) + 2)
+    assert daemon.chat().status == 200
+    daemon.process.send_signal(signal.SIGTERM)
     assert daemon.wait_for_exit()[0] == 0
 
 
