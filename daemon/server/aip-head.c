@@ -17,6 +17,8 @@ typedef struct
 {
   guint status;
   const char *message;
+  guint n_fields;
+  guint n_connection_names;
   guint n_hosts;
   guint n_lengths;
   guint n_encodings;
@@ -65,6 +67,20 @@ check_transfer_encoding (Check *check, const char *value, gsize length)
   return TRUE;
 }
 
+/* What Connection names is looked up for each field, here and by libsoup: both numbers have to be small. */
+static gboolean
+check_connection (Check *check, const char *value, gsize length)
+{
+  const char *end = value + length;
+
+  check->n_connection_names++;
+  for (const char *p = value; (p = memchr (p, ',', end - p)) != NULL; p++)
+    check->n_connection_names++;
+  if (check->n_connection_names > AIP_HEAD_MAX_CONNECTION_NAMES)
+    return refuse (check, 431, "Connection names more than 32 headers");
+  return TRUE;
+}
+
 static gboolean
 check_field (Check *check, const char *line, gsize length)
 {
@@ -73,6 +89,8 @@ check_field (Check *check, const char *line, gsize length)
   const char *value = line + name_length + 1;
   gsize value_length = length - name_length - 1;
 
+  if (++check->n_fields > AIP_HEAD_MAX_FIELDS)
+    return refuse (check, 431, "the request's head has more than 128 headers");
   if (length > 0 && (line[0] == ' ' || line[0] == '\t'))
     return refuse (check, 400, "folded header lines are not accepted");
   if (name_length == 0)
@@ -87,6 +105,8 @@ check_field (Check *check, const char *line, gsize length)
     return check_content_length (check, value, value_length);
   if (aip_ascii_equal (line, name_length, "transfer-encoding"))
     return check_transfer_encoding (check, value, value_length);
+  if (aip_ascii_equal (line, name_length, "connection"))
+    return check_connection (check, value, value_length);
   if (aip_ascii_equal (line, name_length, "host") && check->n_hosts++ > 0)
     return refuse (check, 400, "more than one Host");
   if (aip_ascii_equal (line, name_length, "origin") && check->n_origins++ > 0)

@@ -7,6 +7,8 @@
 G_BEGIN_DECLS
 
 #define AIP_HEAD_MAX_SIZE (64 * 1024)
+#define AIP_HEAD_MAX_FIELDS 128
+#define AIP_HEAD_MAX_CONNECTION_NAMES 32
 
 /**
  * AipHead: a request's head that has passed every rule of framing. What is not here was not there.

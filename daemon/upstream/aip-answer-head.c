@@ -8,6 +8,8 @@
 #include "base/aip-ascii.h"
 
 #define MAX_HEAD (256 * 1024)
+#define MAX_LINES 512
+#define MAX_CONNECTION_NAMES 32
 
 /**
  * aip_answer_head_init:
@@ -30,6 +32,8 @@ aip_answer_head_reset (AipAnswerHead *self)
 {
   g_string_truncate (self->text, 0);
   g_array_set_size (self->views, 0);
+  self->n_lines = 0;
+  self->n_connection_names = 0;
   self->status = 0;
   self->framed = FALSE;
   self->begun = FALSE;
@@ -68,6 +72,20 @@ check_framing (AipAnswerHead *self, const AipHeaderView *length, const AipHeader
       self->framed = TRUE;
     }
   return NULL;
+}
+
+/* Whoever passes the head on looks each header up in it. */
+static const char *
+check_connection (AipAnswerHead *self, const AipHeaderView *view)
+{
+  const char *end = view->value + view->value_length;
+
+  if (!aip_ascii_equal (view->name, view->name_length, "connection"))
+    return NULL;
+  self->n_connection_names++;
+  for (const char *p = view->value; (p = memchr (p, ',', end - p)) != NULL; p++)
+    self->n_connection_names++;
+  return self->n_connection_names > MAX_CONNECTION_NAMES ? "its Connection names more than 32 headers" : NULL;
 }
 
 static const char *
@@ -109,6 +127,8 @@ parse_headers (AipAnswerHead *self)
       if (bad == NULL)
         bad = check_framing (
             self, length_index < 0 ? NULL : &g_array_index (self->views, AipHeaderView, length_index), &view);
+      if (bad == NULL)
+        bad = check_connection (self, &view);
       if (bad != NULL)
         return bad;
       if (aip_ascii_equal (view.name, view.name_length, "content-length"))
@@ -159,8 +179,8 @@ finish_head (AipAnswerHead *self)
  * @line: the next line, as libcurl gives it: with its end; the empty line ends the head
  * @length: bytes in it
  *
- * Heads of provisional answers (1xx) are passed over. The head as a whole may have 256 KiB. Folded
- * lines, NUL and lone CR are refused (RFC 9112 2.2, 5.2).
+ * Heads of provisional answers (1xx) are passed over. The head as a whole may have 256 KiB and 512 lines,
+ * and its Connection may name 32 headers. Folded lines, NUL and lone CR are refused (RFC 9112 2.2, 5.2).
  *
  * Returns: whether that was all
  */
@@ -185,6 +205,8 @@ aip_answer_head_add_line (AipAnswerHead *self, const char *line, gsize length)
     return finish_head (self);
   else if (line[0] == ' ' || line[0] == '\t')
     self->bad = "a header line is folded";
+  else if (++self->n_lines > MAX_LINES)
+    self->bad = "its head has more than 512 lines";
   else
     {
       g_string_append_len (self->text, line, length);

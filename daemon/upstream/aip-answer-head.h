@@ -14,6 +14,8 @@ typedef enum
 
 /**
  * AipAnswerHead: collects an answer's head line by line, checks it, and takes it apart. Embed it.
+ * @n_lines: of headers so far
+ * @n_connection_names: what its Connection names
  * @status: of the final answer
  * @views: (element-type AipHeaderView): its headers, into @text
  * @begun: something came, if only of a provisional answer
@@ -25,6 +27,8 @@ typedef struct
 {
   GString *text;
   GArray *views;
+  guint n_lines;
+  guint n_connection_names;
   guint status;
   gboolean framed;
   gboolean begun;

@@ -43,6 +43,25 @@ def test_many_small_fields_are_refused(daemon, upstream):
     with daemon.connect() as connection:
         connection.send_request("GET", "/v1/models", [("A", "b")] * 20000)
         expect_refusal(connection, 431)
+    with daemon.connect() as connection:
+        connection.send_request("GET", "/v1/models", [("A", "b")] * 129)
+        expect_error(expect_refusal(connection, 431), 431, "128 headers")
+
+
+@pytest.mark.parametrize("version", ["1.0", "1.1"])
+def test_many_names_in_connection_are_refused(daemon, upstream, version):
+    names = "a," * 10000 + "b"
+    with daemon.connect() as connection:
+        connection.send(f"GET / HTTP/{version}\r\nHost: x\r\nConnection: {names}\r\n".encode())
+        connection.send(b"b:\r\n" * 100 + b"\r\n")
+        expect_error(expect_refusal(connection, 431), 431, "Connection")
+
+
+def test_an_answer_with_many_fields_is_502(daemon, upstream):
+    upstream.answer_with(answers.plain(headers=[("b", "")] * 10000))
+    expect_error(daemon.chat(), 502, "512 lines")
+    upstream.answer_with(answers.plain(headers=[("Connection", "a," * 20000 + "b"), ("b", "")]))
+    expect_error(daemon.chat(), 502, "Connection")
 
 
 def test_an_announced_body_over_the_limit_is_refused_unread(daemon, upstream):

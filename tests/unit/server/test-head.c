@@ -395,6 +395,48 @@ test_connection_names_framing (void)
     }
 }
 
+/* Repeats @line, with a number in it, between a head's beginning and its end. */
+static guint
+status_of_many (const char *begin, const char *line, guint n, const char *end)
+{
+  g_autoptr (GString) text = g_string_new (begin);
+  guint status;
+
+  for (guint i = 0; i < n; i++)
+    g_string_append (text, line);
+  g_string_append (text, end);
+  g_autoptr (AipHead) head = parse (text->str, text->len, &status);
+  return status;
+}
+
+/* What costs their product has to stay small, before libsoup sees it, whose cost for HTTP/1.0 it is. */
+static void
+test_many_fields (void)
+{
+  static const char *const begins[] = { "GET / HTTP/1.0\r\n" HOST, GET };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (begins); i++)
+    {
+      g_autofree char *named = g_strconcat (begins[i], "Connection: ", NULL);
+
+      g_assert_cmpuint (status_of_many (begins[i], "b:\r\n", AIP_HEAD_MAX_FIELDS - 1, "\r\n"), ==, 0);
+      g_assert_cmpuint (status_of_many (begins[i], "b:\r\n", AIP_HEAD_MAX_FIELDS, "\r\n"), ==, 431);
+      g_assert_cmpuint (status_of_many (begins[i], "b:\r\n", 10000, "\r\n"), ==, 431);
+      g_assert_cmpuint (status_of_many (begins[i], "X-Stainless-A: b\r\n", 3000, "\r\n"), ==, 431);
+      g_assert_cmpuint (
+          status_of_many (named, "a,", AIP_HEAD_MAX_CONNECTION_NAMES - 1, "close\r\nAccept: b\r\n\r\n"), ==,
+          0);
+      g_assert_cmpuint (
+          status_of_many (named, "a,", AIP_HEAD_MAX_CONNECTION_NAMES, "close\r\nAccept: b\r\n\r\n"), ==, 431);
+      g_assert_cmpuint (status_of_many (named, ",", 10000, "\r\n\r\n"), ==, 431);
+      g_assert_cmpuint (
+          status_of_many (begins[i], "Connection: a\r\n", AIP_HEAD_MAX_CONNECTION_NAMES, "\r\n"), ==, 0);
+      g_assert_cmpuint (
+          status_of_many (begins[i], "Connection: a\r\n", AIP_HEAD_MAX_CONNECTION_NAMES + 1, "\r\n"), ==,
+          431);
+    }
+}
+
 static AipHeadResult
 find_in_parts (const char *text, gsize length, gsize step, gsize *end)
 {
@@ -484,6 +526,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/server/head/keep-alive", test_keep_alive);
   g_test_add_func ("/server/head/expect", test_expect);
   g_test_add_func ("/server/head/connection-names-framing", test_connection_names_framing);
+  g_test_add_func ("/server/head/many-fields", test_many_fields);
   g_test_add_func ("/server/head/find-end", test_find_end);
   g_test_add_func ("/server/head/find-end-too-late", test_find_end_too_late);
 

@@ -160,6 +160,60 @@ test_large_head (void)
   fixture_tear_down (&self);
 }
 
+static const struct
+{
+  const char *before;
+  const char *line;
+  int n;
+  AipFault fault;
+} many_cases[] = {
+  { "Content-Length: 0\r\n", "b:\r\n", 511, AIP_FAULT_NONE },
+  { "Content-Length: 0\r\n", "b:\r\n", 512, AIP_FAULT_PROTOCOL },
+  { "Content-Length: 0\r\n", "Connection: a\r\n", 32, AIP_FAULT_NONE },
+  { "Content-Length: 0\r\n", "Connection: a\r\n", 33, AIP_FAULT_PROTOCOL },
+  { "Content-Length: 0\r\nConnection: ", "a,", 31, AIP_FAULT_NONE },
+  { "Content-Length: 0\r\nConnection: ", "a,", 32, AIP_FAULT_PROTOCOL },
+};
+
+static void
+many_fields_cb (RawPeer *peer, void *user_data)
+{
+  g_autofree char *request = raw_peer_read_request (peer);
+  g_autoptr (GString) head = g_string_new (H);
+  gsize i;
+
+  if (request == NULL)
+    return;
+  i = atoi (request + strlen ("GET /"));
+  g_string_append (head, many_cases[i].before);
+  for (int n = 0; n < many_cases[i].n; n++)
+    g_string_append (head, many_cases[i].line);
+  raw_peer_send (peer, head->str);
+  raw_peer_send (peer, g_str_has_suffix (head->str, "\r\n") ? "\r\n" : "a\r\n\r\n");
+}
+
+static void
+test_many_fields (void)
+{
+  Fixture self;
+
+  fixture_set_up (&self, many_fields_cb, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (many_cases); i++)
+    {
+      g_autofree char *path = g_strdup_printf ("/%u", i);
+      g_autofree char *url = raw_server_dup_url (self.server, path);
+      Probe probe;
+
+      probe_init (&probe, &self.bench);
+      probe_get (&probe, url);
+      g_test_message ("%u: %s", i, probe.message);
+      g_assert_cmpint (probe.result.fault, ==, many_cases[i].fault);
+      g_assert_cmpuint (probe.n_heads, ==, many_cases[i].fault == AIP_FAULT_NONE ? 1 : 0);
+      probe_clear (&probe);
+    }
+  fixture_tear_down (&self);
+}
+
 static void
 reset_cb (RawPeer *peer, void *user_data)
 {
@@ -290,6 +344,7 @@ main (int argc, char **argv)
   g_test_add_func ("/upstream/faults/whole", test_whole);
   g_test_add_func ("/upstream/faults/split", test_split);
   g_test_add_func ("/upstream/faults/large-head", test_large_head);
+  g_test_add_func ("/upstream/faults/many-fields", test_many_fields);
   g_test_add_func ("/upstream/faults/reset", test_reset);
   g_test_add_func ("/upstream/faults/unreachable", test_unreachable);
   g_test_add_func ("/upstream/faults/no-tls", test_no_tls);
