@@ -131,6 +131,22 @@ consume_chunk (AipConnection *self, const char *data, gsize length)
   return length - left;
 }
 
+/* Old clients send an empty line behind a body (RFC 9112, 2.2). Each one ends what was a head so far: were
+ * there no limit, neither the time for a head nor that of an idle connection would ever be over. */
+static gsize
+consume_empty_line (AipConnection *self, gsize length)
+{
+  if (self->empty_line)
+    {
+      aip_connection_refuse (self, 400, "more than one empty line before a request");
+      return length;
+    }
+  self->empty_line = TRUE;
+  self->state = AIP_CONNECTION_IDLE;
+  self->scanned = 0;
+  return 2;
+}
+
 static gsize
 consume_some (AipConnection *self, const char *data, gsize length)
 {
@@ -138,12 +154,9 @@ consume_some (AipConnection *self, const char *data, gsize length)
     {
     case AIP_CONNECTION_IDLE:
     case AIP_CONNECTION_HEAD:
-      /* Old clients send an empty line behind a body (RFC 9112, 2.2). */
-      if (length < 2 || data[0] != '\r' || data[1] != '\n')
-        return consume_head (self, data, length);
-      self->state = AIP_CONNECTION_IDLE;
-      self->scanned = 0;
-      return 2;
+      if (length >= 2 && data[0] == '\r' && data[1] == '\n')
+        return consume_empty_line (self, length);
+      return consume_head (self, data, length);
     case AIP_CONNECTION_BODY:
       aip_timer_arm (&self->in_timer, AIP_CONNECTION_BODY_STALL_TIMEOUT);
       return self->head->chunked ? consume_chunk (self, data, length) : consume_counted (self, data, length);

@@ -37,6 +37,7 @@ struct _AipConnection
 
   GByteArray *pending; /* (nullable): read, but not understood yet */
   gsize scanned;       /* how much of it was searched for the head's end */
+  gboolean empty_line; /* one came before the head */
 
   AipHead *head; /* (nullable) */
   AipChunks chunks;

@@ -139,6 +139,7 @@ next_request (AipConnection *self)
 
   self->state = AIP_CONNECTION_IDLE;
   self->scanned = 0;
+  self->empty_line = FALSE;
   self->answer_begun = self->answer_ended = FALSE;
   self->body_paused = self->body_complete = FALSE;
   g_clear_pointer (&self->head, aip_head_free);

@@ -174,6 +174,33 @@ test_refused (void)
   check_refused (POST ("Transfer-Encoding: chunked\r\n") "1\r\nab\r\n", "rbgR400");
 }
 
+/* Else they could hold a connection for ever. */
+static void
+test_empty_lines (void)
+{
+  g_auto (Bench) bench;
+  g_auto (Bench) slow;
+
+  bench_init (&bench);
+  for (int i = 0; i < 3; i++)
+    {
+      say (&bench, "\r\n");
+      check_log (&bench, "");
+      say (&bench, GET ("/a"));
+      check_log (&bench, "re");
+      check_got (&bench, OK_2 "/a");
+    }
+  check_refused ("\r\n\r\n", "R400");
+  check_refused ("\r\n\r\n" GET ("/a"), "R400");
+
+  bench_init (&slow);
+  say_each_byte (&slow, "\r\n\r");
+  check_log (&slow, "");
+  say (&slow, "\n");
+  check_log (&slow, "R400");
+  check_ended (&slow);
+}
+
 /* An answer that has begun cannot be taken back. */
 static void
 test_broken_while_answering (void)
@@ -517,6 +544,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/server/connection/pause", test_pause);
   g_test_add_func ("/server/connection/large-body", test_large_body);
   g_test_add_func ("/server/connection/refused", test_refused);
+  g_test_add_func ("/server/connection/empty-lines", test_empty_lines);
   g_test_add_func ("/server/connection/broken-while-answering", test_broken_while_answering);
   g_test_add_func ("/server/connection/client-leaves", test_client_leaves);
   g_test_add_func ("/server/connection/upgrade", test_upgrade);
