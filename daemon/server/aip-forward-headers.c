@@ -17,6 +17,7 @@ static const char *const allowed[] = {
   "Anthropic-Beta",
   "Anthropic-Dangerous-Direct-Browser-Access",
   "Anthropic-Version",
+  "Content-Encoding",
   "Content-Type",
   "HTTP-Referer",
   "Idempotency-Key",

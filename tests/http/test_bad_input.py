@@ -130,12 +130,19 @@ def test_a_crooked_timeout(daemon, upstream, value):
         assert not upstream.requests
 
 
-def test_a_content_encoding_is_not_guessed(daemon, upstream):
-    response = daemon.request(
-        "POST", PATH, [JSON, ("Content-Encoding", "gzip")], b"\x1f\x8b\x08\x00" + b"\x00" * 20
-    )
-    expect_error(response, (400, 415))
+@pytest.mark.parametrize("path", [PATH, "/v1/brand/new"])
+@pytest.mark.parametrize("encoding", ["gzip", "br", "gzip, gzip", "identity, gzip", "x" * 5000])
+def test_an_encoded_body_that_has_to_be_read(daemon, upstream, path, encoding):
+    body = b"\x1f\x8b\x08\x00" + b"\x00" * 20
+    with daemon.connect() as connection:
+        response = connection.request("POST", path, [JSON, ("Content-Encoding", encoding)], body)
+        error = expect_error(response, 415, "uncompressed", "Content-Encoding")
+        assert (f"({encoding})" in error["message"]) == (encoding in ("gzip", "br"))
     assert not upstream.requests
+
+
+def test_an_encoding_that_is_none(daemon, upstream):
+    assert daemon.chat(headers=[("Content-Encoding", "identity")]).status == 200
 
 
 def test_a_flood_of_bad_requests_leaves_nothing_behind(daemon, upstream):

@@ -37,6 +37,7 @@ test_allowed (void)
   static const char *const passed[] = {
     "Accept: text/event-stream",
     "Accept-Language: de",
+    "Content-Encoding: gzip",
     "Content-Type: application/json",
     "OpenAI-Beta: assistants=v2",
     "User-Agent: sdk/1",
