@@ -80,10 +80,22 @@ protocol_of_foreign (const char *path)
   return behind (path, "/api") != NULL ? AIP_PROTOCOL_OLLAMA : AIP_PROTOCOL_OPENAI;
 }
 
+/* "/proxy/X", "/api/v1/proxy/X" -> "/X" */
+static const char *
+without_alias (const char *path)
+{
+  const char *rest = behind (path, "/api/v1/proxy");
+
+  if (rest != NULL && *rest != '\0')
+    return rest - 1;
+  rest = behind (path, "/proxy");
+  return rest != NULL ? rest - 1 : path;
+}
+
 static AipRoute
 find_control (const char *method, const char *path)
 {
-  const char *plain = behind (path, "/proxy") != NULL ? path + strlen ("/proxy") : path;
+  const char *plain = without_alias (path);
   AipRoute route = { .kind = AIP_ROUTE_UNKNOWN };
 
   for (gsize i = 0; control_paths[i] != NULL; i++)
@@ -157,8 +169,8 @@ aip_routes_find (const char *method, const char *path)
     return (AipRoute){ .kind = AIP_ROUTE_WRONG_METHOD,
                        .endpoint = endpoint,
                        .methods = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS" };
-  if (g_str_equal (endpoint, "models") && reads)
-    return (AipRoute){ .kind = AIP_ROUTE_MODELS, .endpoint = endpoint };
+  if (is_same (endpoint, "models") && reads)
+    return (AipRoute){ .kind = AIP_ROUTE_MODELS, .endpoint = "models" };
   if (g_str_has_prefix (endpoint, "models/") && reads)
     return (AipRoute){ .kind = AIP_ROUTE_MODEL, .endpoint = endpoint + strlen ("models/") };
   if (g_str_equal (endpoint, "realtime") && reads)
