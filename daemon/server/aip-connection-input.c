@@ -60,7 +60,7 @@ consume_head (AipConnection *self, const char *data, gsize length)
 
   if (result == AIP_HEAD_INCOMPLETE && length > AIP_HEAD_MAX_SIZE)
     {
-      aip_connection_refuse (self, 431, "the request's head is larger than 64 KiB");
+      aip_connection_refuse_head (self, data, length, 431, "the request's head is larger than 64 KiB");
       return length;
     }
   if (result == AIP_HEAD_INCOMPLETE)
@@ -76,8 +76,8 @@ consume_head (AipConnection *self, const char *data, gsize length)
   if (self->head != NULL)
     begin_body (self);
   else
-    aip_connection_refuse (self, status != 0 ? status : 400,
-                           message != NULL ? message : "a line ends without CR LF");
+    aip_connection_refuse_head (self, data, length, status != 0 ? status : 400,
+                                message != NULL ? message : "a line ends without CR LF");
   return self->head != NULL ? end : length;
 }
 
@@ -134,11 +134,11 @@ consume_chunk (AipConnection *self, const char *data, gsize length)
 /* Old clients send an empty line behind a body (RFC 9112, 2.2). Each one ends what was a head so far: were
  * there no limit, neither the time for a head nor that of an idle connection would ever be over. */
 static gsize
-consume_empty_line (AipConnection *self, gsize length)
+consume_empty_line (AipConnection *self, const char *data, gsize length)
 {
   if (self->empty_line)
     {
-      aip_connection_refuse (self, 400, "more than one empty line before a request");
+      aip_connection_refuse_head (self, data, length, 400, "more than one empty line before a request");
       return length;
     }
   self->empty_line = TRUE;
@@ -155,7 +155,7 @@ consume_some (AipConnection *self, const char *data, gsize length)
     case AIP_CONNECTION_IDLE:
     case AIP_CONNECTION_HEAD:
       if (length >= 2 && data[0] == '\r' && data[1] == '\n')
-        return consume_empty_line (self, length);
+        return consume_empty_line (self, data, length);
       return consume_head (self, data, length);
     case AIP_CONNECTION_BODY:
       aip_timer_arm (&self->in_timer, AIP_CONNECTION_BODY_STALL_TIMEOUT);

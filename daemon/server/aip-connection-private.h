@@ -65,6 +65,11 @@ aip_connection_is_paused (const AipConnection *self)
 }
 
 void aip_connection_refuse (AipConnection *self, guint status, const char *message);
+void aip_connection_refuse_head (AipConnection *self,
+                                 const char *data,
+                                 gsize length,
+                                 guint status,
+                                 const char *message);
 void aip_connection_consume (AipConnection *self, const char *data, gsize length);
 
 G_END_DECLS

@@ -93,29 +93,53 @@ aip_connection_close (AipConnection *self)
   become_closed (self);
 }
 
+static void
+understand_no_more (AipConnection *self)
+{
+  self->state = AIP_CONNECTION_ANSWERING;
+  self->keep_alive = FALSE;
+  self->body_complete = FALSE;
+}
+
 /**
  * aip_connection_refuse:
- * @self: a connection
+ * @self: a connection whose request's body comes
+ * @status: HTTP status
+ * @message: what is wrong
+ *
+ * The client is owed an answer, if it has none yet, and nothing else is to be understood of what it sends.
+ */
+void
+aip_connection_refuse (AipConnection *self, guint status, const char *message)
+{
+  understand_no_more (self);
+  if (self->answer_begun)
+    aip_connection_close (self);
+  else
+    self->funcs->refuse (self, status, message, self->funcs_data);
+}
+
+/**
+ * aip_connection_refuse_head:
+ * @self: a connection that waits for a request
+ * @data: (array length=length): what came of its head
+ * @length: of @data, in bytes
  * @status: HTTP status
  * @message: what is wrong
  *
  * The client is owed an answer, and nothing else is to be understood of what it sends.
  */
 void
-aip_connection_refuse (AipConnection *self, guint status, const char *message)
+aip_connection_refuse_head (AipConnection *self,
+                            const char *data,
+                            gsize length,
+                            guint status,
+                            const char *message)
 {
-  gboolean begun = self->answer_begun;
+  g_autofree char *path = aip_head_dup_path (data, length);
 
-  self->state = AIP_CONNECTION_ANSWERING;
-  self->keep_alive = FALSE;
-  self->body_complete = FALSE;
-  drop_funcs (self, TRUE);
-  if (self->state == AIP_CONNECTION_CLOSED)
-    return;
-  if (begun)
-    aip_connection_close (self);
-  else
-    self->owner->refuse (self, self->head != NULL, status, message, self->owner->user_data);
+  understand_no_more (self);
+  self->owner->refuse (self, path, status, message, self->owner->user_data);
 }
 
 /* --- the way out --- */
@@ -378,6 +402,15 @@ transport_cb (AipTransport *transport, AipIo ready, void *user_data)
 }
 
 static void
+refuse_slow_head (AipConnection *self)
+{
+  const char *data = self->pending != NULL ? (const char *) self->pending->data : "";
+  gsize length = self->pending != NULL ? self->pending->len : 0;
+
+  aip_connection_refuse_head (self, data, length, 408, "the request's head did not come within 10 s");
+}
+
+static void
 in_timer_cb (AipTimer *timer, void *user_data)
 {
   AipConnection *self = user_data;
@@ -385,7 +418,7 @@ in_timer_cb (AipTimer *timer, void *user_data)
   if (self->state == AIP_CONNECTION_IDLE || self->state == AIP_CONNECTION_LINGERING)
     aip_connection_close (self);
   else if (self->state == AIP_CONNECTION_HEAD)
-    aip_connection_refuse (self, 408, "the request's head did not come within 10 s");
+    refuse_slow_head (self);
   else if (self->state == AIP_CONNECTION_BODY && self->body_paused)
     aip_timer_arm (&self->in_timer, AIP_CONNECTION_BODY_STALL_TIMEOUT);
   else if (self->state == AIP_CONNECTION_BODY)

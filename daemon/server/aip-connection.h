@@ -27,8 +27,8 @@ typedef struct _AipConnection AipConnection;
  * @draining: connections close as soon as they are idle
  * @request: a head has come; @head stays with the connection until the answer's end. The body follows.
  *   Must set functions with aip_connection_set_funcs (), steal the connection, or answer at once.
- * @refuse: answer with @status and @message, nothing else is wanted of this connection; @known: @request was
- *   called for it
+ * @refuse: a request whose head is refused: answer with @status and @message, nothing else is wanted of this
+ *   connection; @path (nullable): of what is asked for, without its query, where that much is sure
  * @closed: the connection goes; called once, the last call
  */
 typedef struct
@@ -41,7 +41,7 @@ typedef struct
   gboolean draining;
   void (*request) (AipConnection *connection, const AipHead *head, void *user_data);
   void (*refuse) (AipConnection *connection,
-                  gboolean known,
+                  const char *path,
                   guint status,
                   const char *message,
                   void *user_data);
@@ -56,8 +56,10 @@ typedef struct
  * @body: a piece of the request's body; FALSE: no more until aip_connection_resume_body ()
  * @body_end: all of it has come; also called when there is none
  * @writable: much was queued, now there is room again
- * @gone: the client left, was too slow, or broke the framing; no answer is possible any more, and no
- *   other function is called after this one
+ * @refuse: the body is too slow or breaks the framing, and no answer was begun: answer with @status and
+ *   @message
+ * @gone: the client left, or cannot be told any more that it broke the framing; no answer is possible any
+ * more, and no other function is called after this one
  */
 typedef struct
 {
@@ -65,6 +67,7 @@ typedef struct
   gboolean (*body) (AipConnection *connection, const char *data, gsize length, void *user_data);
   void (*body_end) (AipConnection *connection, void *user_data);
   void (*writable) (AipConnection *connection, void *user_data);
+  void (*refuse) (AipConnection *connection, guint status, const char *message, void *user_data);
   void (*gone) (AipConnection *connection, void *user_data);
 } AipConnectionFuncs;
 

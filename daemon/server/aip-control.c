@@ -30,11 +30,14 @@ static void
 respond (SoupServerMessage *message, guint status, const char *type, char *body)
 {
   SoupMessageHeaders *headers = soup_server_message_get_response_headers (message);
-  const char *origin =
-      soup_message_headers_get_one (soup_server_message_get_request_headers (message), "Origin");
+  SoupMessageHeaders *asked = soup_server_message_get_request_headers (message);
+  const char *origin = soup_message_headers_get_one (asked, "Origin");
 
   soup_server_message_set_status (message, status, NULL);
   soup_message_headers_replace (headers, "Cache-Control", "no-store");
+  /* The exchange has put it there: the client's own, or a new one. */
+  soup_message_headers_replace (headers, "X-Request-Id",
+                                soup_message_headers_get_one (asked, "X-Request-Id"));
   /* The guard lets only allowed origins come this far. */
   if (origin != NULL)
     {

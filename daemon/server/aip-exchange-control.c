@@ -25,6 +25,7 @@ render_request (AipExchange *self)
     }
   if (self->head->host == NULL)
     g_string_append (out, "Host: localhost\r\n");
+  g_string_append_printf (out, "X-Request-Id: %s\r\n", self->request_id);
   g_string_append_printf (out, "Connection: close\r\nContent-Length: %u\r\n\r\n",
                           self->gathered != NULL ? self->gathered->len : 0);
   if (self->gathered != NULL)

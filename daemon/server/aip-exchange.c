@@ -589,6 +589,16 @@ writable_cb (AipConnection *connection, void *user_data)
 }
 
 static void
+refuse_cb (AipConnection *connection, guint status, const char *message, void *user_data)
+{
+  AipExchange *self = user_data;
+
+  aip_exchange_refuse (self,
+                       &(AipFailure){ .status = status, .code = "request_refused", .message = message });
+  aip_exchange_settle (self);
+}
+
+static void
 gone_cb (AipConnection *connection, void *user_data)
 {
   AipExchange *self = user_data;
@@ -609,6 +619,7 @@ static const AipConnectionFuncs connection_funcs = {
   .body = body_cb,
   .body_end = body_end_cb,
   .writable = writable_cb,
+  .refuse = refuse_cb,
   .gone = gone_cb,
 };
 

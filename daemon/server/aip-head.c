@@ -257,6 +257,27 @@ set_target (AipHead *self, Check *check, const char *target)
   return TRUE;
 }
 
+/**
+ * aip_head_dup_path:
+ * @data: (array length=length): what came of a head that is refused
+ * @length: of @data, in bytes
+ *
+ * Returns: (transfer full) (nullable): the path of what is asked for, if its first line is whole and
+ * well-formed
+ */
+char *
+aip_head_dup_path (const char *data, gsize length)
+{
+  Check check = { 0 };
+  const char *cr = memchr (data, '\r', length);
+  const char *target;
+
+  if (cr == NULL || !check_request_line (&check, data, cr - data))
+    return NULL;
+  target = (const char *) memchr (data, ' ', length) + 1;
+  return *target == '/' ? g_strndup (target, strcspn (target, "? ")) : NULL;
+}
+
 static gboolean
 set_connection (AipHead *self, Check *check)
 {

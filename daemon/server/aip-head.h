@@ -46,6 +46,7 @@ typedef enum
 
 AipHeadResult aip_head_find_end (const char *data, gsize length, gsize *scanned, gsize *end);
 AipHead *aip_head_parse (const char *data, gsize length, guint *status, const char **message);
+char *aip_head_dup_path (const char *data, gsize length);
 void aip_head_free (AipHead *self);
 const char *aip_head_get (const AipHead *self, const char *name);
 gboolean aip_head_has_body (const AipHead *self);

@@ -10,6 +10,7 @@
 #include "server/aip-exchange.h"
 #include "server/aip-listener.h"
 #include "server/aip-reply.h"
+#include "server/aip-routes.h"
 
 #define SCRATCH_SIZE (2 * AIP_HEAD_MAX_SIZE)
 #define MAX_QUEUED 256
@@ -28,15 +29,17 @@ request_cb (AipConnection *connection, const AipHead *head, void *user_data)
 }
 
 static void
-refuse_cb (AipConnection *connection, gboolean known, guint status, const char *message, void *user_data)
+refuse_cb (AipConnection *connection, const char *path, guint status, const char *message, void *user_data)
 {
   g_autoptr (GString) headers = g_string_new (NULL);
+  g_autofree char *request_id = aip_worker_make_request_id (user_data);
+  AipRoute route = path != NULL ? aip_routes_find ("POST", path) : (AipRoute){ 0 };
   AipFailure failure = { .status = status, .code = "request_refused", .message = message };
 
-  if (!known)
-    aip_worker_count (user_data, AIP_COUNT_REQUESTS, 1);
+  aip_worker_count (user_data, AIP_COUNT_REQUESTS, 1);
   aip_worker_count (user_data, AIP_COUNT_REFUSED, 1);
-  aip_reply_failure (connection, AIP_PROTOCOL_OPENAI, &failure, headers);
+  aip_reply_add_header (headers, "X-Request-Id", request_id);
+  aip_reply_failure (connection, route.protocol, &failure, headers);
 }
 
 static void

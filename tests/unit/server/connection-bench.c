@@ -64,6 +64,23 @@ writable_cb (AipConnection *connection, void *user_data)
 }
 
 static void
+answer_refusal (Bench *self, guint status, const char *message)
+{
+  g_autoptr (GString) headers = g_string_new (NULL);
+
+  g_string_append_printf (self->log, "R%u", status);
+  aip_connection_send_head (self->connection, status, headers, (gint64) strlen (message));
+  aip_connection_send_body (self->connection, message, strlen (message));
+  aip_connection_end (self->connection, TRUE);
+}
+
+static void
+refuse_body_cb (AipConnection *connection, guint status, const char *message, void *user_data)
+{
+  answer_refusal (((Request *) user_data)->bench, status, message);
+}
+
+static void
 gone_cb (AipConnection *connection, void *user_data)
 {
   g_string_append_c (((Request *) user_data)->bench->log, 'g');
@@ -73,6 +90,7 @@ static const AipConnectionFuncs funcs = {
   .body = body_cb,
   .body_end = body_end_cb,
   .writable = writable_cb,
+  .refuse = refuse_body_cb,
   .gone = gone_cb,
 };
 
@@ -105,15 +123,11 @@ request_cb (AipConnection *connection, const AipHead *head, void *user_data)
 }
 
 static void
-refuse_cb (AipConnection *connection, gboolean known, guint status, const char *message, void *user_data)
+refuse_cb (AipConnection *connection, const char *path, guint status, const char *message, void *user_data)
 {
-  Bench *self = user_data;
-  g_autoptr (GString) headers = g_string_new (NULL);
-
-  g_string_append_printf (self->log, "R%u", status);
-  aip_connection_send_head (connection, status, headers, (gint64) strlen (message));
-  aip_connection_send_body (connection, message, strlen (message));
-  aip_connection_end (connection, TRUE);
+  answer_refusal (user_data, status, message);
+  if (path != NULL)
+    g_string_append (((Bench *) user_data)->log, path);
 }
 
 static void

@@ -163,15 +163,17 @@ test_refused (void)
   g_autofree char *large = g_strnfill (70000, 'x');
   g_autofree char *large_head = g_strconcat ("GET / HTTP/1.1\r\nHost: ", large, NULL);
 
-  check_refused ("GET / HTTP/1.1\r\n\r\n", "R400");
+  check_refused ("GET / HTTP/1.1\r\n\r\n", "R400/");
   check_refused ("GET / HTTP/2.0\r\n\r\n", "R505");
   check_refused ("GET / HTTP/1.1\n", "R400");
-  check_refused (POST ("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n") GET ("/smuggled"), "R400");
-  check_refused (POST ("Transfer-Encoding: gzip\r\n"), "R501");
-  check_refused (POST ("Expect: wonders\r\n"), "R417");
-  check_refused (large_head, "R431");
-  check_refused (POST ("Transfer-Encoding: chunked\r\n") "zz\r\n" GET ("/smuggled"), "rgR400");
-  check_refused (POST ("Transfer-Encoding: chunked\r\n") "1\r\nab\r\n", "rbgR400");
+  check_refused (POST ("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n") GET ("/smuggled"), "R400/p");
+  check_refused (POST ("Transfer-Encoding: gzip\r\n"), "R501/p");
+  check_refused (POST ("Expect: wonders\r\n"), "R417/p");
+  check_refused ("POST /a?b=c HTTP/1.1\r\n\r\n", "R400/a");
+  check_refused ("POST http://a/b HTTP/1.1\r\nA\r\n\r\n", "R400");
+  check_refused (large_head, "R431/");
+  check_refused (POST ("Transfer-Encoding: chunked\r\n") "zz\r\n" GET ("/smuggled"), "rR400");
+  check_refused (POST ("Transfer-Encoding: chunked\r\n") "1\r\nab\r\n", "rbR400");
 }
 
 /* Else they could hold a connection for ever. */

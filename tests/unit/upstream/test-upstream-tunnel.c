@@ -359,9 +359,12 @@ test_heads (void)
 static void
 endless_head_cb (RawPeer *peer, void *user_data)
 {
+  g_autofree char *same = g_strnfill (1000, 's');
+  g_autofree char *line = g_strconcat ("X-More: of the ", same, "\r\n", NULL);
+
   raw_peer_skip_head (peer);
   raw_peer_send (peer, "HTTP/1.1 101 Switching\r\n");
-  while (raw_peer_send (peer, "X-More: of the same\r\n"))
+  while (raw_peer_send (peer, line))
     ;
 }
 
