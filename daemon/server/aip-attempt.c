@@ -172,6 +172,7 @@ aip_fault_to_transport (AipFault fault)
     case AIP_FAULT_CUT:
       return AIP_TRANSPORT_CUT;
     case AIP_FAULT_CANCELLED:
+    case AIP_FAULT_SHORTAGE: /* ours: it says nothing of the key, and the next one would fare no better */
       return AIP_TRANSPORT_CANCELLED;
     case AIP_FAULT_PROTOCOL:
     default:
@@ -314,5 +315,5 @@ gboolean
 aip_fault_is_unsent (AipFault fault)
 {
   return fault == AIP_FAULT_RESOLVE || fault == AIP_FAULT_CONNECT || fault == AIP_FAULT_TLS ||
-         fault == AIP_FAULT_CONNECT_TIMEOUT;
+         fault == AIP_FAULT_CONNECT_TIMEOUT || fault == AIP_FAULT_SHORTAGE;
 }

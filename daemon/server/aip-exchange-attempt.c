@@ -585,8 +585,11 @@ void
 aip_exchange_set_reason (AipExchange *self, guint status, const char *code, const char *reason)
 {
   g_free (self->reason);
-  self->reason =
-      g_strdup_printf ("Provider `%s` failed: %s", self->attempt.candidate->provider->name, reason);
+  if (self->attempt.fault == AIP_FAULT_SHORTAGE)
+    self->reason = g_strdup (reason);
+  else
+    self->reason =
+        g_strdup_printf ("Provider `%s` failed: %s", self->attempt.candidate->provider->name, reason);
   self->reason_status = status;
   self->reason_code = code;
 }

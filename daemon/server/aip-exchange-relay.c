@@ -254,6 +254,8 @@ status_of_fault (AipFault fault)
     case AIP_FAULT_IDLE_TIMEOUT:
     case AIP_FAULT_TOTAL_TIMEOUT:
       return 504;
+    case AIP_FAULT_SHORTAGE:
+      return 503;
     default:
       return 502;
     }

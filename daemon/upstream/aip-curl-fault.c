@@ -3,7 +3,12 @@
 
 #include "upstream/aip-curl-fault.h"
 
+#include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "upstream/aip-easy.h"
 
 /* Whether it was sent at all, or failed on the way to a connection (through a proxy, say). */
 static gboolean
@@ -13,6 +18,49 @@ was_connected (CURL *handle)
 
   curl_easy_getinfo (handle, CURLINFO_PRETRANSFER_TIME_T, &pretransfer);
   return pretransfer > 0;
+}
+
+static int
+shortage_of (int os_errno)
+{
+  gboolean ours = os_errno == EMFILE || os_errno == ENFILE || os_errno == ENOBUFS || os_errno == ENOMEM;
+
+  return ours ? os_errno : 0;
+}
+
+/* The resolver, and who reads the certificates, do not tell why they got no descriptor. */
+static int
+try_socket (void)
+{
+  int fd = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+  if (fd < 0)
+    return shortage_of (errno);
+  close (fd);
+  return 0;
+}
+
+/* What this process was short of when @code came about, as a number of errno; 0: of nothing. */
+static int
+find_shortage (CURL *handle, CURLcode code)
+{
+  const AipEasy *easy = aip_easy_from_handle (handle);
+  long os_errno = 0;
+
+  switch ((int) code)
+    {
+    case CURLE_COULDNT_CONNECT:
+      if (easy != NULL && shortage_of (easy->socket_errno) != 0)
+        return easy->socket_errno;
+      curl_easy_getinfo (handle, CURLINFO_OS_ERRNO, &os_errno);
+      return shortage_of ((int) os_errno);
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_SSL_CACERT_BADFILE:
+      return try_socket ();
+    default:
+      return 0;
+    }
 }
 
 /**
@@ -29,6 +77,8 @@ aip_curl_fault (CURL *handle, CURLcode code, const char *error_text)
   /* To libcurl a malformed chunk is an error of receiving. */
   if (code == CURLE_RECV_ERROR && strstr (error_text, "in chunked-encoding") != NULL)
     return AIP_FAULT_PROTOCOL;
+  if (find_shortage (handle, code) != 0)
+    return AIP_FAULT_SHORTAGE;
 
   switch ((int) code)
     {
@@ -90,6 +140,8 @@ aip_curl_fault_dup_detail (CURL *handle, CURLcode code, const char *error_text)
 
   switch ((int) aip_curl_fault (handle, code, error_text))
     {
+    case AIP_FAULT_SHORTAGE:
+      return g_strdup (g_strerror (find_shortage (handle, code)));
     case AIP_FAULT_TLS:
       if (error_text[0] != '\0')
         return g_strdup (error_text);
@@ -171,6 +223,10 @@ aip_curl_fault_dup_message (CURL *handle, AipFault fault, guint64 limit_ms, cons
       return g_strdup_printf ("%s closed the connection before the end of its answer: %s", peer, reason);
     case AIP_FAULT_PROTOCOL:
       return g_strdup_printf ("the answer of %s is unusable: %s", peer, reason);
+    case AIP_FAULT_SHORTAGE:
+      return g_strdup_printf ("%s was not asked, as this daemon itself is short of something: %s; if it is "
+                              "open files, raise its limit of them (LimitNOFILE= of its unit)",
+                              peer, reason);
     case AIP_FAULT_CANCELLED:
       return g_strdup_printf ("the upload to %s was broken off", peer);
     case AIP_FAULT_NONE:

@@ -32,7 +32,7 @@ set_static_options (AipEasy *self, AipUpstream *upstream)
   curl_easy_setopt (handle, CURLOPT_QUICK_EXIT, 1L);
 
   curl_easy_setopt (handle, CURLOPT_OPENSOCKETFUNCTION, aip_upstream_open_socket_cb);
-  curl_easy_setopt (handle, CURLOPT_OPENSOCKETDATA, upstream);
+  curl_easy_setopt (handle, CURLOPT_OPENSOCKETDATA, self);
   curl_easy_setopt (handle, CURLOPT_CLOSESOCKETFUNCTION, aip_upstream_close_socket_cb);
   curl_easy_setopt (handle, CURLOPT_CLOSESOCKETDATA, upstream);
   curl_easy_setopt (handle, CURLOPT_HEADERFUNCTION, aip_transfer_curl_header_cb);
@@ -175,6 +175,7 @@ aip_easy_new (AipUpstream *upstream)
 {
   AipEasy *self = g_new0 (AipEasy, 1);
 
+  self->upstream = upstream;
   self->handle = curl_easy_init ();
   self->parts = curl_url ();
   if (self->handle == NULL || self->parts == NULL)
@@ -378,6 +379,7 @@ aip_easy_prepare (AipEasy *self, const AipTransferRequest *request)
   CURLcode code = set_url (self, request->url);
 
   self->error[0] = '\0';
+  self->socket_errno = 0;
   if (code == CURLE_OK)
     code = set_connection (self, request);
   if (code == CURLE_OK)

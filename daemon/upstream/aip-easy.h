@@ -15,6 +15,7 @@ typedef struct _AipTransferCurl AipTransferCurl;
  * @transfer: (nullable): whom it serves now
  * @tunnel: (nullable): the same, when it only has to connect
  * @headers: of the current request; holds the key
+ * @socket_errno: why it got no socket for the current request; 0: it was not refused one
  * @head: the current answer's head; here so that its memory is used again
  */
 struct _AipEasy
@@ -25,6 +26,8 @@ struct _AipEasy
   AipHeaderList headers;
   AipAnswerHead head;
   char error[CURL_ERROR_SIZE];
+  AipUpstream *upstream;
+  int socket_errno;
 
   CURLU *parts; /* of url */
   char *url;

@@ -96,6 +96,7 @@ aip_fault_to_string (AipFault fault)
     [AIP_FAULT_CUT] = "cut",
     [AIP_FAULT_PROTOCOL] = "protocol",
     [AIP_FAULT_CANCELLED] = "cancelled",
+    [AIP_FAULT_SHORTAGE] = "shortage",
   };
 
   g_return_val_if_fail ((guint) fault < G_N_ELEMENTS (names), NULL);

@@ -26,6 +26,7 @@ typedef enum
   AIP_FAULT_CUT,      /* the connection broke before the answer's end */
   AIP_FAULT_PROTOCOL, /* it does not speak HTTP */
   AIP_FAULT_CANCELLED,
+  AIP_FAULT_SHORTAGE, /* we ourselves have no descriptors or memory for it; the upstream was not asked */
 } AipFault;
 
 typedef struct

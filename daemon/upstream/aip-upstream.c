@@ -8,6 +8,7 @@
 #include "upstream/aip-easy.h"
 #include "upstream/aip-upstream-private.h"
 
+#include <errno.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -110,7 +111,7 @@ add_socket (AipUpstream *self, int fd, gboolean foreign)
 
 /*
  * aip_upstream_open_socket_cb:
- * @user_data: the AipUpstream
+ * @user_data: the AipEasy
  *
  * CURLOPT_OPENSOCKETFUNCTION. When libcurl tries one address after the other, the new socket often has
  * the number of the one just closed, and libcurl goes on waiting for that number without a word.
@@ -118,13 +119,19 @@ add_socket (AipUpstream *self, int fd, gboolean foreign)
 curl_socket_t
 aip_upstream_open_socket_cb (void *user_data, curlsocktype purpose, struct curl_sockaddr *address)
 {
-  AipUpstream *self = user_data;
+  AipEasy *easy = user_data;
+  AipUpstream *self = easy->upstream;
   int fd = socket (address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
-  AipSocket *predecessor = g_hash_table_lookup (self->sockets, GINT_TO_POINTER (fd));
-  AipIo wanted = predecessor == NULL ? AIP_IO_NONE : predecessor->watch.wanted;
+  AipSocket *predecessor;
+  AipIo wanted;
 
   if (fd < 0)
-    return CURL_SOCKET_BAD;
+    {
+      easy->socket_errno = errno;
+      return CURL_SOCKET_BAD;
+    }
+  predecessor = g_hash_table_lookup (self->sockets, GINT_TO_POINTER (fd));
+  wanted = predecessor == NULL ? AIP_IO_NONE : predecessor->watch.wanted;
   aip_watch_set (&add_socket (self, fd, FALSE)->watch, wanted);
   return fd;
 }

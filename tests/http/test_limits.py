@@ -192,6 +192,15 @@ def test_connections_over_the_limit_get_503_until_others_leave(small_daemon, ups
     assert wait_until(answered)
 
 
+def expect_turned_away(sock):
+    """Fails unless a socket that found no descriptor left is told so, and closed."""
+    sock.settimeout(30)
+    answer = b""
+    while piece := sock.recv(4096):
+        answer += piece
+    assert answer.startswith(b"HTTP/1.1 503 "), answer
+
+
 def test_recovery_from_having_no_descriptors(start, upstream):
     daemon = start(config(upstream, "[server]\nworkers=1\n"))
     assert daemon.chat().status == 200
@@ -202,6 +211,7 @@ def test_recovery_from_having_no_descriptors(start, upstream):
         sock = socket.create_connection(daemon.address)
         hoard.append(sock)
     assert wait_until(lambda: len(daemon.fds()) >= 44), daemon.fds()
+    expect_turned_away(hoard[-1])
     for sock in hoard:
         sock.close()
     assert wait_until(lambda: len(daemon.fds()) < 30), daemon.fds()
@@ -236,6 +246,27 @@ def served(daemon):
     response = daemon.connect().request("POST", PATH, json=CHAT)
     assert response.status == 200 or b"connections" in response.body, response
     return response.status == 200
+
+
+def lowest_free_descriptor(daemon):
+    """The number that the daemon's next descriptor will have."""
+    taken = {int(name) for name in os.listdir(f"/proc/{daemon.pid}/fd")}
+    return min(set(range(len(taken) + 1)) - taken)
+
+
+def test_without_descriptors_nobody_else_is_to_blame(start, upstream):
+    """The upstream could not be asked: 503, and its key, which one fault would put out, stays in use."""
+    extra = "[server]\nworkers=1\n\n[circuit-breaker]\nenabled=true\nthreshold=1\n"
+    daemon = start(config(upstream, extra))
+    with daemon.connect() as connection:
+        assert connection.request("GET", "/health").status == 200
+        limits = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (lowest_free_descriptor(daemon), limits[1]))
+        response = connection.request("POST", PATH, json=CHAT)
+        expect_error(response, 503, "open files")
+        assert "Provider" not in response.json()["error"]["message"]
+        resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, limits)
+        assert connection.request("POST", PATH, json=CHAT).status == 200
 
 
 def settle(progress, seconds=1.0):

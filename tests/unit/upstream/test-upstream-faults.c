@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "fixture.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #define LENGTH(s) (s), sizeof (s) - 1
 #define H "HTTP/1.1 200 OK\r\n"
@@ -279,6 +282,53 @@ test_unreachable (void)
                      AIP_FAULT_PROTOCOL, "127.0.0.1:80");
 }
 
+/* Until there is not a single descriptor left; returns the old limit. */
+static struct rlimit
+take_descriptors (void)
+{
+  struct rlimit old;
+  struct rlimit none;
+  int lowest = dup (STDERR_FILENO);
+
+  g_assert_cmpint (lowest, >=, 0);
+  close (lowest);
+  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &old), ==, 0);
+  none = (struct rlimit){ .rlim_cur = (rlim_t) lowest, .rlim_max = old.rlim_max };
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &none), ==, 0);
+  return old;
+}
+
+/* It is not the upstream's. */
+static void
+test_shortage (void)
+{
+  static const char *const urls[] = { "http://127.0.0.1:1/?k=secret", "http://name.test:1/?k=secret" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (urls); i++)
+    {
+      Bench bench;
+      Probe probe;
+      struct rlimit limit;
+
+      bench_init (&bench);
+      probe_init (&probe, &bench);
+      limit = take_descriptors ();
+      probe_run (&probe, &(AipTransferRequest){ .method = "GET", .url = urls[i], .proxy = "none" });
+      g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &limit), ==, 0);
+      g_test_message ("%s", probe.message);
+      g_assert_cmpstr (aip_fault_to_string (probe.result.fault), ==, "shortage");
+      g_assert_nonnull (strstr (probe.message, g_strerror (EMFILE)));
+      g_assert_null (strstr (probe.message, "secret"));
+      /* The next one gets its socket, and with it the upstream's own fault. */
+      probe_clear (&probe);
+      probe_init (&probe, &bench);
+      probe_get (&probe, urls[0]);
+      g_assert_cmpint (probe.result.fault, ==, AIP_FAULT_CONNECT);
+      probe_clear (&probe);
+      bench_clear (&bench);
+    }
+}
+
 static void
 speak_plain_cb (RawPeer *peer, void *user_data)
 {
@@ -347,6 +397,7 @@ main (int argc, char **argv)
   g_test_add_func ("/upstream/faults/many-fields", test_many_fields);
   g_test_add_func ("/upstream/faults/reset", test_reset);
   g_test_add_func ("/upstream/faults/unreachable", test_unreachable);
+  g_test_add_func ("/upstream/faults/shortage", test_shortage);
   g_test_add_func ("/upstream/faults/no-tls", test_no_tls);
   g_test_add_func ("/upstream/faults/proxy", test_proxy);
   return g_test_run ();
