@@ -5,12 +5,23 @@
 
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define OK "HTTP/1.1 200 OK\r\nA: b\r\n"
 #define OK_2 OK "Content-Length: 2\r\n\r\n"
 #define GET(path) "GET " path " HTTP/1.1\r\nHost: a\r\n\r\n"
 #define POST(more) "POST /p HTTP/1.1\r\nHost: a\r\n" more "\r\n"
+
+static guint n_sends;
+
+/* Stands in for the C library's, and counts. */
+ssize_t
+send (int fd, const void *data, size_t length, int flags)
+{
+  n_sends++;
+  return syscall (SYS_sendto, fd, data, length, flags, NULL, 0);
+}
 
 static void
 test_keep_alive (void)
@@ -414,6 +425,43 @@ test_gathers (void)
   check_got (&bench, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\naaa");
 }
 
+/* A head, or an event however many pieces it has, is one system call, and so is a whole answer. */
+static void
+test_one_call (void)
+{
+  g_auto (Bench) bench;
+  g_autoptr (GString) headers = g_string_new (NULL);
+  guint before;
+
+  bench_init (&bench);
+  bench.answer = ANSWER_LATER;
+  say (&bench, GET ("/"));
+  before = n_sends;
+  aip_connection_send_head (bench.connection, 200, headers, -1);
+  settle (&bench);
+  g_assert_cmpuint (n_sends - before, ==, 1);
+  for (int i = 0; i < 5; i++)
+    {
+      before = n_sends;
+      aip_connection_send_body (bench.connection, "data: ", 6);
+      aip_connection_send_body (bench.connection, "a", 1);
+      aip_connection_send_body (bench.connection, "\n\n", 2);
+      settle (&bench);
+      g_assert_cmpuint (n_sends - before, ==, 1);
+    }
+  before = n_sends;
+  aip_connection_send_body (bench.connection, "data: [DONE]\n\n", 14);
+  aip_connection_end (bench.connection, TRUE);
+  settle (&bench);
+  g_assert_cmpuint (n_sends - before, ==, 1);
+  g_assert_true (g_str_has_suffix (bench.got->str, "e\r\ndata: [DONE]\n\n\r\n0\r\n\r\n"));
+
+  bench.answer = ANSWER_CHUNKED;
+  before = n_sends;
+  say (&bench, GET ("/ab"));
+  g_assert_cmpuint (n_sends - before, ==, 2); /* the request's own is one of them */
+}
+
 static void
 test_expect (void)
 {
@@ -557,6 +605,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/server/connection/broken-answer", test_broken_answer);
   g_test_add_func ("/server/connection/wrong-length", test_wrong_length);
   g_test_add_func ("/server/connection/gathers", test_gathers);
+  g_test_add_func ("/server/connection/one-call", test_one_call);
   g_test_add_func ("/server/connection/expect", test_expect);
   g_test_add_func ("/server/connection/lingers", test_lingers);
   g_test_add_func ("/server/connection/blocked", test_blocked);
