@@ -1,10 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Proxies on the way to upstreams: of the environment, of a provider's own, and none."""
 
+import socket
+import ssl
+
 import pytest
 
 from lib import answers
+from lib.checks import expect_error
 from lib.daemon import KEY_1, config
+from lib.relays import Relay
 from lib.upstream import FakeUpstream
 
 DIRECT = ["none"]
@@ -87,3 +92,92 @@ def test_a_tunnel_shows_the_proxy_no_key(start, upstream, proxy, name):
     for request in proxy.requests:
         assert request.method == "CONNECT" and request.header("User-Agent").startswith("aiproxy/")
         assert KEY_1.encode() not in request.raw_head
+
+
+@pytest.fixture(name="secure")
+def secure_fixture(certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    made = FakeUpstream(context)
+    yield made
+    made.check()
+    made.close()
+
+
+@pytest.fixture(name="relay")
+def relay_fixture():
+    """Makes proxies that work: `relay (kind, port)`."""
+    made = []
+
+    def make(kind, port):
+        made.append(Relay(kind, port))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def through(upstream, provider):
+    """The usual config with one worker and more lines of the provider's."""
+    return config(upstream, "[server]\nworkers=1\n", provider=provider)
+
+
+def test_https_through_a_tunnel(start, secure, relay, certificate):
+    """Asked for by name, checked by certificate, used again; the proxy sees neither key nor request."""
+    proxy = relay("http", secure.port)
+    lines = f"proxy=http://127.0.0.1:{proxy.port}\nca-file={certificate[0]}"
+    daemon = start(through(secure, lines))
+    for stream in (False, True, False):
+        assert daemon.chat(stream=stream).status == 200
+    assert proxy.targets == [f"127.0.0.1:{secure.port}"]
+    assert [request.header("Authorization") for request in secure.requests] == [f"Bearer {KEY_1}"] * 3
+    assert KEY_1.encode() not in proxy.heads[0]
+
+
+def test_a_tunnel_does_not_stand_in_for_the_certificate(start, secure, relay):
+    proxy = relay("http", secure.port)
+    daemon = start(through(secure, f"proxy=http://127.0.0.1:{proxy.port}"))
+    expect_error(daemon.chat(), 502, "certificate")
+    assert not secure.requests
+
+
+@pytest.mark.parametrize("scheme, host", [("socks5h", "upstream.example"), ("socks5", "127.0.0.1")])
+def test_socks(start, upstream, relay, scheme, host):
+    """With socks5h the proxy finds the address."""
+    proxy = relay("socks5", upstream.port)
+    text = through(upstream, f"proxy={scheme}://127.0.0.1:{proxy.port}")
+    daemon = start(text.replace(upstream.base_url, f"http://{host}:81/v1"))
+    for stream in (False, True):
+        assert daemon.chat(stream=stream).status == 200
+    assert proxy.targets == [f"{host}:81"]
+    assert [request.header("Host") for request in upstream.requests] == [f"{host}:81"] * 2
+
+
+def test_a_proxy_that_is_not_there(start, upstream, relay):
+    proxy = relay("socks5", upstream.port)
+    proxy.close()
+    expect_error(start(through(upstream, f"proxy=socks5h://127.0.0.1:{proxy.port}")).chat(), 502)
+    assert not upstream.requests
+
+
+@pytest.mark.parametrize("where", ["[timeouts]", "provider"])
+def test_the_time_to_connect_is_the_configured_one(start, where):
+    """The peer's queue is full: the kernel drops what asks for more."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        port = listener.getsockname()[1]
+        waiting = []
+        for _ in range(4):
+            sock = socket.socket()
+            sock.setblocking(False)
+            sock.connect_ex(("127.0.0.1", port))
+            waiting.append(sock)
+        text = f"[provider full]\nbase-url=http://127.0.0.1:{port}/v1\nmodels=fake-model\n"
+        text += "connect-timeout=350ms\n" if where == "provider" else ""
+        text += "[key k]\nprovider=full\nsecret=env:FAKE_KEY_1\n"
+        text += "[timeouts]\nconnect=350ms\n" if where == "[timeouts]" else ""
+        expect_error(start(config(None, text)).chat(), 504, "connected to within 350 ms")
+        for sock in waiting:
+            sock.close()
