@@ -7,6 +7,7 @@ import pytest
 
 from lib import answers
 from lib.checks import expect_refusal
+from lib.daemon import config
 
 MESSAGES = "/v1/messages"
 CHAT = "/v1/chat/completions"
@@ -106,3 +107,13 @@ def test_an_upload_keeps_its_content_encoding(daemon, upstream):
     assert daemon.request("POST", "/v1/brand/new", kinds, body).status == 200
     assert upstream.request.header("Content-Encoding") == "gzip"
     assert upstream.request.body == body
+
+
+def test_metrics_are_public_if_the_operator_says_so(start, upstream):
+    public = start(config(upstream, "[metrics]\npublic=true\n"))
+    response = public.request("GET", "/metrics", token=None)
+    assert response.status == 200 and b"\naiproxy_requests_total " in b"\n" + response.body, response
+    assert public.request("GET", "/stats", token=None).status == 401
+    closed = start(config(upstream, "[metrics]\npublic=true\nenabled=false\n"))
+    assert closed.request("GET", "/metrics", token=None).status == 404
+    assert start(config(upstream)).request("GET", "/metrics", token=None).status == 401
