@@ -95,7 +95,10 @@ def daemon(shared_daemon, upstream):
 
 @pytest.fixture
 def start():
-    """Starts daemons of this test's own: `start (config_text, **options)`; they are stopped in the end."""
+    """Starts daemons of this test's own: `start (config_text, **options)`; they are stopped in the end.
+
+    One that still keeps a connection whose client has left fails the test.
+    """
     daemons = []
 
     def start_daemon(text="", **options):
@@ -103,9 +106,11 @@ def start():
         return daemons[-1]
 
     yield start_daemon
+    kept = [one.abandoned() for one in daemons if not wait_until(lambda one=one: not one.abandoned())]
     for one in daemons:
         if one.process.returncode is None:
             one.stop()
+    assert not kept, f"connections kept that their clients have closed: {kept}"
 
 
 @pytest.fixture

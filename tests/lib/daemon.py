@@ -26,6 +26,7 @@ LAUNCHER = pathlib.Path(__file__).with_name("launch.py")
 TOKEN = "client-token-5f1c9e0a7d"
 KEY_1 = "sk-fake-upstream-key-1a2b3c4d5e6f7081"
 KEY_2 = "sk-fake-upstream-key-2f3e4d5c6b7a8990"
+CLOSE_WAIT = "08"  # of /proc/net/tcp
 DAMAGE = [
     "ERROR: AddressSanitizer",
     "runtime error:",
@@ -256,6 +257,14 @@ class Daemon:
                 found.append(f"{name}: {target}")
         return found
 
+    def abandoned(self):
+        """Which connections it keeps although their clients have closed them."""
+        if self.process.poll() is not None or not isinstance(self.address, tuple):
+            return []
+        held = set(self.fds())
+        gone = _inodes(self.pid, lambda fields: fields[3] == CLOSE_WAIT and _port(fields[1]) == self.port)
+        return [name for name in held if name.partition(": ")[2] in gone]
+
     def stop(self, timeout=60):
         """Ends it with SIGTERM; fails unless it leaves in good order. Returns its log."""
         if self.process.poll() is None:
@@ -295,12 +304,20 @@ class Daemon:
         return log
 
 
+def _port(address):
+    return int(address.rpartition(":")[2], 16)
+
+
 def _inodes_to_ports(pid, ports):
+    return _inodes(pid, lambda fields: _port(fields[2]) in ports)
+
+
+def _inodes(pid, condition):
     inodes = set()
     for table in ("tcp", "tcp6"):
         with open(f"/proc/{pid}/net/{table}", encoding="ascii") as lines:
             for line in list(lines)[1:]:
                 fields = line.split()
-                if int(fields[2].rpartition(":")[2], 16) in ports:
+                if condition(fields):
                     inodes.add(f"socket:[{fields[9]}]")
     return inodes
