@@ -44,6 +44,33 @@ start (Fixture2 *self, Probe *probe, const char *path)
                                              .total_timeout = 30000 });
 }
 
+/* Each phase counts from the start; what is used again has none. */
+static void
+test_timings (void)
+{
+  Fixture2 self;
+  Probe first;
+  Probe second;
+
+  if (!set_up (&self))
+    return;
+  start (&self, &first, "small");
+  probe_wait (&first);
+  start (&self, &second, "small");
+  probe_wait (&second);
+  g_assert_cmpint (first.result.timings.dns, >, 0);
+  g_assert_cmpint (first.result.timings.connect, >=, first.result.timings.dns);
+  g_assert_cmpint (first.result.timings.tls, >, first.result.timings.connect);
+  g_assert_cmpint (first.result.timings.first_byte, >=, first.result.timings.tls);
+  g_assert_true (second.result.reused);
+  g_assert_cmpint (second.result.timings.dns, ==, 0);
+  g_assert_cmpint (second.result.timings.connect, ==, 0);
+  g_assert_cmpint (second.result.timings.tls, ==, 0);
+  probe_clear (&first);
+  probe_clear (&second);
+  tear_down (&self);
+}
+
 static void
 test_multiplexed (void)
 {
@@ -267,6 +294,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_assert_true (aip_upstream_global_init (NULL));
+  g_test_add_func ("/upstream/h2/timings", test_timings);
   g_test_add_func ("/upstream/h2/multiplexed", test_multiplexed);
   g_test_add_func ("/upstream/h2/trust", test_trust);
   g_test_add_func ("/upstream/h2/upload", test_upload);

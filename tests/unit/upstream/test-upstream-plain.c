@@ -101,10 +101,13 @@ test_reuse (void)
   probe_init (&second, &self.bench);
   probe_get (&second, self.url);
   g_assert_false (first.result.reused);
-  g_assert_cmpint (first.result.timings.connect, >, 0);
+  g_assert_cmpint (first.result.timings.dns, >, 0);
+  g_assert_cmpint (first.result.timings.connect, >=, first.result.timings.dns);
+  g_assert_cmpint (first.result.timings.tls, ==, 0);
   g_assert_cmpint (first.result.timings.first_byte, >=, first.result.timings.connect);
   g_assert_cmpint (first.result.timings.total, >=, first.result.timings.first_byte);
   g_assert_true (second.result.reused);
+  g_assert_cmpint (second.result.timings.dns, ==, 0);
   g_assert_cmpint (second.result.timings.connect, ==, 0);
   g_assert_cmpint (second.result.timings.first_byte, >, 0);
   probe_clear (&first);
