@@ -116,6 +116,23 @@ check_find_end (const char *data, gsize length, AipHeadResult whole, gsize whole
     }
 }
 
+/* What a refusal goes by is what the request would have gone by. */
+static void
+check_path (const AipHead *head, const char *data, gsize length)
+{
+  g_autofree char *copy = g_memdup2 (data, length);
+  g_autofree char *path = aip_head_dup_path (copy, length);
+
+  if (path != NULL)
+    {
+      g_assert_cmpint (path[0], ==, '/');
+      g_assert_null (strpbrk (path, " ?#"));
+      check_clean (path);
+    }
+  if (head != NULL && memcmp (data + strlen (head->method), " /", 2) == 0)
+    g_assert_cmpstr (path, ==, head->path);
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
@@ -127,6 +144,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   const char *message = NULL;
 
   check_find_end (text, size, result, end);
+  check_path (NULL, text, size);
   if (result != AIP_HEAD_COMPLETE)
     return 0;
 
@@ -141,6 +159,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     }
   g_assert_cmpuint (status, ==, 0);
   check_target (head);
+  check_path (head, copy, end);
   check_framing (head, copy, end);
   check_headers (head, copy, end);
   return 0;
