@@ -269,7 +269,7 @@ char *
 aip_head_dup_path (const char *data, gsize length)
 {
   Check check = { 0 };
-  const char *cr = memchr (data, '\r', length);
+  const char *cr = length > 0 ? memchr (data, '\r', length) : NULL;
   const char *target;
 
   if (cr == NULL || !check_request_line (&check, data, cr - data))
