@@ -9,8 +9,11 @@
  *            `threshold` faults in a row, error rate, Retry-After, auth, billing
  *   CLOSED ------------------------------------------------------------------> OPEN <-----------+
  *     ^                                                                         | until_us      | the probe
- *     |                       the probe is served                               v               | fails
+ *     |                  all of the probe's answer is good                      v               | fails
  *     +---------------------------------------------------------------------- HALF-OPEN --------+
+ *
+ * A probe whose answer is long gives its place back once there is content for its client, so that the next
+ * one finds out as well; whichever of them ends first decides (aip_breaker_answered ()).
  *
  * OPEN lets health checks through that may find it well before its time, and, where there is nobody else to
  * serve a request, one attempt in each `cooldown` (aip_breaker_enter_early ()): each holds the probe's place.
@@ -361,6 +364,33 @@ aip_breaker_can_be_checked (const AipBreaker *self)
 }
 
 /**
+ * aip_breaker_answered:
+ * @self: a breaker
+ * @pass: what it gave
+ * @now_us: the time
+ *
+ * Tells that a part of the answer is with the client, and the rest may take its time. The breaker stays as it
+ * is until the end of that is known, but half-open, and with a place for the next one to find out.
+ */
+void
+aip_breaker_answered (AipBreaker *self, AipBreakerPass *pass, gint64 now_us)
+{
+  g_return_if_fail (self != NULL && pass != NULL);
+
+  if (!pass->probe || pass->answered)
+    return;
+
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  if (pass->generation != self->generation)
+    return;
+  pass->answered = TRUE;
+  if (self->until_us > now_us)
+    put_off (self, MAX (now_us, 1));
+  free_probe (self);
+}
+
+/**
  * aip_breaker_enter_check:
  * @self: a breaker
  * @now_us: the time
@@ -553,15 +583,16 @@ make_later (AipBreaker *self, const AipFaultVerdict *verdict, gint64 now_us, gui
     tell (self);
 }
 
-/* It found nothing out. If it hung until its client had enough, the next one would hang as well, and so would
- * each one after it; so for as long as it took, up to a cooldown, nobody is sent there. */
+/* It found nothing out but, maybe, that there are answers. If it hung until its client had enough, the next
+ * one would hang as well, and so would each one after it; so for as long as it took, up to a cooldown, nobody
+ * is sent there. */
 static void
 give_up_probe (AipBreaker *self, const AipBreakerPass *pass, gint64 now_us)
 {
   gint64 hold_us = MIN (now_us - pass->began_us, self->policy.cooldown_us);
 
   /* Before its time, nobody is sent there anyway. */
-  if (now_us >= self->until_us)
+  if (!pass->answered && now_us >= self->until_us)
     put_off (self, now_us + hold_us);
 }
 
@@ -573,6 +604,7 @@ settle_probe (AipBreaker *self,
               guint64 random)
 {
   AipFaultClass fault_class = verdict->fault_class;
+  guint generation = self->generation;
 
   if (aip_fault_class_counts (fault_class))
     {
@@ -591,7 +623,9 @@ settle_probe (AipBreaker *self,
   /* Whoever turns a request down in his own words is there; it says little about keys and money, though. */
   else if (fault_class == AIP_FAULT_CLASS_NONE || !aip_fault_class_opens (self->fault.fault_class))
     recover (self);
-  free_probe (self);
+  /* The place that it gave back may be another one's, unless that comes too late now. */
+  if (!pass->answered || self->generation != generation)
+    free_probe (self);
 }
 
 /**

@@ -93,6 +93,7 @@ typedef struct
  * AipBreakerPass: the right to one attempt, from aip_breaker_enter () to aip_breaker_settle (). Private.
  * @began_us: when it was given
  * @probe: it holds the only place that there is while the breaker is not closed
+ * @answered: it has given that place back, as its answer is on its way
  * @early: it is a check, or an attempt for want of anybody else, before the breaker's time has come
  */
 typedef struct
@@ -100,6 +101,7 @@ typedef struct
   gint64 began_us;
   guint generation;
   gboolean probe;
+  gboolean answered;
   gboolean early;
 } AipBreakerPass;
 
@@ -121,6 +123,7 @@ void aip_breaker_get_view (AipBreaker *self, gint64 now_us, AipBreakerView *view
 gboolean aip_breaker_enter (AipBreaker *self, gint64 now_us, AipBreakerPass *pass);
 gboolean aip_breaker_enter_check (AipBreaker *self, gint64 now_us, AipBreakerPass *pass);
 gboolean aip_breaker_enter_early (AipBreaker *self, gint64 now_us, AipBreakerPass *pass);
+void aip_breaker_answered (AipBreaker *self, AipBreakerPass *pass, gint64 now_us);
 void aip_breaker_settle (AipBreaker *self,
                          AipBreakerPass *pass,
                          const AipFaultVerdict *verdict,

@@ -219,15 +219,15 @@ average (guint32 *bits, double value, double share, gboolean is_first)
  * aip_live_key_answered:
  * @self: a key
  * @attempt: an attempt under way
+ * @goes_on: its client has a part of it, however long the rest will take
  * @now_us: the time
  *
- * Tells that the first content of a good answer has come, however long the rest will take: notes the time it
- * took, and lets others through if this was the probe. Calls after the first do nothing.
+ * Tells that an answer has begun: notes the time it took, and where it @goes_on, lets the next one through if
+ * this was the probe. Calls after the first do nothing.
  */
 void
-aip_live_key_answered (AipLiveKey *self, AipLiveAttempt *attempt, gint64 now_us)
+aip_live_key_answered (AipLiveKey *self, AipLiveAttempt *attempt, gboolean goes_on, gint64 now_us)
 {
-  static const AipFaultVerdict served = { .fault_class = AIP_FAULT_CLASS_NONE, .retry_after_us = -1 };
   double took;
 
   g_return_if_fail (self != NULL && attempt != NULL);
@@ -235,8 +235,8 @@ aip_live_key_answered (AipLiveKey *self, AipLiveAttempt *attempt, gint64 now_us)
   if (attempt->answered_us != 0 || attempt->check)
     return;
   attempt->answered_us = MAX (now_us, 1);
-  if (attempt->pass.probe)
-    aip_breaker_settle (&self->breaker, &attempt->pass, &served, now_us, 0);
+  if (goes_on)
+    aip_breaker_answered (&self->breaker, &attempt->pass, now_us);
 
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 

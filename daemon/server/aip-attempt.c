@@ -135,16 +135,17 @@ aip_attempt_take_headers (AipAttempt *self, const AipHeaderView *headers, gsize 
 /**
  * aip_attempt_answered:
  * @self: an attempt
+ * @goes_on: its client has a part of the answer; else it is held back until it was judged
  *
- * Tells that the first content of a good answer is there.
+ * Tells that an answer that may be a good one has begun.
  */
 void
-aip_attempt_answered (AipAttempt *self)
+aip_attempt_answered (AipAttempt *self, gboolean goes_on)
 {
   g_return_if_fail (self != NULL);
 
   if (self->under_way)
-    aip_live_key_answered (self->candidate->live, &self->live, aip_clock_now ());
+    aip_live_key_answered (self->candidate->live, &self->live, goes_on, aip_clock_now ());
 }
 
 /**

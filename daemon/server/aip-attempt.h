@@ -41,7 +41,7 @@ AipLedgerAnswer aip_attempt_reserve (AipAttempt *self,
 void aip_attempt_tell_refusal (const AipAttempt *self, guint *retry_after, GError **error);
 void aip_attempt_mark_sent (AipAttempt *self);
 void aip_attempt_take_headers (AipAttempt *self, const AipHeaderView *headers, gsize n_headers);
-void aip_attempt_answered (AipAttempt *self);
+void aip_attempt_answered (AipAttempt *self, gboolean goes_on);
 gboolean aip_attempt_judge (AipAttempt *self, AipFault fault, const AipFaultInput *input);
 void aip_attempt_succeed (AipAttempt *self);
 void aip_attempt_give_up (AipAttempt *self);

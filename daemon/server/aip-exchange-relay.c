@@ -133,7 +133,7 @@ head_cb (AipTransfer *transfer, guint status, const AipHeaderView *headers, gsiz
   else if (kind == AIP_ANSWER_EVENTS)
     hold_for_a_while (self);
   else if (status < 400)
-    aip_attempt_answered (&self->attempt);
+    aip_attempt_answered (&self->attempt, kind == AIP_ANSWER_BYTES);
   aip_usage_scan_init (&self->scan, self->route.protocol, self->event_stream);
 
   aip_exchange_pass_headers (self, out, headers, n_headers);
@@ -225,7 +225,7 @@ body_cb (AipTransfer *transfer, const char *data, gsize length, void *user_data)
   if (self->event_stream && aip_answer_has_begun (&self->answer))
     {
       aip_timer_disarm (&self->attempt_timer);
-      aip_attempt_answered (&self->attempt);
+      aip_attempt_answered (&self->attempt, TRUE);
     }
   return TRUE;
 }

@@ -126,7 +126,7 @@ head_cb (AipTunnel *tunnel, guint status, const AipHeaderView *headers, gsize n_
       go_on_with_answer (self, aip_short_answer_begin (&self->short_answer, status, headers, n_headers));
       return;
     }
-  aip_attempt_answered (&self->attempt);
+  aip_attempt_answered (&self->attempt, TRUE);
   aip_connection_set_funcs (self->connection, &client_funcs, self);
   aip_connection_upgrade (self->connection, "websocket", self->answer_head);
   aip_exchange_stamp_first_byte (self);

@@ -56,7 +56,7 @@ use_keys (AipLiveKeys *live, gint64 now_us)
 
       if (!aip_live_key_begin (key, now_us, &attempt))
         g_error ("a new key is out");
-      aip_live_key_answered (key, &attempt, now_us + 1000 * (i % 500));
+      aip_live_key_answered (key, &attempt, TRUE, now_us + 1000 * (i % 500));
       if (i % 10 == 9)
         outcome.verdict.fault_class = AIP_FAULT_CLASS_AUTH;
       aip_live_key_end (key, &attempt, &outcome, now_us + G_USEC_PER_SEC, i);

@@ -12,9 +12,11 @@ from lib.checks import expect_error, wait_until
 from lib.daemon import Daemon
 from lib.several import RETRY, several
 from lib.upstream import FakeUpstream
+from test_retry import ERROR_BODY, HTML, ROLE, events
 
 PATH = "/v1/chat/completions"
 LONG = "[circuit-breaker]\nenabled=true\nthreshold=1\nerror-rate=0\ncooldown=1h\nmax-cooldown=1h\n"
+SLOWLY = "[circuit-breaker]\nenabled=true\nthreshold=5\nerror-rate=0\ncooldown=2s\nmax-cooldown=1h\n"
 SHORT = "[circuit-breaker]\nenabled=true\nthreshold=1\nerror-rate=0\ncooldown=1s\nmax-cooldown=1s\n"
 
 
@@ -314,6 +316,58 @@ def test_one_request_at_a_time_finds_out_whether_it_is_over(start, upstreams):
         thread.join()
     dead.answer_with(answers.automatic)
     assert daemon.chat().header("X-Proxy-Provider") == "p1"
+
+
+@pytest.mark.parametrize(
+    "fault, stream",
+    [
+        (answers.plain(ERROR_BODY), False),
+        (answers.plain(HTML, content_type="text/html"), False),
+        (answers.short_length, False),
+        (events(ROLE, b"data: " + ERROR_BODY + b"\n\n"), True),
+        (answers.stream(1, after=answers.cut), True),
+    ],
+    ids=["error in a 200", "HTML", "cut body", "error event", "cut stream"],
+)
+def test_an_answer_that_begins_well_and_ends_badly_proves_nothing(start, upstreams, fault, stream):
+    """Its head is there, but a key that comes to nothing is no better than one that is down."""
+    dead, well = upstreams(2)
+    daemon = start(several([dead, well], SLOWLY))
+    dead.answer_with(fault)
+    for _ in range(6):
+        daemon.chat(stream=stream)
+    assert len(dead.requests) == 5
+    assert wait_until(lambda: daemon.chat(stream=stream) and len(dead.requests) == 6, step=0.1)
+    for _ in range(5):
+        assert daemon.chat(stream=stream).header("X-Proxy-Provider") == "p2"
+    assert len(dead.requests) == 6
+
+
+def test_a_long_stream_lets_others_find_out(start, upstreams):
+    """It has begun, so the next one may try as well; the first one to end well closes the breaker."""
+    one, other = upstreams(2)
+    daemon = start(several([one, other], SHORT))
+    one.answer_with(answers.error(500))
+    assert daemon.chat().status == 200
+
+    def slowly(exchange):
+        exchange.send(answers.stream_head(), answers.chunk(answers.delta("one")))
+        answers.stall(exchange)
+
+    one.answer_with(slowly)
+    with daemon.connect() as connection:
+        def begin():
+            connection.send_request("POST", PATH, json={"model": "fake-model", "messages": [], "stream": True})
+            response = connection.read_head()
+            if response.header("X-Proxy-Provider") == "p1":
+                return True
+            list(connection.iter_body(response))
+            return False
+
+        assert wait_until(begin, step=0.1)
+        one.answer_with(answers.automatic)
+        for _ in range(3):
+            assert daemon.chat().header("X-Proxy-Provider") == "p1"
 
 
 def test_a_client_that_leaves_gives_its_place_back(start, upstreams):

@@ -83,8 +83,8 @@ test_figures (void)
   g_assert_true (aip_live_key_begin (key, START, &two));
   aip_live_key_get_figures (key, START, &figures);
   g_assert_cmpuint (figures.in_flight, ==, 2);
-  aip_live_key_answered (key, &one, START + SECOND / 2);
-  aip_live_key_answered (key, &one, START + 9 * SECOND);
+  aip_live_key_answered (key, &one, TRUE, START + SECOND / 2);
+  aip_live_key_answered (key, &one, TRUE, START + 9 * SECOND);
   aip_live_key_end (key, &one, &outcome, START + SECOND / 2 + 4 * SECOND, 0);
   outcome = make_outcome (AIP_FAULT_CLASS_TRANSIENT);
   aip_live_key_end (key, &two, &outcome, START + 5 * SECOND, 0);
@@ -188,10 +188,63 @@ test_reasons (void)
   g_assert_cmpstr (refused, ==, "breaker open for 1800 s more: timeout (HTTP 504)");
 }
 
-/* The probe of a long stream lets others through as soon as it is answered; what it comes to counts for
- * itself. */
+/* The probe of a long stream lets the next one through as soon as there is content, but how it ends decides:
+ * one that breaks off is no better than one that never began. */
 static void
 test_answered_probe (void)
+{
+  g_autoptr (AipLiveKey) key = aip_live_key_new ("p/k", &policy);
+  AipLiveOutcome outcome = make_outcome (AIP_FAULT_CLASS_TRANSIENT);
+  gint64 due = START + 16 * SECOND;
+  AipLiveAttempt probe, next, other;
+  AipBreakerView view;
+
+  for (guint i = 0; i < 3; i++)
+    attempt (key, AIP_FAULT_CLASS_TRANSIENT, START);
+  g_assert_true (aip_live_key_begin (key, due, &probe));
+  g_assert_false (aip_live_key_begin (key, due, &other));
+  aip_live_key_answered (key, &probe, TRUE, due + SECOND);
+  g_assert_cmpint (aip_live_key_get_state (key, due + SECOND), ==, AIP_BREAKER_HALF_OPEN);
+  g_assert_true (aip_live_key_begin (key, due + SECOND, &next));
+  g_assert_false (aip_live_key_begin (key, due + SECOND, &other));
+  aip_live_key_end (key, &probe, &outcome, due + 2 * SECOND, G_MAXUINT64 / 2);
+  aip_breaker_get_view (aip_live_key_get_breaker (key), due + 2 * SECOND, &view);
+  g_assert_cmpint (view.state, ==, AIP_BREAKER_OPEN);
+  g_assert_cmpuint (view.streak, ==, 1);
+  g_assert_false (view.probing);
+  g_assert_cmpint (view.until_us, >=, due + 2 * SECOND + 30 * SECOND - 1);
+  /* That it was open meanwhile is nothing that the next one could tell of. */
+  outcome = make_outcome (AIP_FAULT_CLASS_NONE);
+  aip_live_key_end (key, &next, &outcome, due + 3 * SECOND, 0);
+  g_assert_cmpint (aip_live_key_get_state (key, due + 3 * SECOND), ==, AIP_BREAKER_OPEN);
+}
+
+/* Of two that find out, the one that is served first closes it, and does not take the other's place away. */
+static void
+test_first_probe_to_end (void)
+{
+  g_autoptr (AipLiveKey) key = aip_live_key_new ("p/k", &policy);
+  AipLiveOutcome served = make_outcome (AIP_FAULT_CLASS_NONE);
+  AipLiveOutcome left = make_outcome (AIP_FAULT_CLASS_CANCELLED);
+  gint64 due = START + 16 * SECOND;
+  AipLiveAttempt probe, next, other;
+
+  for (guint i = 0; i < 3; i++)
+    attempt (key, AIP_FAULT_CLASS_TRANSIENT, START);
+  g_assert_true (aip_live_key_begin (key, due, &probe));
+  aip_live_key_answered (key, &probe, TRUE, due);
+  g_assert_true (aip_live_key_begin (key, due, &next));
+  /* Its client has had enough of it, which says nothing of the key. */
+  aip_live_key_end (key, &probe, &left, due + SECOND, 0);
+  g_assert_cmpint (aip_live_key_get_state (key, due + SECOND), ==, AIP_BREAKER_HALF_OPEN);
+  g_assert_false (aip_live_key_begin (key, due + SECOND, &other));
+  aip_live_key_end (key, &next, &served, due + 2 * SECOND, 0);
+  g_assert_cmpint (aip_live_key_get_state (key, due + 2 * SECOND), ==, AIP_BREAKER_CLOSED);
+}
+
+/* What is held back until it was judged tells nothing before. */
+static void
+test_held_probe (void)
 {
   g_autoptr (AipLiveKey) key = aip_live_key_new ("p/k", &policy);
   AipLiveOutcome outcome = make_outcome (AIP_FAULT_CLASS_TRANSIENT);
@@ -202,14 +255,12 @@ test_answered_probe (void)
   for (guint i = 0; i < 3; i++)
     attempt (key, AIP_FAULT_CLASS_TRANSIENT, START);
   g_assert_true (aip_live_key_begin (key, due, &probe));
-  g_assert_false (aip_live_key_begin (key, due, &other));
-  aip_live_key_answered (key, &probe, due + SECOND);
-  g_assert_cmpint (aip_live_key_get_state (key, due + SECOND), ==, AIP_BREAKER_CLOSED);
-  attempt (key, AIP_FAULT_CLASS_NONE, due + SECOND);
+  aip_live_key_answered (key, &probe, FALSE, due + SECOND);
+  g_assert_false (aip_live_key_begin (key, due + SECOND, &other));
   aip_live_key_end (key, &probe, &outcome, due + 2 * SECOND, 0);
   aip_breaker_get_view (aip_live_key_get_breaker (key), due + 2 * SECOND, &view);
-  g_assert_cmpint (view.state, ==, AIP_BREAKER_CLOSED);
-  g_assert_cmpuint (view.in_a_row, ==, 1);
+  g_assert_cmpint (view.state, ==, AIP_BREAKER_OPEN);
+  g_assert_cmpuint (view.streak, ==, 1);
 }
 
 static void
@@ -223,7 +274,7 @@ test_check_counts_for_the_breaker_alone (void)
   for (guint i = 0; i < 3; i++)
     attempt (key, AIP_FAULT_CLASS_TRANSIENT, START);
   g_assert_true (aip_live_key_begin_check (key, START + SECOND, &check));
-  aip_live_key_answered (key, &check, START + SECOND);
+  aip_live_key_answered (key, &check, TRUE, START + SECOND);
   aip_live_key_end (key, &check, &outcome, START + SECOND, 0);
   g_assert_cmpint (aip_live_key_get_state (key, START + SECOND), ==, AIP_BREAKER_CLOSED);
   aip_live_key_get_totals (key, &totals);
@@ -354,6 +405,8 @@ main (int argc, char **argv)
   g_test_add_func ("/routing/live-key/headroom", test_headroom);
   g_test_add_func ("/routing/live-key/reasons", test_reasons);
   g_test_add_func ("/routing/live-key/answered-probe", test_answered_probe);
+  g_test_add_func ("/routing/live-key/first-probe-to-end", test_first_probe_to_end);
+  g_test_add_func ("/routing/live-key/held-probe", test_held_probe);
   g_test_add_func ("/routing/live-key/next-configuration", test_next_configuration);
   g_test_add_func ("/routing/live-key/check", test_check_counts_for_the_breaker_alone);
   g_test_add_func ("/routing/live-keys/outlive-configurations", test_keys_outlive_configurations);

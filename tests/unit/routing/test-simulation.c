@@ -182,7 +182,7 @@ attempt (World *self, const AipCandidate *candidate, gint64 now_us)
   outcome.verdict = upstream->serve (upstream, now_us);
   if (outcome.verdict.fault_class == AIP_FAULT_CLASS_NONE)
     {
-      aip_live_key_answered (candidate->live, &live_attempt, now_us + upstream->first_byte_us);
+      aip_live_key_answered (candidate->live, &live_attempt, TRUE, now_us + upstream->first_byte_us);
       upstream->n_served++;
     }
   else
