@@ -54,11 +54,21 @@ check_free (gpointer data)
 }
 
 static void
+end (Check *check)
+{
+  g_autoptr (AipLiveKey) key = aip_live_key_ref (check->key);
+  gboolean was_open = aip_live_key_get_state (key, aip_clock_now ()) == AIP_BREAKER_OPEN;
+
+  g_hash_table_remove (check->owner->checks, check);
+  if (was_open && aip_live_key_get_state (key, aip_clock_now ()) != AIP_BREAKER_OPEN)
+    g_message ("%s passes its health check: the next request finds out whether it is well again",
+               aip_live_key_get_id (key));
+}
+
+static void
 replied_cb (const AipModelsReply *reply, void *user_data)
 {
   Check *check = user_data;
-  AipBreakerState before = aip_live_key_get_state (check->key, aip_clock_now ());
-
   check->request = NULL;
   check->outcome.verdict = aip_fault_classify (&(AipFaultInput){
       .transport = aip_fault_to_transport (reply->fault),
@@ -70,9 +80,7 @@ replied_cb (const AipModelsReply *reply, void *user_data)
   /* Keys may be made that may ask a model, but not for the list of them: that tells nothing. */
   if (reply->status == 403 && check->outcome.verdict.fault_class == AIP_FAULT_CLASS_AUTH)
     check->outcome.verdict.fault_class = AIP_FAULT_CLASS_CANCELLED;
-  if (before != AIP_BREAKER_CLOSED && check->outcome.verdict.fault_class == AIP_FAULT_CLASS_NONE)
-    g_message ("%s is well again", aip_live_key_get_id (check->key));
-  g_hash_table_remove (check->owner->checks, check);
+  end (check);
 }
 
 /* --- which ones --- */

@@ -72,7 +72,8 @@ aip_breaker_restore (AipBreaker *self, GVariant *saved, gint64 now_us, gint64 wa
   self->streak = MIN (streak, AIP_BREAKER_MAX_STREAK);
   self->in_a_row = MIN (in_a_row, MAX_IN_A_ROW);
   aip_breaker_change (self, MAX (now_us + MIN (until_us - wall_us, AIP_BREAKER_MAX_HOLD_US), 1));
-  /* Whether the provider has named that time is not known any more. */
-  self->floor_us = self->until_us;
+  /* Whether the provider has named that time is not known any more; of a key that is refused it has not. */
+  if (!aip_fault_class_opens (fault_class))
+    self->floor_us = self->until_us;
   return TRUE;
 }

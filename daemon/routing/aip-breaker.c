@@ -15,16 +15,14 @@
  * A probe whose answer is long gives its place back once there is content for its client, so that the next
  * one finds out as well; whichever of them ends first decides (aip_breaker_answered ()).
  *
- * OPEN lets health checks through that may find it well before its time, and, where there is nobody else to
- * serve a request, one attempt in each `cooldown` (aip_breaker_enter_early ()): each holds the probe's place.
+ * OPEN lets health checks through, which make it HALF-OPEN before its time (see bring_forward ()), and, where
+ * there is nobody else to serve a request, one attempt in each `cooldown` (aip_breaker_enter_early ()): each
+ * holds the probe's place.
  *
  * OPEN and HALF-OPEN differ by the time alone: both are "until_us is not 0". Each change of state has a new
  * generation, by which attempts that began before it are known: they neither close what has opened since, nor
  * open again what has closed since.
  */
-
-#define HARD_DOWN_US (30 * G_TIME_SPAN_MINUTE)
-#define MIN_REQUESTS 5
 
 /**
  * aip_breaker_policy_init:
@@ -88,19 +86,31 @@ aip_breaker_set_watch (AipBreaker *self, AipBreakerWatch *watch)
   self->watch = aip_breaker_watch_ref (watch);
 }
 
-static void
-tell (AipBreaker *self)
+/**
+ * aip_breaker_tell:
+ * @self: a breaker, with its lock held
+ *
+ * Tells that something of it has changed that people see.
+ */
+void
+aip_breaker_tell (AipBreaker *self)
 {
   __atomic_add_fetch (&self->serial, 1, __ATOMIC_RELEASE);
   aip_breaker_watch_notify (self->watch);
 }
 
-/* Changes no state, but when it will. */
-static void
-put_off (AipBreaker *self, gint64 until_us)
+/**
+ * aip_breaker_put_off:
+ * @self: a breaker, with its lock held
+ * @until_us: when it lets a probe through; not 0
+ *
+ * Changes no state, but when it will.
+ */
+void
+aip_breaker_put_off (AipBreaker *self, gint64 until_us)
 {
   __atomic_store_n (&self->until_us, until_us, __ATOMIC_RELEASE);
-  tell (self);
+  aip_breaker_tell (self);
 }
 
 /**
@@ -115,22 +125,35 @@ aip_breaker_change (AipBreaker *self, gint64 until_us)
 {
   __atomic_store_n (&self->until_us, until_us, __ATOMIC_RELEASE);
   __atomic_add_fetch (&self->generation, 1, __ATOMIC_RELEASE);
-  tell (self);
+  aip_breaker_tell (self);
 }
 
-static void
-recover (AipBreaker *self)
+/**
+ * aip_breaker_recover:
+ * @self: a breaker, with its lock held
+ *
+ * Closes it, and forgets all faults.
+ */
+void
+aip_breaker_recover (AipBreaker *self)
 {
   self->since_us = 0;
-  self->floor_us = self->early_us = 0;
+  self->floor_us = self->early_us = self->check_us = 0;
+  self->checked = FALSE;
   self->streak = 0;
   self->in_a_row = 0;
   memset (self->buckets, 0, sizeof self->buckets);
   aip_breaker_change (self, 0);
 }
 
-static void
-free_probe (AipBreaker *self)
+/**
+ * aip_breaker_free_probe:
+ * @self: a breaker, with its lock held
+ *
+ * Gives the probe's place back.
+ */
+void
+aip_breaker_free_probe (AipBreaker *self)
 {
   __atomic_store_n (&self->probe, 0, __ATOMIC_RELEASE);
 }
@@ -148,8 +171,8 @@ aip_breaker_reset (AipBreaker *self)
 
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
-  recover (self);
-  free_probe (self);
+  aip_breaker_recover (self);
+  aip_breaker_free_probe (self);
 }
 
 /**
@@ -169,8 +192,8 @@ aip_breaker_set_policy (AipBreaker *self, const AipBreakerPolicy *policy)
   self->policy = *policy;
   if (!policy->enabled && aip_breaker_get_until (self) != 0)
     {
-      recover (self);
-      free_probe (self);
+      aip_breaker_recover (self);
+      aip_breaker_free_probe (self);
     }
 }
 
@@ -244,16 +267,30 @@ aip_breaker_get_serial (const AipBreaker *self)
   return __atomic_load_n (&self->serial, __ATOMIC_ACQUIRE);
 }
 
-static gint64
-get_period (const AipBreaker *self, gint64 now_us)
+/**
+ * aip_breaker_get_period:
+ * @self: a breaker, with its lock held
+ * @now_us: the time
+ *
+ * Returns: which piece of its window's time it is
+ */
+gint64
+aip_breaker_get_period (const AipBreaker *self, gint64 now_us)
 {
   return now_us / MAX (self->policy.window_us / AIP_BREAKER_N_BUCKETS, 1);
 }
 
-static void
-sum_window (const AipBreaker *self, gint64 now_us, guint *n, guint *n_faults)
+/**
+ * aip_breaker_sum_window:
+ * @self: a breaker, with its lock held
+ * @now_us: the time
+ * @n: (out): attempts within the window
+ * @n_faults: (out): how many of them failed
+ */
+void
+aip_breaker_sum_window (const AipBreaker *self, gint64 now_us, guint *n, guint *n_faults)
 {
-  gint64 period = get_period (self, now_us);
+  gint64 period = aip_breaker_get_period (self, now_us);
 
   *n = *n_faults = 0;
   for (guint i = 0; i < AIP_BREAKER_N_BUCKETS; i++)
@@ -293,7 +330,7 @@ aip_breaker_get_view (AipBreaker *self, gint64 now_us, AipBreakerView *view)
     .n_opened = self->n_opened,
     .generation = get_generation (self),
   };
-  sum_window (self, now_us, &view->window_requests, &view->window_faults);
+  aip_breaker_sum_window (self, now_us, &view->window_requests, &view->window_faults);
 }
 
 /* --- going in --- */
@@ -312,7 +349,7 @@ take_probe (AipBreaker *self, AipBreakerPass *pass, gint64 now_us, gboolean earl
   pass->probe = until_us != 0;
   pass->early = until_us > now_us;
   if (until_us == 0 || (pass->early && !early))
-    free_probe (self);
+    aip_breaker_free_probe (self);
   return until_us == 0 || !pass->early || early;
 }
 
@@ -344,23 +381,42 @@ aip_breaker_enter (AipBreaker *self, gint64 now_us, AipBreakerPass *pass)
     }
 }
 
+/* With the lock held. A call that costs nothing tells nothing of limits and money. */
+static gboolean
+can_be_checked (const AipBreaker *self)
+{
+  AipFaultClass fault_class = self->fault.fault_class;
+
+  return fault_class != AIP_FAULT_CLASS_RATE_LIMITED && fault_class != AIP_FAULT_CLASS_BILLING;
+}
+
 /**
- * aip_breaker_can_be_checked:
- * @self: a breaker
+ * aip_breaker_awaits_check:
+ * @self: a breaker that is half-open
  *
- * Returns: whether a health check could close it: a call that costs nothing tells nothing of limits and money
+ * Returns: whether a health check could still spare requests to it
  */
 gboolean
-aip_breaker_can_be_checked (const AipBreaker *self)
+aip_breaker_awaits_check (AipBreaker *self)
 {
-  AipFaultClass fault_class;
-
   g_return_val_if_fail (self != NULL, FALSE);
 
-  g_mutex_lock ((GMutex *) &self->lock);
-  fault_class = self->fault.fault_class;
-  g_mutex_unlock ((GMutex *) &self->lock);
-  return fault_class != AIP_FAULT_CLASS_RATE_LIMITED && fault_class != AIP_FAULT_CLASS_BILLING;
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  return can_be_checked (self) && !self->checked;
+}
+
+/**
+ * aip_breaker_may_be_brought_forward:
+ * @self: a breaker, with its lock held
+ * @now_us: the time
+ *
+ * Returns: whether a health check that is passed may make it half-open before its time
+ */
+gboolean
+aip_breaker_may_be_brought_forward (const AipBreaker *self, gint64 now_us)
+{
+  return now_us >= self->floor_us && now_us >= self->check_us;
 }
 
 /**
@@ -386,8 +442,8 @@ aip_breaker_answered (AipBreaker *self, AipBreakerPass *pass, gint64 now_us)
     return;
   pass->answered = TRUE;
   if (self->until_us > now_us)
-    put_off (self, MAX (now_us, 1));
-  free_probe (self);
+    aip_breaker_put_off (self, MAX (now_us, 1));
+  aip_breaker_free_probe (self);
 }
 
 /**
@@ -396,8 +452,9 @@ aip_breaker_answered (AipBreaker *self, AipBreakerPass *pass, gint64 now_us)
  * @now_us: the time
  * @pass: (out caller-allocates): to be settled, if it is given
  *
- * Asks for a health check, which may bring the key back before its time. Where a limit or the account's
- * credit is the reason, a check could not tell, so there is none.
+ * Asks for a health check, which may make the breaker half-open before its time. Where a limit or the
+ * account's credit is the reason, a check could not tell, so there is none; nor before the Retry-After that
+ * the provider has told, nor, once a request has failed where a check was passed, before a back-off.
  *
  * Returns: whether the check may start
  */
@@ -406,10 +463,15 @@ aip_breaker_enter_check (AipBreaker *self, gint64 now_us, AipBreakerPass *pass)
 {
   g_return_val_if_fail (self != NULL && pass != NULL, FALSE);
 
-  *pass = (AipBreakerPass){ .began_us = now_us, .generation = get_generation (self) };
-  if (aip_breaker_get_until (self) == 0)
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  *pass = (AipBreakerPass){ .began_us = now_us, .generation = self->generation, .check = TRUE };
+  if (self->until_us == 0)
     return TRUE;
-  return aip_breaker_can_be_checked (self) && take_probe (self, pass, now_us, TRUE);
+  if (!can_be_checked (self) ||
+      (self->until_us > now_us && !aip_breaker_may_be_brought_forward (self, now_us)))
+    return FALSE;
+  return take_probe (self, pass, now_us, TRUE);
 }
 
 /* With the lock held. A key that is refused, has no money, or was told when to come back is no better than
@@ -470,191 +532,4 @@ aip_breaker_enter_early (AipBreaker *self, gint64 now_us, AipBreakerPass *pass)
   if (pass->early)
     self->early_us = now_us + self->policy.cooldown_us;
   return TRUE;
-}
-
-/* --- settling --- */
-
-static void
-count (AipBreaker *self, gint64 now_us, gboolean fault)
-{
-  gint64 period = get_period (self, now_us);
-  AipBreakerBucket *bucket = &self->buckets[(guint64) period % AIP_BREAKER_N_BUCKETS];
-
-  if (bucket->period != period)
-    *bucket = (AipBreakerBucket){ .period = period };
-  bucket->n++;
-  bucket->n_faults += fault ? 1 : 0;
-  self->in_a_row = fault ? self->in_a_row + 1 : 0;
-}
-
-static gint64
-get_floor (const AipFaultVerdict *verdict)
-{
-  return CLAMP (verdict->retry_after_us, 0, AIP_BREAKER_MAX_HOLD_US);
-}
-
-/* How long it stays open by its own reckoning: min (base * 2^streak, max), 10 % more or less. */
-static gint64
-get_cooldown (const AipBreaker *self, const AipFaultVerdict *verdict, guint64 random)
-{
-  double part = (double) (random >> 11) / (double) (G_GUINT64_CONSTANT (1) << 53);
-  double cooldown;
-
-  if (aip_fault_class_opens (verdict->fault_class))
-    cooldown = (double) HARD_DOWN_US;
-  else
-    cooldown =
-        MIN ((double) self->policy.cooldown_us * (double) (1u << MIN (self->streak, AIP_BREAKER_MAX_STREAK)),
-             (double) self->policy.max_cooldown_us);
-  return (gint64) (cooldown * (0.9 + 0.2 * part));
-}
-
-static gboolean
-is_too_much (const AipBreaker *self, const AipFaultVerdict *verdict, gint64 now_us)
-{
-  guint n, n_faults;
-
-  if (aip_fault_class_opens (verdict->fault_class) || self->in_a_row >= self->policy.threshold)
-    return TRUE;
-  if (self->policy.error_rate <= 0)
-    return FALSE;
-  sum_window (self, now_us, &n, &n_faults);
-  return n >= MIN_REQUESTS && n_faults >= self->policy.error_rate * n;
-}
-
-static void
-trip (AipBreaker *self, const AipFaultVerdict *verdict, gint64 now_us, gint64 hold_us)
-{
-  self->fault = *verdict;
-  self->n_opened++;
-  self->floor_us = now_us + get_floor (verdict);
-  aip_breaker_change (self, MAX (now_us + hold_us, 1));
-}
-
-static void
-settle_closed (AipBreaker *self,
-               const AipBreakerPass *pass,
-               const AipFaultVerdict *verdict,
-               gint64 now_us,
-               guint64 random)
-{
-  gboolean stale = pass->generation != self->generation;
-  gint64 hold_us;
-
-  if (verdict->fault_class == AIP_FAULT_CLASS_NONE)
-    count (self, now_us, FALSE);
-  if (!aip_fault_class_counts (verdict->fault_class) || !self->policy.enabled)
-    return;
-  /* It began before the key was found to be well again, or got another secret. */
-  if (stale)
-    return;
-  count (self, now_us, TRUE);
-  hold_us = get_floor (verdict);
-  if (is_too_much (self, verdict, now_us))
-    hold_us = MAX (hold_us, get_cooldown (self, verdict, random));
-  if (hold_us <= 0)
-    return;
-  self->since_us = now_us;
-  trip (self, verdict, now_us, hold_us);
-}
-
-/* What says something of a breaker that is open already can only make it later. */
-static void
-make_later (AipBreaker *self, const AipFaultVerdict *verdict, gint64 now_us, guint64 random)
-{
-  gint64 hold_us = get_floor (verdict);
-  gboolean hard = aip_fault_class_opens (verdict->fault_class);
-  gboolean was_hard = aip_fault_class_opens (self->fault.fault_class);
-  gboolean later, says_why;
-
-  if (!aip_fault_class_counts (verdict->fault_class))
-    return;
-  self->floor_us = MAX (self->floor_us, now_us + hold_us);
-  if (hard && !was_hard)
-    hold_us = MAX (hold_us, get_cooldown (self, verdict, random));
-  later = now_us + hold_us > self->until_us;
-  /* A key that is refused is not well because its provider had another fault since. */
-  says_why = hard || (!was_hard && later);
-  if (says_why)
-    self->fault = *verdict;
-  if (later)
-    put_off (self, now_us + hold_us);
-  else if (says_why)
-    tell (self);
-}
-
-/* It found nothing out but, maybe, that there are answers. If it hung until its client had enough, the next
- * one would hang as well, and so would each one after it; so for as long as it took, up to a cooldown, nobody
- * is sent there. */
-static void
-give_up_probe (AipBreaker *self, const AipBreakerPass *pass, gint64 now_us)
-{
-  gint64 hold_us = MIN (now_us - pass->began_us, self->policy.cooldown_us);
-
-  /* Before its time, nobody is sent there anyway. */
-  if (!pass->answered && now_us >= self->until_us)
-    put_off (self, now_us + hold_us);
-}
-
-static void
-settle_probe (AipBreaker *self,
-              const AipBreakerPass *pass,
-              const AipFaultVerdict *verdict,
-              gint64 now_us,
-              guint64 random)
-{
-  AipFaultClass fault_class = verdict->fault_class;
-  guint generation = self->generation;
-
-  if (aip_fault_class_counts (fault_class))
-    {
-      /* What fails before its time is no news, unless its time has come meanwhile. */
-      if (pass->early && now_us < self->until_us)
-        make_later (self, verdict, now_us, random);
-      else
-        {
-          self->streak++;
-          self->early_us = now_us + self->policy.cooldown_us;
-          trip (self, verdict, now_us, MAX (get_floor (verdict), get_cooldown (self, verdict, random)));
-        }
-    }
-  else if (fault_class == AIP_FAULT_CLASS_CANCELLED)
-    give_up_probe (self, pass, now_us);
-  /* Whoever turns a request down in his own words is there; it says little about keys and money, though. */
-  else if (fault_class == AIP_FAULT_CLASS_NONE || !aip_fault_class_opens (self->fault.fault_class))
-    recover (self);
-  /* The place that it gave back may be another one's, unless that comes too late now. */
-  if (!pass->answered || self->generation != generation)
-    free_probe (self);
-}
-
-/**
- * aip_breaker_settle:
- * @self: a breaker
- * @pass: what it gave; it may be settled again, then as an attempt that began now
- * @verdict: how the attempt ended
- * @now_us: the time
- * @random: any number, for the jitter of the cooldown
- *
- * Counts the attempt and changes the state accordingly.
- */
-void
-aip_breaker_settle (AipBreaker *self,
-                    AipBreakerPass *pass,
-                    const AipFaultVerdict *verdict,
-                    gint64 now_us,
-                    guint64 random)
-{
-  g_return_if_fail (self != NULL && pass != NULL && verdict != NULL);
-  g_return_if_fail ((guint) verdict->fault_class < AIP_N_FAULT_CLASSES);
-
-  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
-
-  if (pass->probe && pass->generation == self->generation)
-    settle_probe (self, pass, verdict, now_us, random);
-  else if (self->until_us == 0)
-    settle_closed (self, pass, verdict, now_us, random);
-  else
-    make_later (self, verdict, now_us, random);
-  *pass = (AipBreakerPass){ .generation = self->generation };
 }

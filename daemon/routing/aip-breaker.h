@@ -80,8 +80,10 @@ typedef struct
   AipBreakerPolicy policy;
   AipFaultVerdict fault;
   gint64 since_us;
-  gint64 floor_us; /* the provider does not want to be asked before */
-  gint64 early_us; /* nobody may go ahead of its time before */
+  gint64 floor_us;  /* the provider does not want to be asked before */
+  gint64 early_us;  /* nobody may go ahead of its time before */
+  gint64 check_us;  /* no health check may make it half-open before */
+  gboolean checked; /* since it opened, one was passed */
   guint streak;
   guint in_a_row;
   guint64 n_opened;
@@ -94,6 +96,7 @@ typedef struct
  * @began_us: when it was given
  * @probe: it holds the only place that there is while the breaker is not closed
  * @answered: it has given that place back, as its answer is on its way
+ * @check: it is a health check
  * @early: it is a check, or an attempt for want of anybody else, before the breaker's time has come
  */
 typedef struct
@@ -102,6 +105,7 @@ typedef struct
   guint generation;
   gboolean probe;
   gboolean answered;
+  gboolean check;
   gboolean early;
 } AipBreakerPass;
 
@@ -114,7 +118,7 @@ void aip_breaker_set_policy (AipBreaker *self, const AipBreakerPolicy *policy);
 
 AipBreakerState aip_breaker_get_state (const AipBreaker *self, gint64 now_us);
 gint64 aip_breaker_get_until (const AipBreaker *self);
-gboolean aip_breaker_can_be_checked (const AipBreaker *self);
+gboolean aip_breaker_awaits_check (AipBreaker *self);
 gboolean aip_breaker_may_go_early (AipBreaker *self, gint64 now_us);
 gboolean aip_breaker_is_probing (const AipBreaker *self);
 guint aip_breaker_get_serial (const AipBreaker *self);

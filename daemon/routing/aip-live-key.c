@@ -188,9 +188,8 @@ aip_live_key_begin_early (AipLiveKey *self, gint64 now_us, AipLiveAttempt *attem
  * @now_us: the time
  * @attempt: (out caller-allocates): to be ended by aip_live_key_end (), if it may start
  *
- * Asks for a health check, which may bring a key back before its time. It counts for the breaker alone, not
- * for the key's figures and totals. Where a limit or the account's credit keeps the key out, there is no
- * check, for it could not tell.
+ * Asks for a health check, after which a request may find out before its time whether a key is well again;
+ * see aip_breaker_enter_check (). It counts for the breaker alone, not for the key's figures and totals.
  *
  * Returns: whether the check may start
  */

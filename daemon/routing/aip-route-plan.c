@@ -66,14 +66,14 @@ is_allowed (const AipRouteQuery *query, const AipCandidate *candidate)
 }
 
 static Standing
-get_half_open_standing (const AipRoutePlan *self, const AipLiveKey *live, gint64 until_us, gint64 *wait_us)
+get_half_open_standing (const AipRoutePlan *self, AipLiveKey *live, gint64 until_us, gint64 *wait_us)
 {
   if (aip_breaker_is_probing (&live->breaker))
     {
       *wait_us = PROBE_WAIT_US;
       return STANDING_PROBED;
     }
-  if (self->query->now_us - until_us >= self->patience_us || !aip_breaker_can_be_checked (&live->breaker))
+  if (self->query->now_us - until_us >= self->patience_us || !aip_breaker_awaits_check (&live->breaker))
     return STANDING_DUE;
   return STANDING_HALF_OPEN;
 }

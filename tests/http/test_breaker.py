@@ -443,8 +443,34 @@ def test_a_check_brings_it_back(start, upstreams):
     assert wait_until(lambda: len(one.requests) >= 3), "it was not checked"
     assert all(request.method == "GET" for request in one.requests[1:])
     one.answer_with(answers.automatic)
-    assert daemon.wait_for_log("p1/k1 is well again")
+    assert daemon.wait_for_log("p1/k1 passes its health check")
     assert daemon.chat().header("X-Proxy-Provider") == "p1"
+
+
+@pytest.mark.parametrize("status", [500, 401])
+def test_a_check_does_not_speak_for_requests(start, upstreams, status):
+    """The list of models is there, and every request fails."""
+    dead, _, idle = made = upstreams(3)
+    daemon = start(several(made, LONG + "[health-check]\nenabled=true\ninterval=1s\n"))
+
+    def handler(exchange):
+        listing = exchange.request.method == "GET"
+        (answers.models(["fake-model"]) if listing else answers.error(status))(exchange)
+
+    dead.answer_with(handler)
+    assert daemon.chat().status == 200
+
+    def is_tried_again():
+        assert daemon.chat().status == 200
+        return len([request for request in dead.requests if request.method == "POST"]) == 2
+
+    assert wait_until(is_tried_again)
+    count = len(dead.requests)
+    n_checks = len(idle.requests)
+    assert wait_until(lambda: len(idle.requests) >= n_checks + 2), "nobody is checked any more"
+    for _ in range(20):
+        assert daemon.chat().header("X-Proxy-Provider") == "p2"
+    assert len(dead.requests) == count
 
 
 def test_a_key_that_may_not_list_models_is_well(start, upstreams):

@@ -296,6 +296,10 @@ test_check (AipBreaker *breaker, const void *data)
   assert_open_for (breaker, START, 15 * SECOND);
   g_assert_true (aip_breaker_enter_check (breaker, START + 2 * SECOND, &check));
   end (breaker, &check, AIP_FAULT_CLASS_NONE, START + 2 * SECOND);
+  /* That the list of models is there does not say that requests are served: one is to find out. */
+  g_assert_cmpint (aip_breaker_get_state (breaker, START + 2 * SECOND), ==, AIP_BREAKER_HALF_OPEN);
+  g_assert_false (aip_breaker_awaits_check (breaker));
+  attempt (breaker, AIP_FAULT_CLASS_NONE, START + 2 * SECOND);
   g_assert_cmpint (aip_breaker_get_state (breaker, START + 2 * SECOND), ==, AIP_BREAKER_CLOSED);
 
   attempt (breaker, AIP_FAULT_CLASS_BILLING, START);
@@ -303,6 +307,68 @@ test_check (AipBreaker *breaker, const void *data)
   aip_breaker_reset (breaker);
   attempt_with_retry_after (breaker, AIP_FAULT_CLASS_RATE_LIMITED, START, 5 * SECOND);
   g_assert_false (aip_breaker_enter_check (breaker, START + SECOND, &check));
+}
+
+/* The check is passed all the time, and all requests fail: each that is spent on it doubles the wait. */
+static void
+test_check_of_what_fails (AipBreaker *breaker, const void *data)
+{
+  static const AipFaultClass classes[] = { AIP_FAULT_CLASS_TRANSIENT, AIP_FAULT_CLASS_AUTH };
+  static const guint n_spent[] = { 21, 9 };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (classes); i++)
+    {
+      AipBreakerPass pass;
+      guint n = 0;
+
+      aip_breaker_reset (breaker);
+      for (gint64 now = START; now < START + 1000 * SECOND; now += SECOND)
+        {
+          if (aip_breaker_enter (breaker, now, &pass))
+            {
+              end (breaker, &pass, classes[i], now);
+              n++;
+            }
+          if (aip_breaker_enter_check (breaker, now, &pass))
+            end (breaker, &pass, AIP_FAULT_CLASS_NONE, now);
+        }
+      g_assert_cmpuint (n, <=, n_spent[i]);
+      /* It is not given up either. */
+      g_assert_cmpuint (n, >=, 5);
+    }
+}
+
+/* While it is closed, a check is no excuse for requests that fail, but a failure of its own counts. */
+static void
+test_check_while_closed (AipBreaker *breaker, const void *data)
+{
+  AipBreakerPass pass;
+
+  for (guint i = 0; i < 3; i++)
+    {
+      attempt (breaker, AIP_FAULT_CLASS_TRANSIENT, START);
+      g_assert_true (aip_breaker_enter_check (breaker, START, &pass));
+      end (breaker, &pass, AIP_FAULT_CLASS_NONE, START);
+      if (i < 2)
+        g_assert_cmpint (aip_breaker_get_state (breaker, START), ==, AIP_BREAKER_CLOSED);
+    }
+  /* The first check that is passed makes it half-open. */
+  g_assert_cmpint (aip_breaker_get_state (breaker, START), ==, AIP_BREAKER_HALF_OPEN);
+  aip_breaker_reset (breaker);
+  g_assert_true (aip_breaker_enter_check (breaker, START, &pass));
+  end (breaker, &pass, AIP_FAULT_CLASS_AUTH, START);
+  assert_open_for (breaker, START, 30 * MINUTE);
+}
+
+/* A provider that has said when to come back is not asked before, whatever its list of models says. */
+static void
+test_check_before_retry_after (AipBreaker *breaker, const void *data)
+{
+  AipBreakerPass check;
+
+  attempt_with_retry_after (breaker, AIP_FAULT_CLASS_TRANSIENT, START, 10 * SECOND);
+  g_assert_false (aip_breaker_enter_check (breaker, START + 9 * SECOND, &check));
+  assert_open_for (breaker, START, 10 * SECOND);
 }
 
 static void
@@ -568,6 +634,9 @@ main (int argc, char **argv)
   add ("late", test_late);
   add ("reset-while-probing", test_reset_while_probing);
   add ("check", test_check);
+  add ("check-of-what-fails", test_check_of_what_fails);
+  add ("check-while-closed", test_check_while_closed);
+  add ("check-before-retry-after", test_check_before_retry_after);
   add ("disabled", test_disabled);
   add ("restart", test_restart);
   add ("watch", test_watch);

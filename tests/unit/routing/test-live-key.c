@@ -276,7 +276,7 @@ test_check_counts_for_the_breaker_alone (void)
   g_assert_true (aip_live_key_begin_check (key, START + SECOND, &check));
   aip_live_key_answered (key, &check, TRUE, START + SECOND);
   aip_live_key_end (key, &check, &outcome, START + SECOND, 0);
-  g_assert_cmpint (aip_live_key_get_state (key, START + SECOND), ==, AIP_BREAKER_CLOSED);
+  g_assert_cmpint (aip_live_key_get_state (key, START + SECOND), ==, AIP_BREAKER_HALF_OPEN);
   aip_live_key_get_totals (key, &totals);
   g_assert_cmpuint (totals.attempts, ==, 3);
   g_assert_cmpuint (totals.succeeded, ==, 0);
