@@ -97,19 +97,22 @@ is_due (const AipHealth *self, AipLiveKey *key, gint64 now)
   return now - totals.last_used_us >= interval;
 }
 
+/* @config: (nullable): NULL: the provider needs no key */
 static void
 check (AipHealth *self, const AipProviderConfig *provider, const AipKeyConfig *config)
 {
   g_autoptr (AipSecret) secret = NULL;
-  g_autoptr (AipLiveKey) key = aip_live_keys_find (self->live, provider->name, config->name);
+  g_autoptr (AipLiveKey) key =
+      aip_live_keys_find (self->live, provider->name, config != NULL ? config->name : NULL);
   gint64 now = aip_clock_now ();
   AipLiveAttempt attempt;
   Check *started;
 
   if (key == NULL || !is_due (self, key, now))
     return;
-  secret = self->find_secret (config, self->user_data);
-  if (secret == NULL || !aip_live_key_begin_check (key, now, &attempt))
+  if (config != NULL && (secret = self->find_secret (config, self->user_data)) == NULL)
+    return;
+  if (!aip_live_key_begin_check (key, now, &attempt))
     return;
   started = g_new0 (Check, 1);
   *started = (Check){ .owner = self, .key = g_steal_pointer (&key), .attempt = attempt };
@@ -120,11 +123,47 @@ check (AipHealth *self, const AipProviderConfig *provider, const AipKeyConfig *c
 }
 
 static gboolean
-can_be_asked (const AipProviderConfig *provider, const AipKeyConfig *key)
+can_be_asked (const AipProviderConfig *provider)
 {
   const AipDialect *dialect = provider != NULL ? aip_dialect_find (provider->dialect) : NULL;
 
-  return key->enabled && dialect != NULL && provider->enabled && !dialect->internal;
+  return dialect != NULL && provider->enabled && !dialect->internal;
+}
+
+static void
+check_keys (AipHealth *self)
+{
+  for (guint i = 0; i < self->config->keys->len; i++)
+    {
+      const AipKeyConfig *key = g_ptr_array_index (self->config->keys, i);
+      const AipProviderConfig *provider = aip_config_find_provider (self->config, key->provider);
+
+      if (key->enabled && can_be_asked (provider))
+        check (self, provider, key);
+    }
+}
+
+static gboolean
+has_keys (const AipHealth *self, const AipProviderConfig *provider)
+{
+  for (guint i = 0; i < self->config->keys->len; i++)
+    if (g_str_equal (((const AipKeyConfig *) g_ptr_array_index (self->config->keys, i))->provider,
+                     provider->name))
+      return TRUE;
+  return FALSE;
+}
+
+/* Such as a model on this machine. */
+static void
+check_providers_without_keys (AipHealth *self)
+{
+  for (guint i = 0; i < self->config->providers->len; i++)
+    {
+      const AipProviderConfig *provider = g_ptr_array_index (self->config->providers, i);
+
+      if (can_be_asked (provider) && !has_keys (self, provider))
+        check (self, provider, NULL);
+    }
 }
 
 static gboolean
@@ -161,14 +200,8 @@ timer_cb (AipTimer *timer, void *user_data)
   arm (self);
   if (!is_in_use (self) || g_hash_table_size (self->checks) > 0)
     return;
-  for (guint i = 0; i < self->config->keys->len; i++)
-    {
-      const AipKeyConfig *key = g_ptr_array_index (self->config->keys, i);
-      const AipProviderConfig *provider = aip_config_find_provider (self->config, key->provider);
-
-      if (can_be_asked (provider, key))
-        check (self, provider, key);
-    }
+  check_keys (self);
+  check_providers_without_keys (self);
 }
 
 static void

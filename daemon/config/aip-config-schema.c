@@ -133,7 +133,8 @@ static const AipSetting breaker_settings[] = {
 #define AT(member) G_STRUCT_OFFSET (AipHealthCheckConfig, member)
 static const AipSetting health_check_settings[] = {
   { "enabled", &aip_setting_boolean, AT (enabled), "true",
-    .doc = "whether upstreams are asked for their model list from time to time" },
+    .doc = "whether upstreams are asked for their model list: those that are left alone, so that a request may "
+           "try them early, and those that nobody has used for an interval; not after 10 minutes with no request" },
   { "interval", &aip_setting_duration, AT (interval), "60s", SECOND, DAY,
     .doc = "time between two checks" },
   { "timeout", &aip_setting_duration, AT (timeout), "5s", 1, HOUR,

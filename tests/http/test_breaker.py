@@ -447,6 +447,20 @@ def test_a_check_brings_it_back(start, upstreams):
     assert daemon.chat().header("X-Proxy-Provider") == "p1"
 
 
+def test_a_provider_without_a_key_is_checked(start, upstreams):
+    one, other = upstreams(2)
+    text = several([one, other], LONG + "[health-check]\nenabled=true\ninterval=1s\n")
+    daemon = start(text.replace("[key k1]\nprovider=p1\nsecret=env:FAKE_KEY_1\n", ""))
+    one.answer_with(answers.error(500))
+    assert daemon.chat().status == 200
+    assert wait_until(lambda: len(one.requests) >= 3), "it was not checked"
+    assert all(request.method == "GET" for request in one.requests[1:])
+    assert all(request.header("Authorization") is None for request in one.requests)
+    one.answer_with(answers.automatic)
+    assert daemon.wait_for_log("p1/ passes its health check")
+    assert daemon.chat().header("X-Proxy-Provider") == "p1"
+
+
 @pytest.mark.parametrize("status", [500, 401])
 def test_a_check_does_not_speak_for_requests(start, upstreams, status):
     """The list of models is there, and every request fails."""
