@@ -5,12 +5,15 @@
 
 #include <gio/gio.h>
 
+#include "aip-breaker-news.h"
 #include "base/aip-clock.h"
 
 /* As of aip_live_keys_save (). */
 #define SAVED_TYPE "a(sv)"
 #define MAX_SIZE (1024 * 1024)
-#define INTERVAL_S 60
+/* A daemon that is killed forgets no more than that. */
+#define DELAY_US G_TIME_SPAN_SECOND
+#define AGAIN_S 60
 #define FILE_MODE 0600
 #define FOLDER_MODE 0700
 
@@ -20,7 +23,8 @@ struct _AipBreakerFile
   char *path;
   AipLiveKeys *live;
   guint64 serial; /* of what was written last */
-  guint timer;
+  AipBreakerNews *news;
+  guint again; /* 0: writing has not failed */
   gboolean failed;
 };
 
@@ -39,6 +43,8 @@ read_file (const char *path)
   return g_variant_is_normal_form (saved) ? g_steal_pointer (&saved) : NULL;
 }
 
+static gboolean again_cb (gpointer user_data);
+
 static void
 save (AipBreakerFile *self)
 {
@@ -55,18 +61,30 @@ save (AipBreakerFile *self)
     {
       self->serial = serial;
       self->failed = FALSE;
+      g_clear_handle_id (&self->again, g_source_remove);
       return;
     }
   if (!self->failed)
     g_warning ("what keys are left out will be forgotten at the daemon's end: %s", error->message);
   self->failed = TRUE;
+  if (self->again == 0)
+    self->again = g_timeout_add_seconds (AGAIN_S, again_cb, self);
 }
 
 static gboolean
-timer_cb (gpointer user_data)
+again_cb (gpointer user_data)
+{
+  AipBreakerFile *self = user_data;
+
+  self->again = 0;
+  save (self);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+news_cb (void *user_data)
 {
   save (user_data);
-  return G_SOURCE_CONTINUE;
 }
 
 /**
@@ -92,7 +110,7 @@ aip_breaker_file_new (const char *state_dir, AipLiveKeys *live)
   if (saved != NULL)
     aip_live_keys_restore (live, saved, aip_clock_now (), aip_clock_wall ());
   self->serial = aip_live_keys_get_serial (live);
-  self->timer = g_timeout_add_seconds (INTERVAL_S, timer_cb, self);
+  self->news = aip_breaker_news_new (live, DELAY_US, news_cb, self);
   return self;
 }
 
@@ -103,8 +121,9 @@ aip_breaker_file_new (const char *state_dir, AipLiveKeys *live)
 void
 aip_breaker_file_free (AipBreakerFile *self)
 {
+  aip_breaker_news_free (self->news);
   save (self);
-  g_source_remove (self->timer);
+  g_clear_handle_id (&self->again, g_source_remove);
   aip_live_keys_unref (self->live);
   g_free (self->folder);
   g_free (self->path);

@@ -3,6 +3,7 @@
 
 #include "aip-assembly.h"
 #include "aip-breaker-file.h"
+#include "aip-breaker-log.h"
 #include "aip-daemon.h"
 #include "aip-health.h"
 #include "aip-probe.h"
@@ -19,12 +20,13 @@ struct _AipDaemon
   AipAssembly *assembly; /* (nullable) */
   AipActivity *activity;
   AipRecords *records;
-  AipServer *server;        /* (nullable) */
-  AipHealth *health;        /* (nullable) */
-  AipBreakerFile *breakers; /* (nullable) */
-  AipProbe *probe;          /* (nullable) */
-  AipBus *bus;              /* (nullable) */
-  gboolean named;           /* it has its name there, or has been refused it */
+  AipServer *server;          /* (nullable) */
+  AipHealth *health;          /* (nullable) */
+  AipBreakerFile *breakers;   /* (nullable) */
+  AipBreakerLog *breaker_log; /* (nullable) */
+  AipProbe *probe;            /* (nullable) */
+  AipBus *bus;                /* (nullable) */
+  gboolean named;             /* it has its name there, or has been refused it */
   guint name_timer;
   AipConfigWatch *watch; /* (nullable) */
   GMainLoop *loop;

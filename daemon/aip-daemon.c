@@ -372,6 +372,7 @@ start (AipDaemon *self, GError **error)
       aip_breaker_file_new (self->sources.state_dir, aip_assembly_get_live_keys (self->assembly));
   if (!load (self, error))
     return FALSE;
+  self->breaker_log = aip_breaker_log_new (aip_assembly_get_live_keys (self->assembly));
   check_health (self);
   aip_ledger_set_watch (aip_assembly_get_snapshot (self->assembly)->ledger, ledger_cb, self);
   return serve (self, first, n, error) && join_bus (self, error);
@@ -512,6 +513,7 @@ aip_daemon_free (AipDaemon *self)
   g_clear_pointer (&self->health, aip_health_free);
   /* After the server, whose last requests are in it. */
   g_clear_pointer (&self->breakers, aip_breaker_file_free);
+  g_clear_pointer (&self->breaker_log, aip_breaker_log_free);
   g_clear_pointer (&self->assembly, aip_assembly_free);
   /* Last, since without a source a signal ends the process on the spot. */
   for (guint i = 0; i < self->signals->len; i++)

@@ -84,7 +84,7 @@ aip_bus_breakers_new (AipLiveKeys *live, AipBusBreakersFunc func, void *user_dat
   self->first_until_us = NEVER;
   self->news = make_source (self, "aip-breakers-news");
   self->time = make_source (self, "aip-breakers-time");
-  aip_live_keys_set_watch (live, changed_cb, self);
+  aip_live_keys_add_watch (live, changed_cb, self);
   return self;
 }
 
@@ -102,7 +102,7 @@ end_source (GSource *source)
 void
 aip_bus_breakers_free (AipBusBreakers *self)
 {
-  aip_live_keys_set_watch (self->live, NULL, NULL);
+  aip_live_keys_remove_watch (self->live, changed_cb, self);
   end_source (self->news);
   end_source (self->time);
   aip_live_keys_unref (self->live);

@@ -23,7 +23,8 @@ typedef void (*AipBreakerWatchFunc) (void *user_data);
 AipBreakerWatch *aip_breaker_watch_new (void);
 AipBreakerWatch *aip_breaker_watch_ref (AipBreakerWatch *self);
 void aip_breaker_watch_unref (AipBreakerWatch *self);
-void aip_breaker_watch_set_func (AipBreakerWatch *self, AipBreakerWatchFunc func, void *user_data);
+void aip_breaker_watch_add (AipBreakerWatch *self, AipBreakerWatchFunc func, void *user_data);
+void aip_breaker_watch_remove (AipBreakerWatch *self, AipBreakerWatchFunc func, void *user_data);
 void aip_breaker_watch_notify (AipBreakerWatch *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipBreakerWatch, aip_breaker_watch_unref)

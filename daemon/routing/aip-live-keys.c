@@ -287,18 +287,32 @@ aip_live_keys_get_serial (AipLiveKeys *self)
 }
 
 /**
- * aip_live_keys_set_watch:
+ * aip_live_keys_add_watch:
  * @self: the keys
- * @func: (nullable): called when the breaker of any key has changed by itself or was made to; may not call
+ * @func: called when the breaker of any key has changed by itself or was made to; may not call
  *   the keys, but wake who does
- * @user_data: for @func, which is not called any more once this was called again
+ * @user_data: for @func
  */
 void
-aip_live_keys_set_watch (AipLiveKeys *self, AipBreakerWatchFunc func, void *user_data)
+aip_live_keys_add_watch (AipLiveKeys *self, AipBreakerWatchFunc func, void *user_data)
 {
   g_return_if_fail (self != NULL);
 
-  aip_breaker_watch_set_func (self->watch, func, user_data);
+  aip_breaker_watch_add (self->watch, func, user_data);
+}
+
+/**
+ * aip_live_keys_remove_watch:
+ * @self: the keys
+ * @func: as it was added; not called any more once this returns
+ * @user_data: as it was added with
+ */
+void
+aip_live_keys_remove_watch (AipLiveKeys *self, AipBreakerWatchFunc func, void *user_data)
+{
+  g_return_if_fail (self != NULL);
+
+  aip_breaker_watch_remove (self->watch, func, user_data);
 }
 
 /**

@@ -19,7 +19,8 @@ GPtrArray *aip_live_keys_set_config (AipLiveKeys *self, AipConfig *config);
 AipLiveKey *aip_live_keys_find (AipLiveKeys *self, const char *provider, const char *key);
 GPtrArray *aip_live_keys_list (AipLiveKeys *self);
 guint64 aip_live_keys_get_serial (AipLiveKeys *self);
-void aip_live_keys_set_watch (AipLiveKeys *self, AipBreakerWatchFunc func, void *user_data);
+void aip_live_keys_add_watch (AipLiveKeys *self, AipBreakerWatchFunc func, void *user_data);
+void aip_live_keys_remove_watch (AipLiveKeys *self, AipBreakerWatchFunc func, void *user_data);
 
 GVariant *aip_live_keys_save (AipLiveKeys *self, gint64 now_us, gint64 wall_us);
 gboolean aip_live_keys_restore (AipLiveKeys *self, GVariant *saved, gint64 now_us, gint64 wall_us);

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A key that fails is left alone for a while, whoever asks, and nobody who could be served is refused."""
 
+import re
 import select
+import signal
 import threading
 import time
 
@@ -422,6 +424,40 @@ def test_a_restart_does_not_ask_it_again(upstreams, tmp_path):
     file = tmp_path / "aiproxy" / "breakers"
     assert file.stat().st_mode & 0o777 == 0o600
     assert len(dead.requests) == 1
+
+
+def test_a_daemon_that_is_killed_does_not_ask_it_again(upstreams, tmp_path):
+    dead, well = upstreams(2)
+    text = several([dead, well], LONG)
+    file = tmp_path / "aiproxy" / "breakers"
+    dead.answer_with(answers.error(401))
+    daemon = Daemon(text, env={"XDG_STATE_HOME": str(tmp_path)})
+    assert daemon.chat().status == 200
+    assert wait_until(lambda: file.exists() and b"p1/k1" in file.read_bytes())
+    daemon.kill()
+    daemon = Daemon(text, env={"XDG_STATE_HOME": str(tmp_path)})
+    assert daemon.chat().status == 200
+    daemon.stop()
+    assert len(dead.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "status, says",
+    [(401, "p1/k1 is refused by its provider (HTTP 401)"), (402, "account of p1/k1 has no money or quota left")],
+)
+def test_a_key_that_is_held_is_told_of_once(start, upstreams, status, says):
+    """So that whoever reads the log knows what to do."""
+    dead, well = upstreams(2)
+    daemon = start(several([dead, well], LONG))
+    dead.answer_with(answers.error(status))
+    for _ in range(5):
+        assert daemon.chat().status == 200
+    assert daemon.wait_for_log(re.escape(says))
+    assert daemon.wait_for_log("aiproxyctl key reset k1")
+    daemon.process.send_signal(signal.SIGHUP)
+    assert daemon.wait_for_log("the configuration was read again")
+    assert daemon.chat().status == 200
+    assert daemon.stderr().count(says) == 1
 
 
 @pytest.mark.parametrize("content", [b"", b"\0" * 100, b"\xff" * 5000, b"k1", b"x" * 2_000_000])

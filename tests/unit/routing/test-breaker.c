@@ -563,12 +563,14 @@ test_watch (AipBreaker *breaker, const void *data)
   g_autoptr (AipBreakerWatch) watch = aip_breaker_watch_new ();
   AipBreakerPass late, later, pass;
   guint n = 0;
+  guint others = 0;
   guint serial;
 
   aip_breaker_set_watch (breaker, watch);
   fail_thrice (breaker, START);
   aip_breaker_reset (breaker);
-  aip_breaker_watch_set_func (watch, count_cb, &n);
+  aip_breaker_watch_add (watch, count_cb, &others);
+  aip_breaker_watch_add (watch, count_cb, &n);
   attempt (breaker, AIP_FAULT_CLASS_TRANSIENT, START);
   attempt (breaker, AIP_FAULT_CLASS_CLIENT, START);
   attempt (breaker, AIP_FAULT_CLASS_NONE, START);
@@ -592,9 +594,11 @@ test_watch (AipBreaker *breaker, const void *data)
   g_assert_cmpuint (aip_breaker_get_serial (breaker), ==, serial);
   end (breaker, &pass, AIP_FAULT_CLASS_NONE, START + 24 * 3600 * SECOND);
   g_assert_cmpuint (n, ==, 4);
-  aip_breaker_watch_set_func (watch, NULL, NULL);
+  g_assert_cmpuint (others, ==, 4);
+  aip_breaker_watch_remove (watch, count_cb, &n);
   fail_thrice (breaker, START);
   g_assert_cmpuint (n, ==, 4);
+  g_assert_cmpuint (others, ==, 5);
 }
 
 static void
