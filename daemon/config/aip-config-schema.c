@@ -115,7 +115,7 @@ static const AipSetting retry_settings[] = {
 #define AT(member) G_STRUCT_OFFSET (AipBreakerConfig, member)
 static const AipSetting breaker_settings[] = {
   { "enabled", &aip_setting_boolean, AT (enabled), "true",
-    .doc = "whether a key that keeps failing is left out for a while" },
+    .doc = "whether a key that keeps failing is left out for a while; a Retry-After of its provider is heeded anyway" },
   { "threshold", &aip_setting_uint, AT (threshold), "5", 1, 1000,
     .doc = "failures in a row that open the breaker" },
   { "error-rate", &aip_setting_double, AT (error_rate), "0.5", 0, 1,

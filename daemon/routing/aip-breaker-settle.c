@@ -84,14 +84,14 @@ settle_closed (AipBreaker *self,
   /* That there is a list of models is no excuse for requests that fail. */
   if (verdict->fault_class == AIP_FAULT_CLASS_NONE && !pass->check)
     count (self, now_us, FALSE);
-  if (!aip_fault_class_counts (verdict->fault_class) || !self->policy.enabled)
+  if (!aip_fault_class_counts (verdict->fault_class))
     return;
   /* It began before the key was found to be well again, or got another secret. */
   if (stale)
     return;
   count (self, now_us, TRUE);
   hold_us = get_floor (verdict);
-  if (is_too_much (self, verdict, now_us))
+  if (self->policy.enabled && is_too_much (self, verdict, now_us))
     hold_us = MAX (hold_us, get_cooldown (self, verdict, random));
   if (hold_us <= 0)
     return;
@@ -104,7 +104,7 @@ static void
 make_later (AipBreaker *self, const AipFaultVerdict *verdict, gint64 now_us, guint64 random)
 {
   gint64 hold_us = get_floor (verdict);
-  gboolean hard = aip_fault_class_opens (verdict->fault_class);
+  gboolean hard = self->policy.enabled && aip_fault_class_opens (verdict->fault_class);
   gboolean was_hard = aip_fault_class_opens (self->fault.fault_class);
   gboolean later, says_why;
 

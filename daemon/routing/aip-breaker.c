@@ -178,19 +178,23 @@ aip_breaker_reset (AipBreaker *self)
 /**
  * aip_breaker_set_policy:
  * @self: a breaker
- * @policy: when to open and for how long, from now on; where it is not enabled, the breaker closes
+ * @policy: when to open and for how long, from now on; where it is not enabled any more, the breaker closes,
+ *   and from then on heeds nothing but a provider's Retry-After
  */
 void
 aip_breaker_set_policy (AipBreaker *self, const AipBreakerPolicy *policy)
 {
+  gboolean was_enabled;
+
   g_return_if_fail (self != NULL && policy != NULL);
 
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   if (self->policy.window_us != policy->window_us)
     memset (self->buckets, 0, sizeof self->buckets);
+  was_enabled = self->policy.enabled;
   self->policy = *policy;
-  if (!policy->enabled && aip_breaker_get_until (self) != 0)
+  if (was_enabled && !policy->enabled && aip_breaker_get_until (self) != 0)
     {
       aip_breaker_recover (self);
       aip_breaker_free_probe (self);
@@ -353,6 +357,21 @@ take_probe (AipBreaker *self, AipBreakerPass *pass, gint64 now_us, gboolean earl
   return until_us == 0 || !pass->early || early;
 }
 
+/* Where it is not enabled, it only waits for what a provider has asked for, and then nobody has to find out.
+ */
+static gboolean
+close_unless_enabled (AipBreaker *self, AipBreakerPass *pass, gint64 now_us)
+{
+  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
+
+  if (self->policy.enabled || self->until_us > now_us)
+    return FALSE;
+  if (self->until_us != 0)
+    aip_breaker_recover (self);
+  pass->generation = self->generation;
+  return TRUE;
+}
+
 /**
  * aip_breaker_enter:
  * @self: a breaker
@@ -374,7 +393,7 @@ aip_breaker_enter (AipBreaker *self, gint64 now_us, AipBreakerPass *pass)
     case AIP_BREAKER_CLOSED:
       return TRUE;
     case AIP_BREAKER_HALF_OPEN:
-      return take_probe (self, pass, now_us, FALSE);
+      return close_unless_enabled (self, pass, now_us) || take_probe (self, pass, now_us, FALSE);
     case AIP_BREAKER_OPEN:
     default:
       return FALSE;

@@ -96,6 +96,15 @@ def test_retry_after_is_heeded(start, upstreams):
     assert len(busy.requests) == 1
 
 
+def test_retry_after_is_heeded_without_a_breaker(start, upstreams):
+    busy, well = upstreams(2)
+    daemon = start(several([busy, well], "[circuit-breaker]\nenabled=false\n"))
+    busy.answer_with(answers.error(429, headers=[("Retry-After", "3600")]))
+    for _ in range(5):
+        assert daemon.chat().status == 200
+    assert len(busy.requests) == 1
+
+
 @pytest.mark.parametrize("status", [400, 413, 422])
 def test_what_the_client_did_wrong_is_no_fault_of_the_key(start, upstreams, status):
     (one,) = upstreams(1)

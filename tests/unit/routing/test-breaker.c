@@ -375,14 +375,25 @@ static void
 test_disabled (AipBreaker *breaker, const void *data)
 {
   AipBreakerPolicy off = policy;
+  AipBreakerPass pass, other;
 
   fail_thrice (breaker, START);
   off.enabled = FALSE;
   aip_breaker_set_policy (breaker, &off);
   g_assert_cmpint (aip_breaker_get_state (breaker, START), ==, AIP_BREAKER_CLOSED);
   for (guint i = 0; i < 20; i++)
-    attempt_with_retry_after (breaker, AIP_FAULT_CLASS_AUTH, START, SECOND);
+    attempt (breaker, AIP_FAULT_CLASS_AUTH, START);
   g_assert_cmpint (aip_breaker_get_state (breaker, START), ==, AIP_BREAKER_CLOSED);
+  /* What the provider asks for is no matter of taste. */
+  attempt_with_retry_after (breaker, AIP_FAULT_CLASS_RATE_LIMITED, START, 10 * SECOND);
+  assert_open_for (breaker, START, 10 * SECOND);
+  aip_breaker_set_policy (breaker, &off);
+  assert_open_for (breaker, START, 10 * SECOND);
+  /* Then all go through again, not one at a time. */
+  g_assert_true (aip_breaker_enter (breaker, START + 10 * SECOND, &pass));
+  g_assert_true (aip_breaker_enter (breaker, START + 10 * SECOND, &other));
+  end (breaker, &pass, AIP_FAULT_CLASS_TRANSIENT, START + 10 * SECOND);
+  g_assert_cmpint (aip_breaker_get_state (breaker, START + 10 * SECOND), ==, AIP_BREAKER_CLOSED);
 }
 
 static void
