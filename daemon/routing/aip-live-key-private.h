@@ -96,6 +96,25 @@ aip_live_key_load_headroom (const AipLiveKey *self, gint64 now_us)
   return MIN (requests, tokens);
 }
 
+static inline gboolean
+aip_live_limit_has_room (const AipLiveLimit *self, const gint64 *left_of_it, gint64 needed, gint64 now_us)
+{
+  gint64 left = __atomic_load_n (left_of_it, __ATOMIC_RELAXED);
+
+  return left < 0 || left >= needed || now_us >= __atomic_load_n (&self->until_us, __ATOMIC_RELAXED);
+}
+
+/* Whether the provider's limits leave room for one more request of so many tokens, as far as is known. */
+static inline gboolean
+aip_live_key_has_room (const AipLiveKey *self, guint64 tokens, gint64 now_us)
+{
+  gint64 needed = (gint64) CLAMP (tokens, 1, G_MAXINT64);
+
+  return aip_live_key_has_no_limits (self) ||
+         (aip_live_limit_has_room (&self->requests, &self->requests_left, 1, now_us) &&
+          aip_live_limit_has_room (&self->tokens, &self->tokens_left, needed, now_us));
+}
+
 /* Tokens of about the last minute: those of this one, and a share of those of the one before. */
 static inline double
 aip_live_key_load_recent_tokens (const AipLiveKey *self, gint64 now_us)

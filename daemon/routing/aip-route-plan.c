@@ -15,7 +15,7 @@ typedef enum
 {
   STANDING_READY,
   STANDING_DUE,   /* half-open, and has waited long enough for a request to find out */
-  STANDING_SPENT, /* the provider's limit is used up */
+  STANDING_SPENT, /* the provider's limit is used up, or has too little left for this request */
   STANDING_HALF_OPEN,
   STANDING_PROBED, /* half-open, and an attempt is finding out */
   STANDING_OPEN,
@@ -96,7 +96,8 @@ get_standing (const AipRoutePlan *self, const AipCandidate *candidate, gint64 *w
     return STANDING_FULL;
   if (until_us != 0)
     return get_half_open_standing (self, candidate->live, until_us, wait_us);
-  return aip_live_key_load_headroom (candidate->live, query->now_us) > 0 ? STANDING_READY : STANDING_SPENT;
+  return aip_live_key_has_room (candidate->live, query->tokens, query->now_us) ? STANDING_READY
+                                                                               : STANDING_SPENT;
 }
 
 static void
@@ -393,7 +394,7 @@ is_least_bad (const AipRoutePlan *self, const AipCandidate *candidate)
 
   return is_allowed (query, candidate) &&
          aip_breaker_may_go_early (&candidate->live->breaker, query->now_us) &&
-         aip_live_key_load_headroom (candidate->live, query->now_us) > 0 &&
+         aip_live_key_has_room (candidate->live, query->tokens, query->now_us) &&
          (query->may_use == NULL || query->may_use (candidate, &wait_us, query->may_use_data));
 }
 

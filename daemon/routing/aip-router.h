@@ -45,6 +45,8 @@ typedef gboolean (*AipMayUseFunc) (const AipCandidate *candidate, gint64 *wait_u
  * @random: any number, another each time
  * @sticky: what the conversation or client is known by; the same number goes to the same key while that is
  *   healthy; 0: not wanted
+ * @tokens: how many it takes at least: who has fewer left of the provider's own limit comes last; 0: not
+ * known
  * @limit: how many candidates are needed, see [retry] max-attempts; 0: all
  * @providers: (nullable) (array zero-terminated=1): globs: the providers that the client may use; NULL: all
  * @keys: (nullable) (array zero-terminated=1): globs: the keys that the client may use; NULL: all
@@ -62,6 +64,7 @@ typedef struct
   gint64 now_us;
   guint64 random;
   guint64 sticky;
+  guint64 tokens;
   guint limit;
   const char *const *providers;
   const char *const *keys;

@@ -202,6 +202,7 @@ complete_query (AipExchange *self, AipRouteQuery *query)
   query->now_us = aip_clock_now ();
   query->random = aip_worker_random (self->worker);
   query->sticky = make_sticky (self);
+  query->tokens = aip_exchange_estimate_tokens (self);
   query->limit = (retry->enabled ? retry->max_attempts : 1) + SPARE_CANDIDATES;
   query->too_long = self->too_long.models != NULL ? &self->too_long : NULL;
   if (self->snapshot->key_quotas == NULL)

@@ -422,6 +422,28 @@ def test_limits_of_the_provider_are_not_run_into(start, upstreams):
     assert len(low.requests) == 1
 
 
+@pytest.mark.parametrize("strategy", ["failover", "round_robin", "weighted_score"])
+def test_a_limit_with_too_little_left_is_not_run_into(start, upstreams, strategy):
+    """A short request still has room where a long one has none."""
+    low, well = upstreams(2)
+    daemon = start(several([low, well], LONG, routing=f"strategy={strategy}"))
+    headers = [
+        ("x-ratelimit-limit-tokens", "10000"),
+        ("x-ratelimit-remaining-tokens", "500"),
+        ("x-ratelimit-reset-tokens", "1h"),
+    ]
+    low.answer_with(answers.plain(headers=headers))
+    assert wait_until(lambda: daemon.chat().header("X-Proxy-Provider") == "p1")
+    count = len(low.requests)
+    low.answer_with(answers.error(429))
+    for _ in range(6):
+        response = daemon.chat(content="x" * 8000)
+        assert response.status == 200 and response.header("X-Proxy-Attempts") == "1"
+    assert len(low.requests) == count
+    low.answer_with(answers.automatic)
+    assert wait_until(lambda: daemon.chat().header("X-Proxy-Provider") == "p1", step=0)
+
+
 def test_a_restart_does_not_ask_it_again(upstreams, tmp_path):
     dead, well = upstreams(2)
     text = several([dead, well], LONG)
