@@ -8,6 +8,7 @@
 #include "config/aip-config-schema.h"
 #include "policy/aip-rights.h"
 #include "server/aip-exchange-private.h"
+#include "wire/aip-conversation.h"
 
 /* Who may serve a request, and in which order. */
 
@@ -17,7 +18,7 @@
 #define SPARE_CANDIDATES 2
 
 /* How much of a body tells one conversation from another. */
-#define MAX_STICKY_PREFIX 4096
+#define MAX_STICKY_LENGTH 4096
 
 static AipOutcome
 refuse_model (AipExchange *self, const char *why)
@@ -124,23 +125,18 @@ add_hash (guint64 hash, const char *text, gsize length)
   return hash;
 }
 
-/* The name that the client gives the conversation, or else how it begins: up to the end of its first message,
- * which every later request repeats. */
 static guint64
 hash_conversation (const AipCall *call, guint64 hash)
 {
-  AipJsonMember members[] = { { .name = "prompt_cache_key" }, { .name = "user" } };
-  gsize length;
+  gsize length, start, end;
   const char *text = g_bytes_get_data (call->body, &length);
-  const char *end;
 
-  if (aip_json_peek (text, length, members, G_N_ELEMENTS (members), NULL))
-    for (gsize i = 0; i < G_N_ELEMENTS (members); i++)
-      if (members[i].type == AIP_JSON_STRING)
-        return add_hash (hash, text + members[i].start, members[i].end - members[i].start);
-  length = MIN (length, MAX_STICKY_PREFIX);
-  end = memchr (text, '}', length);
-  return add_hash (hash, text, end != NULL ? (gsize) (end - text) : length);
+  if (!aip_conversation_find (text, length, &start, &end))
+    {
+      start = 0;
+      end = length;
+    }
+  return add_hash (hash, text + start, MIN (end - start, MAX_STICKY_LENGTH));
 }
 
 static guint64

@@ -604,3 +604,28 @@ def test_a_conversation_stays_with_its_key(start, upstreams):
     named = {daemon.chat(content=str(n), prompt_cache_key="one").header("X-Proxy-Key") for n in range(8)}
     assert len(named) == 1
     assert len({daemon.chat(content=f"other {n}").header("X-Proxy-Key") for n in range(40)}) > 1
+
+
+def test_a_conversation_stays_with_its_key_as_it_grows(start, upstreams):
+    daemon = start(several(upstreams(4), routing="strategy=random\nsticky=true"))
+    for number in range(4):
+        messages = [{"role": "system", "content": "You are."}]
+        served = set()
+        for turn in range(6):
+            messages.append({"role": "user", "content": f"conversation {number}, turn {turn}"})
+            served.add(daemon.chat(messages=messages).header("X-Proxy-Key"))
+            messages.append({"role": "assistant", "content": "I see."})
+        assert len(served) == 1
+
+
+@pytest.mark.parametrize("members", [{}, {"response_format": {"type": "text"}}], ids=["system", "object first"])
+def test_conversations_that_begin_alike_are_spread(start, upstreams, members):
+    """With one system message for all, only what the user says tells them apart."""
+    daemon = start(several(upstreams(4), routing="strategy=random\nsticky=true"))
+    system = {"role": "system", "content": "You are helpful."}
+    served = set()
+    for number in range(40):
+        body = members | {"model": "fake-model", "messages": [system, {"role": "user", "content": f"{number}"}]}
+        with daemon.connect() as connection:
+            served.add(connection.request("POST", PATH, json=body).header("X-Proxy-Key"))
+    assert len(served) == 4
