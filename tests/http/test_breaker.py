@@ -14,7 +14,7 @@ from lib.checks import expect_error, wait_until
 from lib.daemon import Daemon
 from lib.several import RETRY, several
 from lib.upstream import FakeUpstream
-from test_retry import ERROR_BODY, HTML, ROLE, events
+from test_retry import ERROR_BODY, HTML, ROLE, events, opening
 
 PATH = "/v1/chat/completions"
 LONG = "[circuit-breaker]\nenabled=true\nthreshold=1\nerror-rate=0\ncooldown=1h\nmax-cooldown=1h\n"
@@ -567,6 +567,29 @@ def test_a_key_that_may_not_list_models_is_well(start, upstreams):
     assert wait_until(lambda: len(one.requests) >= 4), "it was not checked"
     assert all(request.method == "GET" for request in one.requests[1:])
     assert daemon.chat().status == 200
+
+
+def test_a_check_that_hangs_is_given_up(start, upstreams):
+    """So that the next one comes; nobody else is checked as long as one is under way."""
+    one, other = upstreams(2)
+    checks = "[health-check]\nenabled=true\ninterval=1s\ntimeout=100ms\n"
+    daemon = start(several([one, other], LONG + checks))
+    one.answer_with(answers.error(500), answers.stall)
+    assert daemon.chat().status == 200
+    assert wait_until(lambda: len(one.requests) >= 5, 12), "there were no more checks"
+
+
+@pytest.mark.parametrize(
+    "setting, stream, handler",
+    [("first-byte-timeout", False, answers.stall), ("idle-timeout", True, opening(answers.stall))],
+    ids=["first byte", "idle"],
+)
+def test_a_provider_has_timeouts_of_its_own(start, upstreams, setting, stream, handler):
+    slow, well = upstreams(2)
+    patient = "[timeouts]\nfirst-byte=1h\nidle=1h\ntotal=1h\n"
+    text = several([slow, well], patient, provider=f"{setting}=300ms")
+    slow.answer_with(handler)
+    assert start(text).chat(stream=stream).header("X-Proxy-Provider") == "p2"
 
 
 def test_checks_can_be_switched_off(start, upstreams):

@@ -3,6 +3,7 @@
 
 import json
 import threading
+import time
 
 import pytest
 
@@ -287,6 +288,47 @@ def test_the_only_key_is_asked_again(start, upstream):
     assert response.status == 200 and response.header("X-Proxy-Attempts") == "3"
     upstream.answer_with(answers.error(500), answers.error(500), answers.error(502), answers.automatic)
     assert daemon.chat().status == 502
+
+
+def times_asked(upstream, count, headers=()):
+    """Has it fail `count` times; returns the list of times at which it will have been asked."""
+    asked = []
+
+    def noted(handler):
+        def note(exchange):
+            asked.append(time.monotonic())
+            handler(exchange)
+
+        return note
+
+    upstream.answer_with(*[noted(answers.error(503, headers=headers))] * count, noted(answers.automatic))
+    return asked
+
+
+@pytest.mark.parametrize("backoff, least", [("linear", [0.15, 0.3, 0.45]), ("exponential", [0.15, 0.3, 0.6])])
+def test_the_wait_for_the_only_key_grows(start, upstream, backoff, least):
+    """By a quarter less, so that not all come back together."""
+    settings = f"enabled=true\nmax-attempts=4\nbackoff={backoff}\nbase-delay=200ms\nmax-delay=10s\n"
+    daemon = start(several([upstream], retry=f"[retry]\n{settings}"))
+    asked = times_asked(upstream, 3)
+    assert daemon.chat().header("X-Proxy-Attempts") == "4"
+    waits = [later - earlier for earlier, later in zip(asked, asked[1:])]
+    assert all(wait >= at_least for wait, at_least in zip(waits, least)), waits
+
+
+def test_the_wait_for_the_only_key_may_stay_the_same(start, upstream):
+    """Were it doubled each time, there would be no time for the last ones."""
+    settings = "enabled=true\nmax-attempts=15\nbackoff=none\nbase-delay=10ms\nmax-delay=1h\n"
+    daemon = start(several([upstream], "[timeouts]\ntotal=20s\n", retry=f"[retry]\n{settings}"))
+    upstream.answer_with(*[answers.error(503)] * 14, answers.automatic)
+    assert daemon.chat().header("X-Proxy-Attempts") == "15"
+
+
+def test_the_only_key_is_not_asked_before_its_retry_after(start, upstream):
+    daemon = start(several([upstream], retry="[retry]\nenabled=true\nbase-delay=1ms\nmax-delay=10s\n"))
+    asked = times_asked(upstream, 1, headers=[("Retry-After", "1")])
+    assert daemon.chat().status == 200
+    assert asked[1] - asked[0] >= 1
 
 
 def test_the_only_key_is_not_asked_again_in_vain(start, upstream):
