@@ -249,6 +249,8 @@ add_level (AipRoutePlan *self, AipStrategyItem *items, guint n, guint rank)
     .balance = self->balance,
     .rank = rank,
     .take_turn = self->take_turn && query->sticky == 0,
+    .get_headroom = query->get_headroom,
+    .headroom_data = query->may_use_data,
   };
 
   self->strategy->score (items, n, &context);

@@ -36,6 +36,12 @@ typedef struct
 typedef gboolean (*AipMayUseFunc) (const AipCandidate *candidate, gint64 *wait_us, void *user_data);
 
 /**
+ * AipHeadroomFunc: what share of the limits that may_use goes by is left to @candidate, 0 to 1. As quick as
+ * that.
+ */
+typedef double (*AipHeadroomFunc) (const AipCandidate *candidate, void *user_data);
+
+/**
  * AipRouteQuery: what is asked for. All zero but @protocol is a good query.
  * @protocol: what the client speaks
  * @model: (nullable): the client's name for the model
@@ -52,6 +58,7 @@ typedef gboolean (*AipMayUseFunc) (const AipCandidate *candidate, gint64 *wait_u
  * @keys: (nullable) (array zero-terminated=1): globs: the keys that the client may use; NULL: all
  * @too_long: (nullable): models that have turned the same request down; only those that may be larger count
  * @may_use: (nullable): see #AipMayUseFunc
+ * @get_headroom: (nullable): see #AipHeadroomFunc; gets may_use_data, too
  * @strategy_used: (out) (optional): static: the name of the strategy that put the candidates in order
  * @look_only: nobody will be asked by this plan: it takes no turn
  */
@@ -70,6 +77,7 @@ typedef struct
   const char *const *keys;
   const AipTooLong *too_long;
   AipMayUseFunc may_use;
+  AipHeadroomFunc get_headroom;
   void *may_use_data;
   const char **strategy_used;
   gboolean look_only;

@@ -12,7 +12,8 @@
  *   success  = moving average over the attempts, the newest 10 %; at least 0.05
  *   speed    = min (1, (100 ms + 2 x shortest) / own) of the times to the first byte
  *            x min (1, 2 x own / most) of the tokens per second, of which 100 are as good as more
- *   headroom = min (1, 2 x left / limit), the lesser of requests and tokens, by the provider's headers
+ *   headroom = min (1, 2 x left / limit), the least of requests and tokens by the provider's headers, and of
+ * the key's own limits
  *
  * What is not known counts as 1. Differences that may be chance (half the speed, half the limit) make none,
  * so that equals share evenly. Times are moving averages, the newest 20 %.
@@ -59,6 +60,16 @@ get_speed (const AipLiveKey *live, const Best *best)
   return tokens > 0 && 2 * tokens < best->most ? speed * 2 * tokens / best->most : speed;
 }
 
+static double
+get_headroom (const AipStrategyItem *item, const AipStrategyContext *context)
+{
+  double headroom = aip_live_key_load_headroom (item->live, context->now_us);
+
+  if (context->get_headroom != NULL)
+    headroom = MIN (headroom, 2 * context->get_headroom (item->candidate, context->headroom_data));
+  return MAX (headroom, MIN_HEADROOM);
+}
+
 static void
 score (AipStrategyItem *items, guint n, const AipStrategyContext *context)
 {
@@ -68,10 +79,9 @@ score (AipStrategyItem *items, guint n, const AipStrategyContext *context)
     {
       const AipLiveKey *live = items[i].live;
       double success = aip_live_key_load (&live->success);
-      double headroom = aip_live_key_load_headroom (live, context->now_us);
 
       items[i].score = items[i].candidate->weight * MAX (success, MIN_SUCCESS) * get_speed (live, &best) *
-                       MAX (headroom, MIN_HEADROOM);
+                       get_headroom (&items[i], context);
     }
 }
 

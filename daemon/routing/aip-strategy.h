@@ -26,6 +26,8 @@ typedef struct
  * @balance: (nullable): whose turn it is; NULL: nobody's
  * @rank: place among the targets of a mapping, for @balance
  * @take_turn: the choice is for a request; FALSE: somebody only wants to know
+ * @get_headroom: (nullable): what is left of our own limits; NULL: there are none
+ * @headroom_data: for @get_headroom
  */
 typedef struct
 {
@@ -34,6 +36,8 @@ typedef struct
   AipBalance *balance;
   guint rank;
   gboolean take_turn;
+  AipHeadroomFunc get_headroom;
+  void *headroom_data;
 } AipStrategyContext;
 
 /**

@@ -170,6 +170,14 @@ may_use_cb (const AipCandidate *candidate, gint64 *wait_us, void *user_data)
   return wait == 0;
 }
 
+static double
+get_headroom_cb (const AipCandidate *candidate, void *user_data)
+{
+  const AipExchange *self = user_data;
+
+  return aip_quota_get_headroom (aip_snapshot_get_key_quota (self->snapshot, candidate->key));
+}
+
 /* What is asked for, by whom. */
 static AipRouteQuery
 make_query (const AipExchange *self)
@@ -204,6 +212,7 @@ complete_query (AipExchange *self, AipRouteQuery *query)
   if (self->snapshot->key_quotas == NULL)
     return;
   query->may_use = may_use_cb;
+  query->get_headroom = get_headroom_cb;
   query->may_use_data = self;
 }
 

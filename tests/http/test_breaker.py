@@ -444,6 +444,16 @@ def test_a_limit_with_too_little_left_is_not_run_into(start, upstreams, strategy
     assert wait_until(lambda: daemon.chat().header("X-Proxy-Provider") == "p1", step=0)
 
 
+def test_our_own_limits_are_approached_slowly(start, upstreams):
+    """By turns, the key with a limit would use it up first, and have nothing left for when the other one fails."""
+    made = upstreams(2)
+    text = several(made, routing="strategy=weighted_score").replace("[key k1]\n", "[key k1]\nrpm=10\n")
+    daemon = start(text)
+    for _ in range(20):
+        assert daemon.chat().status == 200
+    assert 5 <= len(made[0].requests) < 10
+
+
 def test_a_restart_does_not_ask_it_again(upstreams, tmp_path):
     dead, well = upstreams(2)
     text = several([dead, well], LONG)

@@ -50,15 +50,21 @@ stream (AipLiveKey *key, guint tokens)
 }
 
 static double
-get_ratio (Pair *pair, const char *strategy)
+get_ratio_of (Pair *pair, const char *strategy, AipHeadroomFunc get_headroom)
 {
-  AipStrategyContext context = { .now_us = START + 2 * SECOND };
+  AipStrategyContext context = { .now_us = START + 2 * SECOND, .get_headroom = get_headroom };
 
   for (guint i = 0; i < 2; i++)
     pair->items[i] = (AipStrategyItem){ .candidate = &pair->candidates[i], .live = pair->keys[i], .slot = i };
   aip_strategy_find (strategy)->score (pair->items, 2, &context);
   g_assert_cmpfloat (pair->items[0].score, >, 0);
   return pair->items[1].score / pair->items[0].score;
+}
+
+static double
+get_ratio (Pair *pair, const char *strategy)
+{
+  return get_ratio_of (pair, strategy, NULL);
 }
 
 static void
@@ -89,6 +95,18 @@ test_headroom (Pair *pair, const void *data)
   g_assert_cmpfloat_with_epsilon (get_ratio (pair, "weighted_score"), 0.2, 1e-6);
 }
 
+static double
+headroom_cb (const AipCandidate *candidate, void *user_data)
+{
+  return candidate->index == 0 ? 0.6 : 0.1;
+}
+
+static void
+test_own_limits (Pair *pair, const void *data)
+{
+  g_assert_cmpfloat_with_epsilon (get_ratio_of (pair, "weighted_score", headroom_cb), 0.2, 1e-6);
+}
+
 static void
 test_best_performance (Pair *pair, const void *data)
 {
@@ -113,6 +131,7 @@ main (int argc, char **argv)
   add ("tokens-per-second", test_tokens_per_second);
   add ("chance", test_chance);
   add ("headroom", test_headroom);
+  add ("own-limits", test_own_limits);
   add ("best-performance", test_best_performance);
 
   return g_test_run ();
