@@ -143,6 +143,7 @@ void aip_exchange_count_out (AipExchange *self, gsize length);
 
 AipOutcome aip_exchange_refuse (AipExchange *self, const AipFailure *failure);
 AipOutcome aip_exchange_refuse_error (AipExchange *self, const GError *error);
+AipOutcome aip_exchange_refuse_route (AipExchange *self);
 GString *aip_exchange_start_headers (AipExchange *self);
 void aip_exchange_add_number (GString *headers, const char *name, gint64 number);
 
