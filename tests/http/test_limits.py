@@ -259,7 +259,7 @@ def test_without_descriptors_nobody_else_is_to_blame(start, upstream):
     extra = "[server]\nworkers=1\n\n[circuit-breaker]\nenabled=true\nthreshold=1\n"
     daemon = start(config(upstream, extra))
     with daemon.connect() as connection:
-        assert connection.request("GET", "/health").status == 200
+        assert connection.request("GET", "/v1/models").status == 200
         limits = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
         resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (lowest_free_descriptor(daemon), limits[1]))
         response = connection.request("POST", PATH, json=CHAT)

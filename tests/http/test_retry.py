@@ -369,7 +369,7 @@ def test_faults_that_are_not_listed_are_told(start, upstream, other):
 
 def test_all_statuses_of_a_kind_may_be_listed(start, upstream, other):
     other.reset()
-    daemon = start(several([upstream, other], FAST, retry=RETRY + "retry-on=4xx\n"))
+    daemon = start(several([upstream, other], retry=RETRY + "retry-on=4xx\n"))
     upstream.answer_with(answers.error(500))
     assert daemon.chat().status == 500 and not other.requests
     upstream.answer_with(answers.error(425))
