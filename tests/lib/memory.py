@@ -19,6 +19,11 @@ def _regions(pid):
             yield start, end, line.split()[1:]
 
 
+def is_sanitized(pid):
+    """Whether a sanitizer runs the process: there, nothing is locked."""
+    return re.search(r"/lib[at]san\.so", pathlib.Path(f"/proc/{pid}/maps").read_text()) is not None
+
+
 def find(pid, text):
     """How often `text` lies in the memory of the process: (in locked pages, in others)."""
     locked = others = 0
