@@ -111,10 +111,8 @@ alarm_init (Alarm *self, Bench *bench, GArray *fired, int number)
 void
 alarm_set (Alarm *self, gint64 delay_us)
 {
-  gint64 before = aip_loop_now (self->timer.loop);
-
-  self->due = before + delay_us;
   aip_timer_arm (&self->timer, delay_us);
+  self->due = self->timer.due;
 }
 
 void
