@@ -282,20 +282,38 @@ test_unreachable (void)
                      AIP_FAULT_PROTOCOL, "127.0.0.1:80");
 }
 
-/* Until there is not a single descriptor left; returns the old limit. */
-static struct rlimit
-take_descriptors (void)
-{
-  struct rlimit old;
-  struct rlimit none;
-  int lowest = dup (STDERR_FILENO);
+/* A limit below a descriptor in use would make valgrind refuse that one as well. */
+#define FEW_DESCRIPTORS 100
 
-  g_assert_cmpint (lowest, >=, 0);
-  close (lowest);
-  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &old), ==, 0);
-  none = (struct rlimit){ .rlim_cur = (rlim_t) lowest, .rlim_max = old.rlim_max };
-  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &none), ==, 0);
-  return old;
+typedef struct
+{
+  struct rlimit limit;
+  int taken[FEW_DESCRIPTORS];
+  guint n;
+} Shortage;
+
+/* Until there is not a single descriptor left. */
+static void
+shortage_begin (Shortage *self)
+{
+  struct rlimit few;
+  int fd;
+
+  self->n = 0;
+  g_assert_cmpint (getrlimit (RLIMIT_NOFILE, &self->limit), ==, 0);
+  few = (struct rlimit){ .rlim_cur = FEW_DESCRIPTORS, .rlim_max = self->limit.rlim_max };
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &few), ==, 0);
+  while ((fd = dup (STDERR_FILENO)) >= 0)
+    self->taken[self->n++] = fd;
+  g_assert_cmpint (errno, ==, EMFILE);
+}
+
+static void
+shortage_end (Shortage *self)
+{
+  while (self->n > 0)
+    close (self->taken[--self->n]);
+  g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &self->limit), ==, 0);
 }
 
 /* It is not the upstream's. */
@@ -308,13 +326,13 @@ test_shortage (void)
     {
       Bench bench;
       Probe probe;
-      struct rlimit limit;
+      Shortage shortage;
 
       bench_init (&bench);
       probe_init (&probe, &bench);
-      limit = take_descriptors ();
+      shortage_begin (&shortage);
       probe_run (&probe, &(AipTransferRequest){ .method = "GET", .url = urls[i], .proxy = "none" });
-      g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &limit), ==, 0);
+      shortage_end (&shortage);
       g_test_message ("%s", probe.message);
       g_assert_cmpstr (aip_fault_to_string (probe.result.fault), ==, "shortage");
       g_assert_nonnull (strstr (probe.message, g_strerror (EMFILE)));
