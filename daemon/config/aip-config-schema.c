@@ -288,7 +288,7 @@ static const AipSetting key_settings[] = {
   { "rpm", &aip_setting_uint, AT (rpm), "0", 0, 1000 * MILLION,
     .doc = "requests per minute; 0: no limit" },
   { "tpm", &aip_setting_uint, AT (tpm), "0", 0, 4000 * MILLION,
-    .doc = "tokens per minute; 0: no limit" },
+    .doc = "tokens per minute; 0: no limit; a request that runs counts with all that it lets the model write" },
   { "models", &aip_setting_list, AT (models), "",
     .doc = "names or patterns of models that the key may serve; empty: all of its provider's" },
   { NULL }
@@ -324,7 +324,7 @@ static const AipSetting client_settings[] = {
   { "rpm", &aip_setting_uint, AT (rpm), "0", 0, 1000 * MILLION,
     .doc = "requests per minute; 0: as [rate-limit] says" },
   { "tpm", &aip_setting_uint, AT (tpm), "0", 0, 4000 * MILLION,
-    .doc = "tokens per minute; 0: no limit" },
+    .doc = "tokens per minute; 0: no limit; a request that runs counts with all that it lets the model write" },
   { "daily-requests", &aip_setting_uint64, AT (daily_requests), "0", 0, G_MAXINT64,
     .doc = "requests per day of UTC; 0: no limit" },
   { "daily-tokens", &aip_setting_uint64, AT (daily_tokens), "0", 0, G_MAXINT64,

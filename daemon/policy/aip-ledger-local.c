@@ -297,6 +297,30 @@ aip_quota_get_wait (const AipQuota *self, guint64 tokens)
 }
 
 /**
+ * aip_quota_fit:
+ * @self: a quota
+ * @least: how many tokens a request takes at least
+ * @most: how many it may take
+ *
+ * No limit on tokens shall be exceeded by what runs at the same time, but a request whose client has asked
+ * for more than the whole of one has to be served some time.
+ *
+ * Returns: how many to reserve: @most, but for more than @least no more than the smallest limit
+ */
+guint64
+aip_quota_fit (const AipQuota *self, guint64 least, guint64 most)
+{
+  Cursor cursor = { .kind = -1 };
+
+  g_return_val_if_fail (self != NULL, least);
+
+  while (next_limit (self, &cursor))
+    if (aip_limit_is_on_tokens (cursor.kind))
+      most = MIN (most, cursor.limit);
+  return MAX (least, most);
+}
+
+/**
  * aip_quota_get_headroom:
  * @self: (nullable): a quota
  *

@@ -10,6 +10,10 @@
 
 #define MAX_MODEL_LENGTH 256
 
+/* Beyond what any provider takes. */
+#define MAX_OUTPUT (1000 * 1000 * 1000)
+#define MAX_ANSWERS 1024
+
 static gboolean
 is_model_name (const char *name)
 {
@@ -150,6 +154,51 @@ aip_call_has_second_model (const AipCall *self)
     if (members[i].type != AIP_JSON_ABSENT)
       return TRUE;
   return FALSE;
+}
+
+/* A number that is no whole one, or no number, is the provider's to refuse. */
+static guint64
+to_count (const char *text, const AipJsonMember *member, guint64 max)
+{
+  g_autofree char *digits = NULL;
+  guint64 count = 0;
+
+  if (member->type != AIP_JSON_NUMBER)
+    return 0;
+  digits = g_strndup (text + member->start, member->end - member->start);
+  return g_ascii_string_to_unsigned (digits, 10, 0, max, &count, NULL) ? count : 0;
+}
+
+/**
+ * aip_call_find_max_output:
+ * @self: a call that was parsed
+ *
+ * Goes by OpenAI's and Anthropic's names for it, of which a request should have one: "max_completion_tokens"
+ * (or "max_tokens") of chats, for each of the "n" answers asked for, "max_output_tokens" of responses,
+ * "max_tokens" of messages.
+ *
+ * Returns: how many tokens the answer may have at most; 0: the call does not tell
+ */
+guint64
+aip_call_find_max_output (const AipCall *self)
+{
+  AipJsonMember members[] = { { .name = "max_completion_tokens" },
+                              { .name = "max_output_tokens" },
+                              { .name = "max_tokens" },
+                              { .name = "n" } };
+  const guint n_limits = G_N_ELEMENTS (members) - 1;
+  guint64 most = 0;
+  gsize length;
+  const char *text;
+
+  g_return_val_if_fail (self != NULL, 0);
+
+  text = self->body != NULL ? g_bytes_get_data (self->body, &length) : NULL;
+  if (text == NULL || !aip_json_peek (text, length, members, G_N_ELEMENTS (members), NULL))
+    return 0;
+  for (guint i = 0; i < n_limits; i++)
+    most = MAX (most, to_count (text, &members[i], MAX_OUTPUT));
+  return most * MAX (to_count (text, &members[n_limits], MAX_ANSWERS), 1);
 }
 
 static GBytes *

@@ -25,6 +25,7 @@ typedef struct
 gboolean aip_call_parse (AipCall *self, GBytes *body, const AipRoute *route, GError **error);
 GBytes *aip_call_render (const AipCall *self, const AipRoute *route, const char *model);
 gboolean aip_call_has_second_model (const AipCall *self);
+guint64 aip_call_find_max_output (const AipCall *self);
 gboolean aip_call_parse_query (AipCall *self, const char *query, GError **error);
 void aip_call_clear (AipCall *self);
 

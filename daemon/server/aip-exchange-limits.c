@@ -6,7 +6,7 @@
 
 /* What the client's own limits have room for. */
 
-/* Of English a token is three to four bytes, of most else fewer. What the model will write is not known. */
+/* Of English a token is three to four bytes, of most else fewer. */
 #define BYTES_PER_TOKEN 4
 
 /**
@@ -19,6 +19,26 @@ guint64
 aip_exchange_estimate_tokens (const AipExchange *self)
 {
   return self->route.json ? self->received / BYTES_PER_TOKEN : 0;
+}
+
+/**
+ * aip_exchange_estimate_need:
+ * @self: an exchange
+ * @quota: limits of a client or a key
+ *
+ * Returns: how many tokens to reserve for it there: what its body tells, and as much as it lets the model
+ * write
+ */
+guint64
+aip_exchange_estimate_need (AipExchange *self, const AipQuota *quota)
+{
+  guint64 input = aip_exchange_estimate_tokens (self);
+
+  /* Reading the body again is for those alone who have limits. */
+  if (!self->knows_max_output)
+    self->max_output = self->route.json ? aip_call_find_max_output (&self->call) : 0;
+  self->knows_max_output = TRUE;
+  return aip_quota_fit (quota, input, input + self->max_output);
 }
 
 static AipOutcome
@@ -61,7 +81,8 @@ aip_exchange_reserve (AipExchange *self)
     return AIP_OUTCOME_NEXT;
   self->asked_limits = self->has_limits = TRUE;
   switch (aip_ledger_reserve (self->snapshot->ledger, self->client->quota,
-                              aip_exchange_estimate_tokens (self), reserved_cb, self, &self->reservation))
+                              aip_exchange_estimate_need (self, self->client->quota), reserved_cb, self,
+                              &self->reservation))
     {
     case AIP_LEDGER_GRANTED:
       return AIP_OUTCOME_NEXT;

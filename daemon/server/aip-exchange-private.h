@@ -66,7 +66,9 @@ struct _AipExchange
   AipConcurrencySlot *under_way; /* (not owned) (nullable): where it counts */
   GByteArray *gathered;          /* (nullable): the body so far */
   guint64 max_body;
-  guint64 received;    /* bytes of the body */
+  guint64 received;   /* bytes of the body */
+  guint64 max_output; /* tokens that the answer may have; 0: it does not tell */
+  gboolean knows_max_output;
   gboolean streams_up; /* the body is passed on as it comes */
   AipUpload upload;
   AipCall call;
@@ -167,6 +169,7 @@ AipOutcome aip_exchange_reserve (AipExchange *self);
 void aip_exchange_settle_limits (AipExchange *self);
 void aip_exchange_add_limits (AipExchange *self, GString *headers);
 guint64 aip_exchange_estimate_tokens (const AipExchange *self);
+guint64 aip_exchange_estimate_need (AipExchange *self, const AipQuota *quota);
 
 gboolean aip_exchange_wait_in_queue (AipExchange *self, gint64 retry_after_us, gint64 pause_us);
 void aip_exchange_leave_queue (AipExchange *self);

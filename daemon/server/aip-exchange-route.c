@@ -157,13 +157,13 @@ make_sticky (const AipExchange *self)
 static gboolean
 may_use_cb (const AipCandidate *candidate, gint64 *wait_us, void *user_data)
 {
-  const AipExchange *self = user_data;
+  AipExchange *self = user_data;
   AipQuota *quota = aip_snapshot_get_key_quota (self->snapshot, candidate->key);
   gint64 wait;
 
   if (quota == NULL)
     return TRUE;
-  wait = aip_quota_get_wait (quota, aip_exchange_estimate_tokens (self));
+  wait = aip_quota_get_wait (quota, aip_exchange_estimate_need (self, quota));
   /* A limit that is too small for the request never has room for it: that is no time to come back at. */
   if (wait > 0 && wait != G_MAXINT64)
     *wait_us = wait;

@@ -88,6 +88,28 @@ def test_what_was_not_sent_costs_nothing(start, upstream):
     assert daemon.chat().status == 200
 
 
+@pytest.mark.parametrize("whose", ["client", "key"])
+def test_what_runs_counts_with_all_that_it_may_write(start, upstream, whose):
+    """So that no limit is exceeded by what comes at the same time; what was not written is given back."""
+    daemon = start(limited([upstream], **{whose: "tpm=1000"}))
+    held = upstream.hold()
+    with daemon.connect() as connection:
+        connection.send_request("POST", PATH, json=CHAT | {"max_tokens": 700})
+        exchange = held.take()
+        assert daemon.chat(max_tokens=700).status in (429, 503)
+        assert daemon.chat(max_completion_tokens=200, n=4).status in (429, 503)
+        exchange.send(answers.whole())
+        assert connection.read_response().status == 200
+    upstream.answer_with(answers.automatic)
+    assert daemon.chat(max_tokens=700).status == 200
+
+
+def test_who_asks_for_more_than_the_limit_is_served_alone(start, upstream):
+    daemon = start(limited([upstream], client="tpm=1000"))
+    assert daemon.chat(max_tokens=100_000).status == 200
+    assert len(upstream.requests) == 1
+
+
 def test_many_at_once_do_not_overshoot(start, upstream):
     daemon = start(limited([upstream], client="rpm=10"))
     statuses = []

@@ -85,6 +85,23 @@ test_no_limit (void)
   aip_ledger_close (ledger);
 }
 
+static void
+test_fit (void)
+{
+  g_autoptr (AipConfig) config =
+      parse_config ("[client a]\ntoken-sha256=" DIGEST_A "\nrpm=3\ntpm=1000\ndaily-tokens=5000\n"
+                    "[client b]\ntoken-sha256=" DIGEST_B "\nrpm=3\n");
+  g_autoptr (AipLedger) ledger = aip_ledger_new (NULL);
+  g_autoptr (AipQuota) limited = get_quota (ledger, config, "a");
+  g_autoptr (AipQuota) free = get_quota (ledger, config, "b");
+
+  g_assert_cmpuint (aip_quota_fit (limited, 10, 500), ==, 500);
+  g_assert_cmpuint (aip_quota_fit (limited, 10, 4000), ==, 1000);
+  g_assert_cmpuint (aip_quota_fit (limited, 1200, 4000), ==, 1200);
+  g_assert_cmpuint (aip_quota_fit (free, 10, 4000), ==, 4000);
+  aip_ledger_close (ledger);
+}
+
 /* Each kind of limit, and what its refusal says. */
 static void
 test_refusals (void)
@@ -573,6 +590,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   catch_warnings ();
   g_test_add_func ("/ledger/no-limit", test_no_limit);
+  g_test_add_func ("/ledger/fit", test_fit);
   g_test_add_func ("/ledger/refusals", test_refusals);
   g_test_add_func ("/ledger/unknown-client", test_unknown_client);
   g_test_add_func ("/ledger/settle", test_settle);

@@ -237,6 +237,39 @@ test_second_model (void)
     }
 }
 
+static void
+test_max_output (void)
+{
+  static const struct
+  {
+    const char *body;
+    guint64 most;
+  } rows[] = {
+    { "{}", 0 },
+    { "{\"max_tokens\":500}", 500 },
+    { "{\"max_completion_tokens\": 7 ,\"max_tokens\":5}", 7 },
+    { "{\"max_output_tokens\":9}", 9 },
+    { "{\"max_tokens\":500,\"n\":3}", 1500 },
+    { "{\"max_tokens\":500,\"n\":0}", 500 },
+    { "{\"max_tokens\":500,\"n\":-1}", 500 },
+    { "{\"max_tokens\":\"500\"}", 0 },
+    { "{\"max_tokens\":null}", 0 },
+    { "{\"max_tokens\":1.5}", 0 },
+    { "{\"max_tokens\":1e3}", 0 },
+    { "{\"max_tokens\":18446744073709551616}", 0 },
+    { "{\"x\":{\"max_tokens\":5}}", 0 },
+  };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (rows); i++)
+    {
+      g_auto (AipCall) call = { 0 };
+
+      g_test_message ("%s", rows[i].body);
+      g_assert_true (parse (&call, rows[i].body, &free_of_model, NULL));
+      g_assert_cmpuint (aip_call_find_max_output (&call), ==, rows[i].most);
+    }
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -249,6 +282,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/server/call/same-bytes", test_same_bytes);
   g_test_add_func ("/server/call/stream-implied", test_stream_implied);
   g_test_add_func ("/server/call/second-model", test_second_model);
+  g_test_add_func ("/server/call/max-output", test_max_output);
 
   return g_test_run ();
 }
