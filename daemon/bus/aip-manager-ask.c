@@ -5,95 +5,13 @@
 
 #include <string.h>
 
-#include "base/aip-clock.h"
 #include "base/aip-error.h"
 #include "bus/aip-bus-settings.h"
 #include "config/aip-config-format.h"
 #include "config/aip-config-schema.h"
 #include "wire/aip-models-json.h"
 
-/* --- routes and models --- */
-
-static gboolean
-find_protocol (const char *name, AipProtocol *protocol, GError **error)
-{
-  static const char *const names[AIP_N_PROTOCOLS] = {
-    [AIP_PROTOCOL_OPENAI] = "openai",
-    [AIP_PROTOCOL_ANTHROPIC] = "anthropic",
-    [AIP_PROTOCOL_GEMINI] = "gemini",
-    [AIP_PROTOCOL_OLLAMA] = "ollama",
-  };
-
-  *protocol = AIP_PROTOCOL_OPENAI;
-  if (name == NULL)
-    return TRUE;
-  for (int i = 0; i < AIP_N_PROTOCOLS; i++)
-    if (g_str_equal (names[i], name))
-      {
-        *protocol = i;
-        return TRUE;
-      }
-  g_set_error (error, AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
-               "protocol: is one of openai, anthropic, gemini and ollama");
-  return FALSE;
-}
-
-static GVariant *
-make_explanation (const AipRouteExplanation *explanation)
-{
-  g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (NULL);
-
-  g_variant_dict_insert (&dict, "provider", "s", explanation->provider);
-  g_variant_dict_insert (&dict, "key", "s", explanation->key != NULL ? explanation->key : "");
-  g_variant_dict_insert (&dict, "model", "s", explanation->model != NULL ? explanation->model : "");
-  g_variant_dict_insert (&dict, "usable", "b", explanation->reason == NULL);
-  g_variant_dict_insert (&dict, "reason", "s", explanation->reason != NULL ? explanation->reason : "");
-  g_variant_dict_insert (&dict, "score", "d", explanation->score);
-  g_variant_dict_insert (&dict, "note", "s", explanation->note != NULL ? explanation->note : "");
-  g_variant_dict_insert (&dict, "context", "u", explanation->context);
-  return g_variant_dict_end (&dict);
-}
-
-/**
- * aip_manager_explain_route:
- * @context: the context
- * @manager: the object that was called
- * @invocation: (transfer full): the call
- * @model: a model's name
- * @options: a{sv}
- *
- * Returns: TRUE: the call is answered
- */
-gboolean
-aip_manager_explain_route (const AipBusContext *context,
-                           AipBusManager *manager,
-                           GDBusMethodInvocation *invocation,
-                           const char *model,
-                           GVariant *options)
-{
-  static const char *const known[] = { "protocol:s", "provider:s", NULL };
-  AipRouteQuery query = { .model = model };
-  g_autoptr (GPtrArray) list = NULL;
-  GVariantBuilder builder;
-  GError *error = NULL;
-
-  if (aip_bus_refuse_options (invocation, options, known))
-    return TRUE;
-  if (*model == '\0')
-    return aip_bus_fail (invocation, g_error_new (AIP_ERROR, AIP_ERROR_INVALID_ARGUMENT,
-                                                  "model: is empty; give a model's name"));
-  query.provider = aip_bus_options_get_string (options, "provider");
-  query.now_us = aip_clock_now ();
-  if (find_protocol (aip_bus_options_get_string (options, "protocol"), &query.protocol, &error))
-    list = aip_router_explain (context->host->get_router (context->host_data), &query, &error);
-  if (list == NULL)
-    return aip_bus_fail (invocation, error);
-  g_variant_builder_init (&builder, G_VARIANT_TYPE ("aa{sv}"));
-  for (guint i = 0; i < list->len; i++)
-    g_variant_builder_add_value (&builder, make_explanation (g_ptr_array_index (list, i)));
-  aip_bus_manager_complete_explain_route (manager, invocation, g_variant_builder_end (&builder));
-  return TRUE;
-}
+/* --- models --- */
 
 /**
  * aip_manager_list_models:

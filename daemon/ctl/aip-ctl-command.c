@@ -81,6 +81,8 @@ static const AipCtlOption yes_options[] = {
 static const AipCtlOption route_options[] = {
   { "protocol", 0, "PROTOCOL", "What the client speaks: openai, the default, anthropic, gemini or ollama" },
   { "provider", 0, "PROVIDER", "As if the client had asked for this provider" },
+  { "strategy", 0, "STRATEGY", "As if it had asked for this strategy" },
+  { "client", 0, "CLIENT", "With the rights of this client alone" },
   { NULL },
 };
 

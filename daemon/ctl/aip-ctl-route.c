@@ -98,7 +98,7 @@ has_usable (GVariant *candidates)
 AipCtlExit
 aip_ctl_route (AipCtl *ctl, const AipCtlArgs *args, GError **error)
 {
-  const char *const names[] = { "protocol", "provider" };
+  const char *const names[] = { "protocol", "provider", "strategy", "client" };
   const char *model = aip_ctl_args_nth (args, 0);
   AipRemote *remote = aip_ctl_connect (ctl, error);
   g_autoptr (GVariant) candidates = NULL;

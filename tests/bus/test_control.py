@@ -8,7 +8,7 @@ from gi.repository import GLib
 from lib import answers
 from lib.bus import ROOT, BusError, Listener, path_of
 from lib.checks import expect_broken_stream, expect_error, wait_until
-from lib.daemon import KEY_1, KEY_2, config as usual_config
+from lib.daemon import KEY_1, KEY_2, config as usual_config, digest
 
 KEY = path_of("key", "k1")
 PROVIDER = path_of("provider", "fake")
@@ -294,6 +294,41 @@ def test_route_is_explained(daemon, upstream, peer):
             peer.manager("ExplainRoute", "s", model, **options)
         assert caught.value.name == "InvalidArgument"
     assert upstream.requests == []
+
+
+def test_route_of_a_client_has_what_it_may_use(start, upstream, peer):
+    second = "[key k2]\nprovider=fake\nsecret=env:FAKE_KEY_2\n"
+    client = f"[client narrow]\ntoken-sha256={digest('narrow')}\n"
+    rights = client + "allowed-keys=k2\nmodels=fake-*\nallowed-strategies=random\n"
+    start(usual_config(upstream, second + rights))
+
+    def explained(**options):
+        return {one["key"]: one["reason"] for one in peer.manager("ExplainRoute", "s", "fake-model", **options)}
+
+    assert explained() == explained(client="test", strategy="failover") == {"k1": "", "k2": ""}
+    reasons = explained(client="narrow")
+    assert reasons["k2"] == "" and "allowed-keys" in reasons["k1"]
+    for options, name, why in (
+        ({"client": "nobody"}, "NotFound", "nobody"),
+        ({"client": "narrow", "strategy": "failover"}, "Forbidden", "allowed-strategies"),
+        ({"strategy": "best"}, "InvalidArgument", "weighted_score"),
+    ):
+        with pytest.raises(BusError) as caught:
+            explained(**options)
+        assert caught.value.name == name and why in str(caught.value)
+    with pytest.raises(BusError) as caught:
+        peer.manager("ExplainRoute", "s", "other-model", client="narrow")
+    assert caught.value.name == "Forbidden"
+
+
+def test_route_names_the_key_whose_limits_are_used_up(start, upstream, peer):
+    daemon = start(usual_config(upstream, key="secret=env:FAKE_KEY_1\nrpm=1"))
+    (candidate,) = peer.manager("ExplainRoute", "s", "fake-model")
+    assert candidate["usable"]
+    assert daemon.chat().status == 200
+    (candidate,) = peer.manager("ExplainRoute", "s", "fake-model")
+    assert not candidate["usable"] and "limit" in candidate["reason"]
+    assert daemon.chat().status == 503
 
 
 def test_models_are_listed(daemon, peer):

@@ -163,6 +163,11 @@ def test_route_explains(ctl):
     assert out_of_it and all(candidate["reason"] for candidate in out_of_it)
 
 
+def test_route_of_a_client(ctl):
+    assert ctl.json("route", "fast", "--client", "test") == ctl.json("route", "fast", "--strategy", "weighted_score")
+    assert "nobody" in ctl.expect(NOT_FOUND, "route", "fast", "--client", "nobody").err
+
+
 def test_route_of_what_nobody_has(ctl):
     result = ctl.expect(FAILED, "route", "not-a-model", "--protocol", "openai")
     assert "nothing would serve not-a-model now" in result.out
