@@ -43,6 +43,8 @@ make_candidates (const AipRequestTrace *trace)
       insert_text (&dict, "provider", candidate->provider);
       insert_text (&dict, "key", candidate->key);
       insert_masked (&dict, "model", candidate->model);
+      if (candidate->reason != NULL)
+        insert_text (&dict, "reason", candidate->reason);
       g_variant_dict_insert (&dict, "score", "d", candidate->score);
       g_variant_builder_add_value (&builder, g_variant_dict_end (&dict));
     }

@@ -324,7 +324,7 @@ say_rest (AipCtl *ctl, GVariant *record, const char *name, guint n_shown)
 static void
 print_candidates (AipCtl *ctl, GVariant *record, GVariant *candidates)
 {
-  static const char *const titles[] = { "CANDIDATE", "PROVIDER", "KEY", "MODEL", "SCORE", NULL };
+  static const char *const titles[] = { "CANDIDATE", "PROVIDER", "KEY", "MODEL", "SCORE", "WHY", NULL };
   g_autoptr (AipCtlTable) table = aip_ctl_table_new (titles);
   GVariantIter iter;
   GVariant *candidate;
@@ -334,14 +334,16 @@ print_candidates (AipCtl *ctl, GVariant *record, GVariant *candidates)
   while (g_variant_iter_loop (&iter, "@a{sv}", &candidate))
     {
       double score = 0;
+      const char *reason = aip_ctl_print_lookup (candidate, "reason");
       g_autofree char *place = g_strdup_printf ("%u.", ++n);
       g_autofree char *points = NULL;
 
       (void) g_variant_lookup (candidate, "score", "d", &score);
       points = g_strdup_printf ("%.3g", score);
-      aip_ctl_table_add (table, place);
+      aip_ctl_table_add (table, *reason == '\0' ? place : "out");
       add_place (table, candidate);
-      aip_ctl_table_add (table, points);
+      aip_ctl_table_add (table, *reason == '\0' ? points : "");
+      aip_ctl_table_add (table, reason);
     }
   aip_ctl_say (ctl, "%s", "");
   aip_ctl_print_table (ctl, table);

@@ -8,8 +8,8 @@
 /* What clients send may be of any length; this much of it tells requests apart. */
 #define MAX_TEXT 256
 
-/* Nine of the request itself, and three of each candidate and try. */
-#define MAX_TEXTS (9 + 6 * AIP_REQUEST_TRACE_MAX)
+/* Nine of the request itself, four of each candidate, and three of each try. */
+#define MAX_TEXTS (9 + (4 + 3) * AIP_REQUEST_TRACE_MAX)
 
 /* Every string of an event once: the names of providers and keys come again and again, at the same place. */
 typedef struct
@@ -97,6 +97,7 @@ note_trace (Texts *texts, const AipRequestTrace *trace)
       note (texts, trace->candidates[i].provider);
       note (texts, trace->candidates[i].key);
       note (texts, trace->candidates[i].model);
+      note (texts, trace->candidates[i].reason);
     }
   for (guint i = 0; i < n_tries; i++)
     {
@@ -160,6 +161,7 @@ copy_trace (const AipRequestTrace *trace, const Texts *texts, char *at)
       move (texts, &candidate->provider);
       move (texts, &candidate->key);
       move (texts, &candidate->model);
+      move (texts, &candidate->reason);
     }
   for (guint i = 0; i < n_tries; i++)
     {

@@ -8,15 +8,16 @@ G_BEGIN_DECLS
 #define AIP_REQUEST_TRACE_MAX 8
 
 /**
- * AipTracedCandidate: who could serve a request, in the order of the plan. All strings are borrowed, and
- * (nullable).
+ * AipTracedCandidate: who could serve a request, in the order of the plan; or where there is no plan, who
+ * might have served it. All strings are borrowed, and (nullable).
  */
 typedef struct
 {
   const char *provider;
   const char *key;
   const char *model;
-  double score; /* what the strategy made of it */
+  const char *reason; /* why it could not, where nobody could */
+  double score;       /* what the strategy made of it */
 } AipTracedCandidate;
 
 /**

@@ -46,6 +46,7 @@ add_candidate (GPtrArray *list, const AipCandidate *candidate, gint64 now_us)
 typedef struct
 {
   GPtrArray *list;
+  guint max;
   const char *provider;
   const char *model;
 } Out;
@@ -55,7 +56,8 @@ out_cb (const AipKeyConfig *key, const char *reason, void *user_data)
 {
   Out *out = user_data;
 
-  add (out->list, out->provider, key->name, out->model, reason);
+  if (out->list->len < out->max)
+    add (out->list, out->provider, key->name, out->model, reason);
 }
 
 static gboolean
@@ -85,9 +87,9 @@ get_reason (const AipProviderConfig *config, const AipRouteRules *rules, const A
 }
 
 static void
-add_those_out (GPtrArray *list, const AipRoutePlan *plan, const AipRouteStep *step)
+add_those_out (GPtrArray *list, guint max, const AipRoutePlan *plan, const AipRouteStep *step)
 {
-  for (guint i = 0; i < step->candidates->len; i++)
+  for (guint i = 0; i < step->candidates->len && list->len < max; i++)
     {
       const AipCandidate *candidate = &g_array_index (step->candidates, AipCandidate, i);
       g_autofree char *reason = aip_route_plan_dup_reason (plan, candidate);
@@ -98,19 +100,19 @@ add_those_out (GPtrArray *list, const AipRoutePlan *plan, const AipRouteStep *st
 }
 
 static void
-add_rest_of_route (GPtrArray *list, const AipRoutePlan *plan, const AipRoute *route)
+add_rest_of_route (GPtrArray *list, guint max, const AipRoutePlan *plan, const AipRoute *route)
 {
-  for (guint i = 0; i < route->steps->len; i++)
+  for (guint i = 0; i < route->steps->len && list->len < max; i++)
     {
       const AipRouteStep *step = &g_array_index (route->steps, AipRouteStep, i);
-      Out out = { list, step->provider->config->name, step->model };
+      Out out = { list, max, step->provider->config->name, step->model };
 
       if ((step->protocols & (1u << plan->query->protocol)) == 0)
         {
           add (list, out.provider, NULL, out.model, "it does not take requests in this protocol");
           continue;
         }
-      add_those_out (list, plan, step);
+      add_those_out (list, max, plan, step);
       aip_route_provider_explain (step->provider, step->model, out_cb, &out);
     }
 }
@@ -134,6 +136,7 @@ add_contexts (GPtrArray *list, const AipRouteRules *rules)
  * @plan: a plan for a query that names a model
  * @route: the steps that @rules make of it
  * @candidates: (element-type AipCandidate): what would be tried, in this order
+ * @max: how many to explain
  *
  * Returns: (transfer full) (element-type AipRouteExplanation): the plan, then all that is not in it, and why
  */
@@ -142,17 +145,18 @@ aip_route_explain (const AipConfig *config,
                    const AipRouteRules *rules,
                    const AipRoutePlan *plan,
                    const AipRoute *route,
-                   const GArray *candidates)
+                   const GArray *candidates,
+                   guint max)
 {
   GPtrArray *list = g_ptr_array_new_with_free_func ((GDestroyNotify) explanation_free);
 
   g_return_val_if_fail (
       config != NULL && rules != NULL && plan != NULL && route != NULL && candidates != NULL, list);
 
-  for (guint i = 0; i < candidates->len; i++)
+  for (guint i = 0; i < candidates->len && list->len < max; i++)
     add_candidate (list, &g_array_index (candidates, AipCandidate, i), plan->query->now_us);
-  add_rest_of_route (list, plan, route);
-  for (guint i = 0; i < config->providers->len; i++)
+  add_rest_of_route (list, max, plan, route);
+  for (guint i = 0; i < config->providers->len && list->len < max; i++)
     {
       const AipProviderConfig *provider = g_ptr_array_index (config->providers, i);
 

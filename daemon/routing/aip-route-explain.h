@@ -10,6 +10,7 @@ GPtrArray *aip_route_explain (const AipConfig *config,
                               const AipRouteRules *rules,
                               const AipRoutePlan *plan,
                               const AipRoute *route,
-                              const GArray *candidates);
+                              const GArray *candidates,
+                              guint max);
 
 G_END_DECLS

@@ -351,7 +351,8 @@ aip_router_explain (AipRouter *self, const AipRouteQuery *query, GError **error)
     candidates = plan_route (self, &plan, route);
   else
     candidates = aip_route_plan_finish (&plan);
-  return aip_route_explain (self->config, self->rules, &plan, route, candidates);
+  return aip_route_explain (self->config, self->rules, &plan, route, candidates,
+                            query->limit > 0 ? query->limit : G_MAXUINT);
 }
 
 /**

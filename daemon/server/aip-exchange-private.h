@@ -88,6 +88,7 @@ struct _AipExchange
   guint next;             /* of the plan */
   const char *strategy;   /* static: what put it in order */
   AipRequestTrace *trace; /* (nullable): there was no plan yet */
+  GPtrArray *refused;     /* (nullable) of AipRouteExplanation: what the trace has borrowed */
   guint n_plans_again;
   gboolean found_full;  /* limits have refused a key of this plan */
   gboolean passed_over; /* somebody in this plan was not tried although it was his turn */
@@ -205,6 +206,7 @@ void aip_exchange_report_end (AipExchange *self);
 void aip_exchange_stamp_first_byte (AipExchange *self);
 
 void aip_exchange_trace_plan (AipExchange *self);
+void aip_exchange_trace_refusal (AipExchange *self, const AipRouteQuery *query);
 void aip_exchange_trace_skip (AipExchange *self, const AipCandidate *candidate, gboolean limited);
 void aip_exchange_trace_attempt (AipExchange *self);
 

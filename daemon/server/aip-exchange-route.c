@@ -255,7 +255,12 @@ make_plan (AipExchange *self, AipRouteQuery *query)
       aip_exchange_report_start (self);
       return AIP_OUTCOME_WAIT;
     }
-  return self->n_attempts > 0 ? aip_exchange_tell (self) : refuse_plan (self, error, retry_after_us);
+  if (self->n_attempts > 0)
+    return aip_exchange_tell (self);
+  if (g_error_matches (error, AIP_ERROR, AIP_ERROR_UNAVAILABLE) ||
+      g_error_matches (error, AIP_ERROR, AIP_ERROR_RATE_LIMITED))
+    aip_exchange_trace_refusal (self, query);
+  return refuse_plan (self, error, retry_after_us);
 }
 
 /**

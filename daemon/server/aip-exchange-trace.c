@@ -30,8 +30,50 @@ aip_exchange_trace_plan (AipExchange *self)
       AipTracedCandidate *traced = aip_request_trace_add_candidate (self->trace);
 
       if (traced != NULL)
-        *traced = (AipTracedCandidate){ candidate->provider->name, key_of (candidate), candidate->model,
-                                        candidate->score };
+        *traced = (AipTracedCandidate){
+          .provider = candidate->provider->name,
+          .key = key_of (candidate),
+          .model = candidate->model,
+          .score = candidate->score,
+        };
+    }
+}
+
+/**
+ * aip_exchange_trace_refusal:
+ * @self: an exchange that nobody can serve
+ * @query: what was asked for
+ *
+ * Notes who might have served it, and why nobody does.
+ */
+void
+aip_exchange_trace_refusal (AipExchange *self, const AipRouteQuery *query)
+{
+  AipRouteQuery asked = *query;
+
+  if (query->model == NULL || self->refused != NULL)
+    return;
+  asked.limit = AIP_REQUEST_TRACE_MAX;
+  asked.look_only = TRUE;
+  self->refused = aip_router_explain (self->snapshot->router, &asked, NULL);
+  if (self->refused == NULL)
+    return;
+  if (self->trace == NULL)
+    self->trace = aip_request_trace_new ();
+  aip_request_trace_begin_plan (self->trace, self->strategy);
+  for (guint i = 0; i < self->refused->len; i++)
+    {
+      const AipRouteExplanation *one = g_ptr_array_index (self->refused, i);
+      AipTracedCandidate *traced = aip_request_trace_add_candidate (self->trace);
+
+      if (traced != NULL)
+        *traced = (AipTracedCandidate){
+          .provider = one->provider,
+          .key = one->key,
+          .model = one->model,
+          .reason = one->reason,
+          .score = one->score,
+        };
     }
 }
 

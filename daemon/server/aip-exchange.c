@@ -84,6 +84,7 @@ exchange_free (AipExchange *self)
   g_clear_pointer (&self->gathered, g_byte_array_unref);
   g_clear_pointer (&self->plan, g_array_unref);
   g_clear_pointer (&self->trace, aip_request_trace_free);
+  g_clear_pointer (&self->refused, g_ptr_array_unref);
   g_clear_pointer (&self->old_plans, g_ptr_array_unref);
   g_clear_pointer (&self->hopeless, g_array_unref);
   g_clear_pointer (&self->snapshots, g_ptr_array_unref);

@@ -82,6 +82,20 @@ def test_where_there_was_no_plan_nothing_is_told(daemon, watcher):
     assert not {"strategy", "candidates", "tries"} & set(told(watcher))
 
 
+def test_where_nobody_serves_it_is_told_why(start, upstream, connect):
+    daemon = start(usual_config(upstream, SPARE.replace("priority", "rpm") + "[provider off]\ndialect=openai\n"
+                                "base-url=http://127.0.0.1:9\nenabled=false\n", key="secret=env:NONE"))  # fmt: skip
+    watcher = connect(Listener, matched=False)
+    watcher.call(ROOT, "Activity.Subscribe")
+    assert daemon.chat().status == 200 and daemon.chat().status == 503
+    request = told(watcher, 2)
+    assert request["outcome"] == "upstream-fault" and request["tries"] == []
+    reasons = {(one["provider"], one["key"]): one["reason"] for one in request["candidates"]}
+    assert set(reasons) == {("fake", "spare"), ("fake", "k1"), ("off", "")}
+    assert "limit" in reasons["fake", "spare"] and "NONE is not set" in reasons["fake", "k1"]
+    assert "disabled" in reasons["off", ""]
+
+
 def test_full_keys_are_passed_over(start, upstream, connect):
     daemon = start(usual_config(upstream, RETRY + SPARE, key="secret=env:FAKE_KEY_1\nrpm=1"))
     watcher = connect(Listener, matched=False)

@@ -83,6 +83,14 @@ def test_export(ctl, daemon):
     assert ctl.ok("log", "export", "--client", "nobody") == ""
 
 
+def test_show_of_what_nobody_served(ctl, daemon):
+    ctl.ok("key", "disable", "k1")
+    out = ctl.ok("log", "show", ask(daemon, 19))
+    ctl.ok("key", "enable", "k1")
+    assert re.search(r"^CANDIDATE +PROVIDER +KEY +MODEL +SCORE +WHY$", out, re.MULTILINE), out
+    assert re.search(r"^out +fake +k1 +fake-model +it is disabled$", out, re.MULTILINE), out
+
+
 def test_show(ctl, daemon, upstream):
     upstream.answer_with(answers.error(500))
     name = ask(daemon, 20)
@@ -96,7 +104,7 @@ def test_show(ctl, daemon, upstream):
         r"served by +fake/k1",
         r"took +\d.* [mu]?s, first byte after \d.* [mu]?s",
         r"strategy +weighted_score",
-        r"CANDIDATE +PROVIDER +KEY +MODEL +SCORE",
+        r"CANDIDATE +PROVIDER +KEY +MODEL +SCORE +WHY",
         r"1\. +fake +k1 +fake-model +\d\S*",
         r"TRY +PROVIDER +KEY +MODEL +AFTER +STATUS +TOOK +RESULT +WHY",
         r"1\. +fake +k1 +fake-model +\d.* [mu]?s +500 +\d.* [mu]?s +transient +server error",

@@ -11,8 +11,8 @@ make_trace (const char *provider)
   AipRequestTrace *trace = aip_request_trace_new ();
 
   aip_request_trace_begin_plan (trace, "failover");
-  *aip_request_trace_add_candidate (trace) = (AipTracedCandidate){ provider, "k1", "m", 2.5 };
-  *aip_request_trace_add_candidate (trace) = (AipTracedCandidate){ provider, NULL, NULL, 1 };
+  *aip_request_trace_add_candidate (trace) = (AipTracedCandidate){ provider, "k1", "m", NULL, 2.5 };
+  *aip_request_trace_add_candidate (trace) = (AipTracedCandidate){ provider, NULL, NULL, "it is full", 1 };
   *aip_request_trace_add_try (trace) = (AipTracedTry){ .provider = provider,
                                                        .key = "k1",
                                                        .model = "m",
@@ -63,7 +63,9 @@ test_copy (void)
   g_assert_cmpstr (event->trace->candidates[0].provider, ==, "provider");
   g_assert_cmpstr (event->trace->candidates[0].key, ==, "k1");
   g_assert_cmpfloat (event->trace->candidates[0].score, ==, 2.5);
+  g_assert_null (event->trace->candidates[0].reason);
   g_assert_null (event->trace->candidates[1].key);
+  g_assert_cmpstr (event->trace->candidates[1].reason, ==, "it is full");
   g_assert_cmpuint (event->trace->n_tries, ==, 1);
   g_assert_cmpstr (event->trace->tries[0].provider, ==, "provider");
   g_assert_cmpstr (event->trace->tries[0].reason, ==, "why");
@@ -78,7 +80,7 @@ test_bounded (void)
 {
   enum
   {
-    N_TEXTS = 8 + 6 * (AIP_REQUEST_TRACE_MAX + 2),
+    N_TEXTS = 8 + 7 * (AIP_REQUEST_TRACE_MAX + 2),
     LENGTH = 1000
   };
   char *texts[N_TEXTS];
@@ -96,10 +98,10 @@ test_bounded (void)
 
       if (candidate == NULL || one == NULL)
         continue;
-      *candidate = (AipTracedCandidate){ texts[n], texts[n + 1], texts[n + 2], i };
+      *candidate = (AipTracedCandidate){ texts[n], texts[n + 1], texts[n + 2], texts[n + 6], i };
       *one =
           (AipTracedTry){ .provider = texts[n + 3], .key = texts[n + 4], .model = texts[n + 5], .status = i };
-      n += 6;
+      n += 7;
     }
   event = aip_request_event_new (&(AipRequestEvent){ .id = texts[0],
                                                      .client = texts[1],
@@ -117,8 +119,9 @@ test_bounded (void)
   g_assert_cmpuint (event->trace->n_tries, ==, AIP_REQUEST_TRACE_MAX + 2);
   for (int i = 0; i < AIP_REQUEST_TRACE_MAX; i++)
     {
-      g_assert_cmpint (event->trace->candidates[i].provider[255], ==, '!' + 8 + 6 * i);
-      g_assert_cmpint (event->trace->tries[i].model[255], ==, '!' + 8 + 6 * i + 5);
+      g_assert_cmpint (event->trace->candidates[i].provider[255], ==, '!' + 8 + 7 * i);
+      g_assert_cmpint (event->trace->candidates[i].reason[255], ==, '!' + 8 + 7 * i + 6);
+      g_assert_cmpint (event->trace->tries[i].model[255], ==, '!' + 8 + 7 * i + 5);
       g_assert_cmpuint (event->trace->tries[i].status, ==, i);
     }
 }
