@@ -338,7 +338,8 @@ may_go_on (const AipExchange *self)
   guint max_attempts = retry->enabled ? retry->max_attempts : 1;
 
   return self->n_attempts < max_attempts && aip_fault_class_fails_over (self->attempt.verdict.fault_class) &&
-         is_listed (self) && is_repeatable (self) && !(self->streams_up && self->upload_read) &&
+         is_listed (self) && is_repeatable (self) &&
+         (!self->streams_up || !self->upload_read || aip_upload_can_rewind (&self->upload)) &&
          aip_exchange_get_time_left (self, self->attempt.candidate->provider) > 0;
 }
 

@@ -75,7 +75,8 @@ static AipAnswerKind
 kind_of_answer (const AipExchange *self, guint status, gboolean encoded)
 {
   /* The client of an upload may wait for the answer before it goes on. */
-  if ((status >= 400 || (status >= 300 && self->route.json)) && !self->streams_up)
+  if ((status >= 400 || (status >= 300 && self->route.json)) &&
+      (!self->streams_up || aip_upload_is_whole (&self->upload)))
     return AIP_ANSWER_ERROR;
   if (encoded)
     return AIP_ANSWER_BYTES;
@@ -522,6 +523,9 @@ aip_exchange_send (AipExchange *self)
     self->asked = self->first_sent;
   if (self->route.kind == AIP_ROUTE_REALTIME)
     return aip_exchange_tunnel (self);
+  if (self->upload_read)
+    aip_upload_rewind (&self->upload);
+  self->upload_read = FALSE;
   if (self->call.body != NULL)
     body = aip_call_render (&self->call, &self->route, candidate->model);
   self->transfer =

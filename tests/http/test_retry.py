@@ -274,11 +274,27 @@ def test_what_is_no_question_is_not_repeated(start, upstream):
     assert daemon.request("POST", "/v1/batches", headers, b"{}").status == 200
 
 
-def test_an_upload_is_not_repeated(pair, upstream, other):
-    upstream.answer_with(answers.error(500))
-    headers = [("Content-Type", "application/octet-stream")]
-    assert pair.request("POST", "/v1/files", headers, b"x" * 1000).status == 500
-    assert not other.requests
+UPLOAD = [("Content-Type", "application/octet-stream")]
+
+
+@pytest.mark.parametrize("status, size", [(500, 1000), (429, 1100 * 1024)])
+def test_an_upload_that_may_have_arrived_or_is_long_is_not_repeated(start, upstream, status, size):
+    daemon = start(several([upstream]) + "[key k2]\nprovider=p1\nsecret=env:FAKE_KEY_2\n")
+    upstream.answer_with(answers.error(status), answers.automatic)
+    assert daemon.request("POST", "/v1/files", UPLOAD, b"x" * size).status == status
+    assert len(upstream.requests) == 1
+
+
+@pytest.mark.parametrize("size", [1000, 900 * 1024])
+@pytest.mark.parametrize("status", [401, 429, 503])
+def test_a_short_upload_that_was_refused_is_repeated(start, upstream, status, size):
+    """With another key: what it is about is at one provider alone."""
+    daemon = start(several([upstream]) + "[key k2]\nprovider=p1\nsecret=env:FAKE_KEY_2\n")
+    upstream.answer_with(answers.error(status), answers.automatic)
+    body = bytes(range(250)) * (size // 250)
+    response = daemon.request("POST", "/v1/files", UPLOAD, body)
+    assert response.status == 200 and response.header("X-Proxy-Attempts") == "2"
+    assert [request.body for request in upstream.requests] == [body, body]
 
 
 def test_the_only_key_is_asked_again(start, upstream):

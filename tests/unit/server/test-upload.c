@@ -86,6 +86,54 @@ test_random (void)
   g_assert_cmpuint (next_in, ==, next_out);
 }
 
+static void
+test_rewind (void)
+{
+  g_auto (AipUpload) upload = { 0 };
+  char buffer[8];
+
+  aip_upload_push (&upload, "abc", 3);
+  g_assert_cmpint (aip_upload_pull (&upload, buffer, 8), ==, 3);
+  g_assert_cmpint (aip_upload_pull (&upload, buffer, 8), ==, -1);
+  g_assert_true (aip_upload_can_rewind (&upload));
+  g_assert_false (aip_upload_is_whole (&upload));
+  aip_upload_rewind (&upload);
+  aip_upload_push (&upload, "de", 2);
+  aip_upload_end (&upload);
+  g_assert_true (aip_upload_is_whole (&upload));
+  for (int i = 0; i < 2; i++)
+    {
+      g_assert_cmpint (aip_upload_pull (&upload, buffer, 4), ==, 4);
+      g_assert_cmpmem (buffer, 4, "abcd", 4);
+      g_assert_cmpint (aip_upload_pull (&upload, buffer, 4), ==, 1);
+      g_assert_cmpint (buffer[0], ==, 'e');
+      g_assert_cmpint (aip_upload_pull (&upload, buffer, 4), ==, 0);
+      aip_upload_rewind (&upload);
+    }
+}
+
+/* A long one is not kept. */
+static void
+test_long (void)
+{
+  g_auto (AipUpload) upload = { 0 };
+  g_autofree char *buffer = g_malloc0 (ROOM);
+
+  for (int i = 0; i < 4; i++)
+    {
+      g_assert_true (aip_upload_can_rewind (&upload));
+      aip_upload_push (&upload, buffer, ROOM);
+      g_assert_cmpint (aip_upload_pull (&upload, buffer, ROOM), ==, ROOM);
+    }
+  g_assert_true (aip_upload_can_rewind (&upload));
+  aip_upload_push (&upload, buffer, 1);
+  g_assert_false (aip_upload_can_rewind (&upload));
+  g_assert_cmpint (aip_upload_pull (&upload, buffer, ROOM), ==, 1);
+  g_assert_cmpuint (upload.queue->len, ==, 0);
+  aip_upload_end (&upload);
+  g_assert_false (aip_upload_is_whole (&upload));
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -95,6 +143,8 @@ main (int argc, char *argv[])
   g_test_add_func ("/server/upload/order", test_order);
   g_test_add_func ("/server/upload/room", test_room);
   g_test_add_func ("/server/upload/random", test_random);
+  g_test_add_func ("/server/upload/rewind", test_rewind);
+  g_test_add_func ("/server/upload/long", test_long);
 
   return g_test_run ();
 }
