@@ -179,6 +179,32 @@ take_window (Reader *reader, AipLedgerRecordFunc func, void *user_data)
   return TRUE;
 }
 
+static gboolean
+take_head (Reader *reader, gint64 *written)
+{
+  char magic[sizeof MAGIC - 1];
+  guint8 version;
+
+  return take (reader, magic, sizeof magic) && memcmp (magic, MAGIC, sizeof magic) == 0 &&
+         take (reader, &version, 1) && version == VERSION && take_number (reader, written);
+}
+
+/**
+ * aip_ledger_file_get_time:
+ * @data: a file, or anything
+ * @size: of @data in bytes
+ *
+ * Returns: when it was written, in microseconds since 1970; -1: it is no such file
+ */
+gint64
+aip_ledger_file_get_time (const guint8 *data, gsize size)
+{
+  Reader reader = { data, size, 0 };
+  gint64 written;
+
+  return take_head (&reader, &written) ? written : -1;
+}
+
 /**
  * aip_ledger_file_read:
  * @data: a file, or anything
@@ -195,16 +221,12 @@ gboolean
 aip_ledger_file_read (const guint8 *data, gsize size, gint64 wall, AipLedgerRecordFunc func, void *user_data)
 {
   Reader reader = { data, size, 0 };
-  char magic[sizeof MAGIC - 1];
-  guint8 version;
   gint64 written;
 
   g_return_val_if_fail (data != NULL || size == 0, FALSE);
   g_return_val_if_fail (func != NULL, FALSE);
 
-  if (size > AIP_LEDGER_FILE_MAX_SIZE || !take (&reader, magic, sizeof magic) ||
-      memcmp (magic, MAGIC, sizeof magic) != 0 || !take (&reader, &version, 1) || version != VERSION ||
-      !take_number (&reader, &written))
+  if (size > AIP_LEDGER_FILE_MAX_SIZE || !take_head (&reader, &written))
     return FALSE;
   reader.elapsed = MAX (wall - written, 0);
   while (reader.left > 0)

@@ -28,6 +28,7 @@ typedef void (*AipLedgerRecordFunc) (const AipLedgerRecord *record, void *user_d
 GByteArray *aip_ledger_file_begin (gint64 wall);
 void
 aip_ledger_file_add (GByteArray *file, const char *name, AipLimitKind kind, AipWindow *window, gint64 now);
+gint64 aip_ledger_file_get_time (const guint8 *data, gsize size);
 gboolean
 aip_ledger_file_read (const guint8 *data, gsize size, gint64 wall, AipLedgerRecordFunc func, void *user_data);
 

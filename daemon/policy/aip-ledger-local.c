@@ -1,38 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #define G_LOG_DOMAIN "aip-ledger"
 
-#include "policy/aip-ledger-local.h"
-
-#include "base/aip-clock.h"
-#include "policy/aip-ledger-file.h"
+#include "policy/aip-ledger-local-private.h"
 
 /* How long what Redis has refused is not asked for again. */
 #define TRUST_REFUSAL G_USEC_PER_SEC
-
-struct _AipLedgerLocal
-{
-  GMutex lock;          /* of the table, not of what is in it */
-  GHashTable *accounts; /* name -> AipAccount, owned */
-};
-
-/* Both clocks, read once for all windows of a call: days go by the wall's, what slides never jumps. */
-typedef struct
-{
-  gint64 steady;
-  gint64 wall;
-} Now;
-
-static Now
-read_clocks (void)
-{
-  return (Now){ aip_clock_now (), aip_clock_wall () };
-}
-
-static gint64
-now_for (const Now *now, AipLimitKind kind)
-{
-  return aip_limit_is_daily (kind) ? now->wall : now->steady;
-}
 
 static void
 lock_quota (const AipQuota *quota)
@@ -87,13 +59,13 @@ amount_of (AipLimitKind kind, guint64 tokens)
 }
 
 static void
-tell_rates (const AipQuota *quota, const Now *now, AipTally *tally)
+tell_rates (const AipQuota *quota, const AipLedgerNow *now, AipTally *tally)
 {
   Cursor cursor = { .kind = -1 };
 
   while (next_limit (quota, &cursor))
     {
-      gint64 time = now_for (now, cursor.kind);
+      gint64 time = aip_ledger_now_for (now, cursor.kind);
 
       aip_tally_add_rate (tally, cursor.kind, cursor.limit, aip_window_get_used (cursor.window, time),
                           aip_window_get_reset (cursor.window, time));
@@ -101,13 +73,13 @@ tell_rates (const AipQuota *quota, const Now *now, AipTally *tally)
 }
 
 static void
-check (const AipQuota *quota, const Now *now, guint64 tokens, AipTally *tally)
+check (const AipQuota *quota, const AipLedgerNow *now, guint64 tokens, AipTally *tally)
 {
   Cursor cursor = { .kind = -1 };
 
   while (next_limit (quota, &cursor))
     {
-      gint64 wait = aip_window_get_wait (cursor.window, now_for (now, cursor.kind), cursor.limit,
+      gint64 wait = aip_window_get_wait (cursor.window, aip_ledger_now_for (now, cursor.kind), cursor.limit,
                                          amount_of (cursor.kind, tokens));
 
       if (wait > 0)
@@ -116,13 +88,13 @@ check (const AipQuota *quota, const Now *now, guint64 tokens, AipTally *tally)
 }
 
 static void
-charge (const AipQuota *quota, const Now *now, guint64 tokens, AipTally *tally)
+charge (const AipQuota *quota, const AipLedgerNow *now, guint64 tokens, AipTally *tally)
 {
   Cursor cursor = { .kind = -1 };
 
   while (next_limit (quota, &cursor))
-    tally->slots[cursor.part][cursor.kind] =
-        aip_window_add (cursor.window, now_for (now, cursor.kind), amount_of (cursor.kind, tokens));
+    tally->slots[cursor.part][cursor.kind] = aip_window_add (
+        cursor.window, aip_ledger_now_for (now, cursor.kind), amount_of (cursor.kind, tokens));
 }
 
 /**
@@ -136,13 +108,13 @@ charge (const AipQuota *quota, const Now *now, guint64 tokens, AipTally *tally)
 void
 aip_ledger_local_reserve (const AipQuota *quota, guint64 tokens, AipTally *tally)
 {
-  Now now;
+  AipLedgerNow now;
 
   g_return_if_fail (quota != NULL && tally != NULL);
 
   *tally = (AipTally){ .granted = TRUE };
   lock_quota (quota);
-  now = read_clocks ();
+  now = aip_ledger_now ();
   check (quota, &now, tokens, tally);
   if (tally->granted)
     charge (quota, &now, tokens, tally);
@@ -161,12 +133,12 @@ aip_ledger_local_reserve (const AipQuota *quota, guint64 tokens, AipTally *tally
 void
 aip_ledger_local_charge (const AipQuota *quota, guint64 tokens, AipTally *tally)
 {
-  Now now;
+  AipLedgerNow now;
 
   g_return_if_fail (quota != NULL && tally != NULL);
 
   lock_quota (quota);
-  now = read_clocks ();
+  now = aip_ledger_now ();
   charge (quota, &now, tokens, tally);
   unlock_quota (quota);
 }
@@ -202,13 +174,13 @@ static void
 correct (const AipQuota *quota, const AipTally *tally, guint64 reserved, guint64 tokens, gboolean requests)
 {
   Cursor cursor = { .kind = -1 };
-  Now now;
+  AipLedgerNow now;
 
   lock_quota (quota);
-  now = read_clocks ();
+  now = aip_ledger_now ();
   while (next_limit (quota, &cursor))
     {
-      gint64 time = now_for (&now, cursor.kind);
+      gint64 time = aip_ledger_now_for (&now, cursor.kind);
       gint64 slot = tally->slots[cursor.part][cursor.kind];
 
       if (!aip_limit_is_on_tokens (cursor.kind))
@@ -256,7 +228,7 @@ aip_ledger_local_refund (const AipQuota *quota, const AipTally *tally, guint64 r
 /* --- what others ask of a quota --- */
 
 static gint64
-get_shared_wait (const AipQuota *quota, guint64 tokens, const Now *now)
+get_shared_wait (const AipQuota *quota, guint64 tokens, const AipLedgerNow *now)
 {
   gint64 wait = 0;
 
@@ -284,12 +256,12 @@ gint64
 aip_quota_get_wait (const AipQuota *self, guint64 tokens)
 {
   AipTally tally = { .granted = TRUE };
-  Now now;
+  AipLedgerNow now;
 
   if (self == NULL)
     return 0;
   lock_quota (self);
-  now = read_clocks ();
+  now = aip_ledger_now ();
   check (self, &now, tokens, &tally);
   tally.wait = MAX (tally.wait, get_shared_wait (self, tokens, &now));
   unlock_quota (self);
@@ -333,15 +305,15 @@ aip_quota_get_headroom (const AipQuota *self)
 {
   Cursor cursor = { .kind = -1 };
   double headroom = 1;
-  Now now;
+  AipLedgerNow now;
 
   if (self == NULL)
     return 1;
   lock_quota (self);
-  now = read_clocks ();
+  now = aip_ledger_now ();
   while (next_limit (self, &cursor))
     {
-      guint64 used = aip_window_get_used (cursor.window, now_for (&now, cursor.kind));
+      guint64 used = aip_window_get_used (cursor.window, aip_ledger_now_for (&now, cursor.kind));
 
       headroom = MIN (headroom, (double) (cursor.limit - MIN (used, cursor.limit)) / (double) cursor.limit);
     }
@@ -363,14 +335,14 @@ gboolean
 aip_quota_get_rate (const AipQuota *self, AipRateUnit unit, AipRate *rate)
 {
   AipTally tally = { .granted = TRUE };
-  Now now;
+  AipLedgerNow now;
 
   g_return_val_if_fail (unit < AIP_N_RATES && rate != NULL, FALSE);
 
   if (self == NULL)
     return FALSE;
   lock_quota (self);
-  now = read_clocks ();
+  now = aip_ledger_now ();
   tell_rates (self, &now, &tally);
   unlock_quota (self);
   *rate = tally.rates[unit];
@@ -419,7 +391,7 @@ aip_quota_get_uses (const AipQuota *self, AipLimitUse *uses)
 {
   Cursor cursor = { .kind = -1 };
   guint n = 0;
-  Now now;
+  AipLedgerNow now;
 
   G_STATIC_ASSERT (AIP_MAX_LIMIT_USES == AIP_QUOTA_MAX_PARTS * AIP_N_LIMITS);
   g_return_val_if_fail (uses != NULL, 0);
@@ -427,9 +399,9 @@ aip_quota_get_uses (const AipQuota *self, AipLimitUse *uses)
   if (self == NULL)
     return 0;
   lock_quota (self);
-  now = read_clocks ();
+  now = aip_ledger_now ();
   while (next_limit (self, &cursor))
-    uses[n++] = get_use (self, &cursor, now_for (&now, cursor.kind));
+    uses[n++] = get_use (self, &cursor, aip_ledger_now_for (&now, cursor.kind));
   unlock_quota (self);
   return n;
 }
@@ -465,8 +437,15 @@ aip_ledger_local_free (AipLedgerLocal *self)
   g_free (self);
 }
 
-static AipAccount *
-get_account (AipLedgerLocal *self, const char *name)
+/**
+ * aip_ledger_local_find:
+ * @self: a ledger, locked
+ * @name: of an account
+ *
+ * Returns: (transfer none): the account of that name, which is made if need be
+ */
+AipAccount *
+aip_ledger_local_find (AipLedgerLocal *self, const char *name)
 {
   AipAccount *account = g_hash_table_lookup (self->accounts, name);
 
@@ -495,7 +474,7 @@ aip_ledger_local_get_account (AipLedgerLocal *self, const char *name)
   g_return_val_if_fail (self != NULL && name != NULL, NULL);
 
   g_mutex_lock (&self->lock);
-  account = get_account (self, name);
+  account = aip_ledger_local_find (self, name);
   g_atomic_ref_count_inc (&account->refs);
   g_mutex_unlock (&self->lock);
   return account;
@@ -546,110 +525,4 @@ aip_ledger_local_open_windows (AipQuotaPart *part)
     if (part->limits[kind] > 0 && windows[kind] == NULL)
       windows[kind] = aip_window_new_day ();
   g_mutex_unlock (&part->account->lock);
-}
-
-/* --- what is kept over a restart --- */
-
-/* Whether the account may go: nobody refers to it and nothing counts. Called with the account locked. */
-static gboolean
-is_over (AipAccount *account, const Now *now)
-{
-  for (AipLimitKind kind = 0; kind < AIP_N_LIMITS; kind++)
-    if (account->windows[kind] != NULL &&
-        aip_window_get_used (account->windows[kind], now_for (now, kind)) > 0)
-      return FALSE;
-  return g_atomic_ref_count_compare (&account->refs, 1);
-}
-
-/**
- * aip_ledger_local_dump:
- * @self: a ledger
- *
- * Writes down what counts, and forgets accounts that nobody has any more.
- *
- * Returns: (transfer full): for aip_ledger_local_restore ()
- */
-GBytes *
-aip_ledger_local_dump (AipLedgerLocal *self)
-{
-  GByteArray *out = aip_ledger_file_begin (aip_clock_wall ());
-  Now now = read_clocks ();
-  GHashTableIter iter;
-  AipAccount *account;
-
-  g_return_val_if_fail (self != NULL, NULL);
-
-  g_mutex_lock (&self->lock);
-  g_hash_table_iter_init (&iter, self->accounts);
-  while (g_hash_table_iter_next (&iter, NULL, (gpointer *) &account))
-    {
-      gboolean over;
-
-      g_mutex_lock (&account->lock);
-      over = is_over (account, &now);
-      if (!over)
-        for (AipLimitKind kind = 0; kind < AIP_N_LIMITS; kind++)
-          if (account->windows[kind] != NULL)
-            aip_ledger_file_add (out, account->name, kind, account->windows[kind], now_for (&now, kind));
-      g_mutex_unlock (&account->lock);
-      if (over)
-        g_hash_table_iter_remove (&iter);
-    }
-  g_mutex_unlock (&self->lock);
-  return g_byte_array_free_to_bytes (out);
-}
-
-static AipWindow *
-make_window (const AipLedgerRecord *record)
-{
-  AipWindow *window;
-
-  if (aip_limit_is_daily (record->kind))
-    return record->slot_length == AIP_WINDOW_DAY ? aip_window_new_day () : NULL;
-  window = aip_window_new_sliding (record->slot_length * AIP_WINDOW_MAX_SLOTS);
-  g_assert (window->slot_length == record->slot_length);
-  return window;
-}
-
-static void
-restore_record (const AipLedgerRecord *record, void *user_data)
-{
-  AipLedgerLocal *self = user_data;
-  Now now = read_clocks ();
-  gint64 time = now_for (&now, record->kind);
-  AipAccount *account = get_account (self, record->name);
-  AipWindow **window = &account->windows[record->kind];
-
-  if (*window == NULL)
-    *window = make_window (record);
-  if (*window == NULL || (*window)->slot_length != record->slot_length)
-    return;
-  if (aip_limit_is_daily (record->kind))
-    aip_window_add_to_slot (*window, time, record->day, record->amount);
-  else
-    aip_window_add_to_slot (*window, time, time / record->slot_length - record->age, record->amount);
-}
-
-/**
- * aip_ledger_local_restore:
- * @self: a ledger without accounts
- * @data: what aip_ledger_local_dump () gave; or anything
- * @size: of @data in bytes
- *
- * Takes over what still counts. Time that went by while nothing ran, by the wall's clock, has gone by for the
- * windows too.
- *
- * Returns: whether @data was whole; what was read before a fault counts all the same
- */
-gboolean
-aip_ledger_local_restore (AipLedgerLocal *self, const guint8 *data, gsize size)
-{
-  gboolean whole;
-
-  g_return_val_if_fail (self != NULL && (data != NULL || size == 0), FALSE);
-
-  g_mutex_lock (&self->lock);
-  whole = aip_ledger_file_read (data, size, aip_clock_wall (), restore_record, self);
-  g_mutex_unlock (&self->lock);
-  return whole;
 }

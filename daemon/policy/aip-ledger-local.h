@@ -23,7 +23,9 @@ void aip_ledger_local_settle (const AipQuota *quota, const AipTally *tally, guin
 void aip_ledger_local_refund (const AipQuota *quota, const AipTally *tally, guint64 reserved);
 
 GBytes *aip_ledger_local_dump (AipLedgerLocal *self);
+GByteArray *aip_ledger_local_dump_account (AipAccount *account);
 gboolean aip_ledger_local_restore (AipLedgerLocal *self, const guint8 *data, gsize size);
+gboolean aip_ledger_local_replace (AipLedgerLocal *self, const char *name, const guint8 *data, gsize size);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (AipLedgerLocal, aip_ledger_local_free)
 

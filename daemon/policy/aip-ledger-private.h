@@ -23,7 +23,7 @@ struct _AipReservation
 void
 aip_ledger_correct (AipLedger *self, AipQuota *quota, const AipTally *tally, gint64 requests, gint64 tokens);
 void aip_ledger_open_part (AipLedger *self, AipQuotaPart *part, const char *kind, const char *account);
-void aip_ledger_touch (AipLedger *self);
+void aip_ledger_touch (AipLedger *self, const AipQuota *quota);
 void aip_ledger_call_abandon (AipLedgerCall *call);
 
 G_END_DECLS

@@ -8,6 +8,7 @@
 #include <glib/gstdio.h>
 #include <sys/stat.h>
 
+#include "policy/aip-ledger-diary.h"
 #include "policy/aip-ledger-file.h"
 
 #define FILE_NAME "limits"
@@ -26,6 +27,7 @@ typedef struct
   GBytes *content; /* (nullable): what is to be written */
   GMutex writing;  /* of the file, and of the next */
   gboolean failed; /* somebody was told already */
+  AipLedgerDiary *diary;
 } Writer;
 
 struct _AipLedgerStore
@@ -50,6 +52,7 @@ writer_unref (void *data)
   g_mutex_clear (&writer->lock);
   g_mutex_clear (&writer->writing);
   g_clear_pointer (&writer->content, g_bytes_unref);
+  aip_ledger_diary_free (writer->diary);
   g_free (writer->directory);
   g_free (writer->path);
   g_free (writer);
@@ -100,7 +103,10 @@ writer_write (Writer *writer)
   g_mutex_lock (&writer->writing);
   content = writer_take (writer);
   if (content != NULL && write_file (writer, content, &error))
-    writer->failed = FALSE;
+    {
+      writer->failed = FALSE;
+      aip_ledger_diary_turn (writer->diary);
+    }
   else if (content != NULL && !writer->failed)
     {
       g_warning ("what is used of the limits will be forgotten at the next start: %s", error->message);
@@ -142,6 +148,7 @@ aip_ledger_store_new (const char *state_dir, GMainContext *context, AipLedgerSto
   g_mutex_init (&self->writer->writing);
   self->writer->directory = g_strdup (state_dir);
   self->writer->path = g_build_filename (state_dir, FILE_NAME, NULL);
+  self->writer->diary = aip_ledger_diary_new (state_dir);
   return self;
 }
 
@@ -172,52 +179,6 @@ aip_ledger_store_free (AipLedgerStore *self)
   g_free (self);
 }
 
-static gboolean
-read_file (const char *path, char **data, gsize *size, GError **error)
-{
-  GStatBuf status;
-
-  if (g_stat (path, &status) != 0)
-    {
-      g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (errno), "%s", g_strerror (errno));
-      return FALSE;
-    }
-  if (!S_ISREG (status.st_mode) || status.st_size > AIP_LEDGER_FILE_MAX_SIZE)
-    {
-      g_set_error_literal (error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "it is no file of this daemon's");
-      return FALSE;
-    }
-  return g_file_get_contents (path, data, size, error);
-}
-
-/**
- * aip_ledger_store_load:
- * @self: a store
- * @local: takes what was kept
- *
- * Reads the file of the last run. One that is damaged is told of, and counts as far as it can be read.
- */
-void
-aip_ledger_store_load (AipLedgerStore *self, AipLedgerLocal *local)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *data = NULL;
-  gsize size = 0;
-
-  g_return_if_fail (self != NULL && local != NULL);
-
-  if (self->writer == NULL)
-    return;
-  if (!read_file (self->writer->path, &data, &size, &error))
-    {
-      if (!g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-        g_warning ("%s cannot be read, so limits begin anew: %s", self->writer->path, error->message);
-      return;
-    }
-  if (!aip_ledger_local_restore (local, (const guint8 *) data, size))
-    g_warning ("%s is damaged: what it does not tell is not counted", self->writer->path);
-}
-
 /* Returns whether there is something to write. */
 static gboolean
 put_content (AipLedgerStore *self)
@@ -245,14 +206,9 @@ write_cb (gpointer user_data)
   return G_SOURCE_REMOVE;
 }
 
-/**
- * aip_ledger_store_touch:
- * @self: a store
- *
- * Says that there is something to write. From any thread; costs a look at a flag when it was said before.
- */
-void
-aip_ledger_store_touch (AipLedgerStore *self)
+/* Says that there is something to write. Costs a look at a flag when it was said before. */
+static void
+touch (AipLedgerStore *self)
 {
   if (self->writer == NULL || g_atomic_int_get (&self->dirty) ||
       !g_atomic_int_compare_and_exchange (&self->dirty, FALSE, TRUE))
@@ -265,6 +221,102 @@ aip_ledger_store_touch (AipLedgerStore *self)
       g_source_attach (self->source, self->context);
     }
   g_mutex_unlock (&self->lock);
+}
+
+static gboolean
+read_file (const char *path, char **data, gsize *size, GError **error)
+{
+  GStatBuf status;
+
+  if (g_stat (path, &status) != 0)
+    {
+      g_set_error (error, G_FILE_ERROR, g_file_error_from_errno (errno), "%s", g_strerror (errno));
+      return FALSE;
+    }
+  if (!S_ISREG (status.st_mode) || status.st_size > AIP_LEDGER_FILE_MAX_SIZE)
+    {
+      g_set_error_literal (error, G_FILE_ERROR, G_FILE_ERROR_FAILED, "it is no file of this daemon's");
+      return FALSE;
+    }
+  return g_file_get_contents (path, data, size, error);
+}
+
+/* Returns when the counts were written; -1: nobody knows. */
+static gint64
+load_counts (AipLedgerStore *self, AipLedgerLocal *local)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *data = NULL;
+  gsize size = 0;
+
+  if (!read_file (self->writer->path, &data, &size, &error))
+    {
+      if (!g_error_matches (error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+        g_warning ("%s cannot be read, so limits begin anew: %s", self->writer->path, error->message);
+      return -1;
+    }
+  if (!aip_ledger_local_restore (local, (const guint8 *) data, size))
+    g_warning ("%s is damaged: what it does not tell is not counted", self->writer->path);
+  return aip_ledger_file_get_time ((const guint8 *) data, size);
+}
+
+typedef struct
+{
+  AipLedgerLocal *local;
+  gint64 since;
+  guint n_taken;
+} Replay;
+
+/* The diary may go back behind the file. */
+static void
+replay_cb (const char *name, const guint8 *data, gsize size, void *user_data)
+{
+  Replay *replay = user_data;
+
+  if (aip_ledger_file_get_time (data, size) >= replay->since)
+    replay->n_taken += aip_ledger_local_replace (replay->local, name, data, size);
+}
+
+/**
+ * aip_ledger_store_load:
+ * @self: a store
+ * @local: takes what was kept; nobody uses it yet
+ *
+ * Reads the files of the last run. One that is damaged is told of, and counts as far as it can be read.
+ */
+void
+aip_ledger_store_load (AipLedgerStore *self, AipLedgerLocal *local)
+{
+  Replay replay = { .local = local };
+
+  g_return_if_fail (self != NULL && local != NULL);
+
+  if (self->writer == NULL)
+    return;
+  replay.since = load_counts (self, local);
+  aip_ledger_diary_read (self->writer->diary, replay_cb, &replay);
+  if (replay.n_taken > 0)
+    touch (self);
+}
+
+/**
+ * aip_ledger_store_note:
+ * @self: a store
+ * @quota: of accounts that have changed
+ *
+ * Sees to it that they are written down. From any thread; costs a look at a flag or two when it was said
+ * before.
+ */
+void
+aip_ledger_store_note (AipLedgerStore *self, const AipQuota *quota)
+{
+  g_return_if_fail (self != NULL && quota != NULL);
+
+  if (self->writer == NULL)
+    return;
+  for (guint i = 0; i < quota->n_parts; i++)
+    aip_ledger_diary_note (self->writer->diary, quota->parts[i].account);
+  touch (self);
 }
 
 static void
@@ -290,4 +342,6 @@ aip_ledger_store_close (AipLedgerStore *self)
 
   save (self);
   cancel_write (self, TRUE);
+  if (self->writer != NULL && !self->writer->failed)
+    aip_ledger_diary_close (self->writer->diary);
 }

@@ -136,7 +136,8 @@ decide_alone (AipLedger *self, const AipQuota *quota, guint64 tokens, AipTally *
     *tally = (AipTally){ .unavailable = TRUE };
   else
     aip_ledger_local_reserve (quota, tokens, tally);
-  aip_ledger_touch (self);
+  if (tally->granted)
+    aip_ledger_touch (self, quota);
 }
 
 /* A call that is still under way when Redis goes is decided as the ones that come after it. */
@@ -185,7 +186,7 @@ reserved_cb (const AipTally *tally, void *user_data)
     aip_ledger_local_charge (call->quota, call->tokens, &call->tally);
   else if (tally != NULL)
     aip_ledger_local_note_refusal (call->quota, call->tokens, &call->tally);
-  aip_ledger_touch (call->ledger);
+  aip_ledger_touch (call->ledger, call->quota);
   post (call->asker, answer_cb, call, call_free);
 }
 
@@ -383,13 +384,14 @@ aip_ledger_open_part (AipLedger *self, AipQuotaPart *part, const char *kind, con
 /**
  * aip_ledger_touch:
  * @self: a ledger
+ * @quota: what was charged, or given back
  *
  * Sees to it that what has changed is written down before long. From any thread.
  */
 void
-aip_ledger_touch (AipLedger *self)
+aip_ledger_touch (AipLedger *self, const AipQuota *quota)
 {
-  aip_ledger_store_touch (self->store);
+  aip_ledger_store_note (self->store, quota);
 }
 
 static GBytes *

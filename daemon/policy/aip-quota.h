@@ -30,6 +30,7 @@ typedef enum
  * AipAccount: what one client, tenant or key has used. Several are locked in the order of AipParty.
  * @name: "client:NAME", "tenant:NAME", "key:NAME": one of each
  * @windows: (nullable): each made when it is first limited
+ * @noted: atomic: it is to be written into the diary
  * @refused_tokens: as the next two, what Redis has last refused: it has no room for so many tokens
  * @refused_until: microseconds of aip_clock_now (): when there will be room
  * @ask_again: the same: until when that is believed, as others may give back what they have not used
@@ -40,6 +41,7 @@ typedef struct
   char *name;
   GMutex lock;
   AipWindow *windows[AIP_N_LIMITS];
+  int noted;
   guint64 refused_tokens;
   gint64 refused_until;
   gint64 ask_again;

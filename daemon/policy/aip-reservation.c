@@ -50,7 +50,7 @@ aip_reservation_settle (AipReservation *self, guint64 tokens)
       aip_ledger_local_settle (self->quota, &self->tally, self->tokens, tokens);
       aip_ledger_correct (self->ledger, self->quota, &self->tally, 0,
                           (gint64) tokens - (gint64) self->tokens);
-      aip_ledger_touch (self->ledger);
+      aip_ledger_touch (self->ledger, self->quota);
     }
   reservation_free (self);
 }
@@ -84,7 +84,7 @@ aip_reservation_refund (AipReservation *self)
     {
       aip_ledger_local_refund (self->quota, &self->tally, self->tokens);
       aip_ledger_correct (self->ledger, self->quota, &self->tally, -1, -(gint64) self->tokens);
-      aip_ledger_touch (self->ledger);
+      aip_ledger_touch (self->ledger, self->quota);
     }
   reservation_free (self);
 }

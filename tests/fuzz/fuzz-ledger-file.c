@@ -20,6 +20,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 
   aip_clock_set_fake (1000 * G_USEC_PER_SEC, NOW);
   aip_ledger_local_restore (first, data, size);
+  aip_ledger_local_replace (first, "client:one", data, size);
   written = aip_ledger_local_dump (first);
   content = g_bytes_get_data (written, &length);
   g_assert_true (aip_ledger_local_restore (second, content, length));

@@ -159,9 +159,13 @@ def test_a_killed_redis_keeps_what_was_settled(start, start_redis, upstream):
 def kept(state, account):
     """What is charged to the account of a name in the file that the daemon keeps: {kind: amount}."""
     try:
-        data = (state / "aiproxy/limits").read_bytes()
+        return amounts_in((state / "aiproxy/limits").read_bytes(), account)
     except FileNotFoundError:
         return {}
+
+
+def amounts_in(data, account):
+    """What a file has of an account: {kind: amount}."""
     assert data[:5] == b"AIPL\x01"
     amounts, at = {}, 13
     while at < len(data):
@@ -216,17 +220,45 @@ def test_a_killed_daemon_knows_what_was_written_down(local, upstream, tmp_path):
         connection.close()
 
 
-def test_a_killed_daemon_forgets_only_what_came_since_it_was_written(local, upstream, tmp_path):
+def noted(state, account):
+    """The same by the last entry of the account in the daemon's diary."""
+    try:
+        data = (state / "aiproxy/limits.diary").read_bytes()
+    except FileNotFoundError:
+        return {}
+    amounts, at = {}, 0
+    while at + 4 <= len(data) and at + 4 + int.from_bytes(data[at : at + 4], "little") <= len(data):
+        end = at + 4 + int.from_bytes(data[at : at + 4], "little")
+        name = data[at + 5 : at + 5 + data[at + 4]].decode()
+        if name == account:
+            amounts = amounts_in(data[at + 5 + data[at + 4] : end], account)
+        at = end
+    return amounts
+
+
+def test_a_killed_daemon_forgets_nothing_that_was_over(local, upstream, tmp_path):
+    """Long before the file of the limits is due, which cannot be written here at all."""
+    (tmp_path / "aiproxy/limits/in the way").mkdir(parents=True)
     daemon = local()
     upstream.answer_with(usage(7))
-    assert count_by_status(run_at_once([daemon], 5, send)) == {200: 5}
-    written = {DAY_REQUESTS: 5, DAY_TOKENS: 35}
-    assert wait_until(lambda: kept(tmp_path, "client:test") == written), kept(tmp_path, "client:test")
-    assert count_by_status(run_at_once([daemon], 3, send)) == {200: 3}
+    for count, made in ((5, 5), (3, 8)):
+        assert count_by_status(run_at_once([daemon], count, send)) == {200: count}
+        made = {DAY_REQUESTS: made, DAY_TOKENS: 7 * made}
+        assert wait_until(lambda: noted(tmp_path, "client:test") == made), noted(tmp_path, "client:test")
     daemon.kill()
     again = local()
-    served = [send(again).status for _ in range(20)].count(200)
-    assert 20 - 8 <= served <= 20 - 5
+    assert [send(again).status for _ in range(13)] == [200] * 12 + [429]
+    again.kill()
+
+
+def test_the_diary_ends_with_the_daemon(local, upstream, tmp_path):
+    daemon = local()
+    upstream.answer_with(usage(7))
+    assert send(daemon).status == 200
+    assert wait_until(lambda: noted(tmp_path, "client:test") or kept(tmp_path, "client:test"))
+    daemon.stop()
+    assert not list((tmp_path / "aiproxy").glob("limits.diary*"))
+    assert kept(tmp_path, "client:test") == {DAY_REQUESTS: 1, DAY_TOKENS: 7}
 
 
 def test_a_daemon_that_ends_well_forgets_nothing(local, upstream, tmp_path):
