@@ -93,10 +93,14 @@ take_client (const AipConfig *config, const char *name, AipRouteQuery *query, GE
       g_set_error (error, AIP_ERROR, AIP_ERROR_NOT_FOUND, "client: the configuration has no client %s", name);
       return FALSE;
     }
-  if (client.config->allowed_providers[0] != NULL)
-    query->providers = (const char *const *) client.config->allowed_providers;
-  if (client.config->allowed_keys[0] != NULL)
-    query->keys = (const char *const *) client.config->allowed_keys;
+  client.tenant = client.config->tenant;
+  if (client.tenant != NULL)
+    client.tenant_config = aip_config_find_tenant (config, client.tenant);
+  for (guint i = 0; i < AIP_N_RIGHTS; i++)
+    {
+      query->providers[i] = aip_rights_get_providers (&client, i);
+      query->keys[i] = aip_rights_get_keys (&client, i);
+    }
   return aip_rights_allow_model (&client, query->model, error) &&
          (query->provider == NULL || aip_rights_allow_provider (&client, query->provider, error)) &&
          (query->strategy == NULL || aip_rights_allow_strategy (&client, query->strategy, error));
@@ -117,7 +121,7 @@ explain (const AipBusContext *context, AipRouteQuery *query, GVariant *options, 
       !take_client (host->get_config (context->host_data), aip_bus_options_get_string (options, "client"),
                     query, error))
     return NULL;
-  return aip_router_explain (host->get_router (context->host_data), query, error);
+  return aip_router_explain (host->get_router (context->host_data), query, 0, error);
 }
 
 /**

@@ -349,6 +349,12 @@ static const AipSetting tenant_settings[] = {
     .doc = "tokens per day of UTC of all its clients; 0: no limit" },
   { "monthly-budget", &aip_setting_double, AT (monthly_budget), "0", 0, 1000 * MILLION,
     .doc = "US dollars per month of all its clients; 0: no limit" },
+  { "models", &aip_setting_list, AT (models), "",
+    .doc = "names or patterns of models that its clients may use, of those that each may use; empty: all" },
+  { "allowed-providers", &aip_setting_list, AT (allowed_providers), "",
+    .doc = "names or patterns of providers that may serve its clients; empty: all" },
+  { "allowed-keys", &aip_setting_list, AT (allowed_keys), "",
+    .doc = "names or patterns of keys that may serve its clients, such as those it has brought; empty: all" },
   { NULL }
 };
 #undef AT

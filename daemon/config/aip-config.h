@@ -209,6 +209,9 @@ typedef struct
   guint64 daily_requests;
   guint64 daily_tokens;
   double monthly_budget;
+  char **models; /* names and globs; empty: all; so are the next */
+  char **allowed_providers;
+  char **allowed_keys;
 } AipTenantConfig;
 
 typedef struct

@@ -89,7 +89,8 @@ aip_client_is_restricted (const AipClient *client)
 {
   g_return_val_if_fail (client != NULL, TRUE);
 
-  return client->config != NULL && client->config->models[0] != NULL;
+  return (client->config != NULL && client->config->models[0] != NULL) ||
+         (client->tenant_config != NULL && client->tenant_config->models[0] != NULL);
 }
 
 /**

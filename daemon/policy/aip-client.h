@@ -13,6 +13,7 @@ G_BEGIN_DECLS
  *   "default" for the token of the first start; "demo" for the one of --demo
  * @config: (nullable): its settings; NULL: no restriction
  * @tenant: (nullable): the [tenant NAME] that it belongs to
+ * @tenant_config: (nullable): its settings; NULL: no restriction
  * @quota: (nullable): its limits with those of its tenant, for aip_ledger_reserve ()
  * @under_way: how many requests it has under way
  * @max_concurrent: how many it may have
@@ -22,6 +23,7 @@ typedef struct
   const char *name;
   const AipClientConfig *config;
   const char *tenant;
+  const AipTenantConfig *tenant_config;
   AipQuota *quota;
   AipConcurrencySlot *under_way;
   guint max_concurrent;

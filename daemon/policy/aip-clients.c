@@ -79,6 +79,8 @@ aip_clients_new (AipConfig *config, AipConcurrency *concurrency, AipLedger *ledg
       entry->client.name = client->name;
       entry->client.config = client;
       entry->client.tenant = client->tenant;
+      if (client->tenant != NULL)
+        entry->client.tenant_config = aip_config_find_tenant (config, client->tenant);
       limit_client (self, &entry->client);
       memcpy (entry->digest, client->digest, DIGEST_LENGTH);
       entry->has_token = memcmp (client->digest, (const guint8[DIGEST_LENGTH]){ 0 }, DIGEST_LENGTH) != 0;

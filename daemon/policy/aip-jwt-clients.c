@@ -115,6 +115,8 @@ make_entry (AipJwtClients *self, const char *name, const AipClientConfig *client
   entry->client.name = entry->name;
   entry->client.config = client;
   entry->client.tenant = tenant;
+  if (tenant != NULL)
+    entry->client.tenant_config = aip_config_find_tenant (self->config, tenant);
   aip_client_open (&entry->client, self->config, self->concurrency, self->ledger);
   return entry;
 }

@@ -59,10 +59,24 @@ aip_route_plan_clear (AipRoutePlan *self)
 static gboolean
 is_allowed (const AipRouteQuery *query, const AipCandidate *candidate)
 {
-  if (query->providers != NULL && !aip_glob_match_any (query->providers, candidate->provider->name))
-    return FALSE;
-  return query->keys == NULL || candidate->key == NULL ||
-         aip_glob_match_any (query->keys, candidate->key->name);
+  for (guint i = 0; i < AIP_ROUTE_RIGHTS; i++)
+    {
+      if (query->providers[i] != NULL && !aip_glob_match_any (query->providers[i], candidate->provider->name))
+        return FALSE;
+      if (query->keys[i] != NULL && candidate->key != NULL &&
+          !aip_glob_match_any (query->keys[i], candidate->key->name))
+        return FALSE;
+    }
+  return TRUE;
+}
+
+static gboolean
+is_restricted (const AipRouteQuery *query)
+{
+  for (guint i = 0; i < AIP_ROUTE_RIGHTS; i++)
+    if (query->providers[i] != NULL || query->keys[i] != NULL)
+      return TRUE;
+  return FALSE;
 }
 
 static Standing
@@ -85,7 +99,7 @@ get_standing (const AipRoutePlan *self, const AipCandidate *candidate, gint64 *w
   gint64 until_us = aip_live_key_load_until (candidate->live);
 
   *wait_us = -1;
-  if ((query->providers != NULL || query->keys != NULL) && !is_allowed (query, candidate))
+  if (is_restricted (query) && !is_allowed (query, candidate))
     return STANDING_FORBIDDEN;
   if (until_us > query->now_us)
     {
@@ -324,7 +338,7 @@ aip_route_plan_add_steps (AipRoutePlan *self, const AipRouteStep *steps, guint n
   g_autofree AipStrategyItem *many = NULL;
   Group group = { .items = few, .sorted = TRUE, .priority = G_MININT };
   const AipRouteQuery *query = self->query;
-  gboolean anybody = query->may_use == NULL && query->providers == NULL && query->keys == NULL;
+  gboolean anybody = query->may_use == NULL && !is_restricted (query);
   guint n = 0;
 
   g_return_if_fail (self != NULL && steps != NULL);

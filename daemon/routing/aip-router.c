@@ -309,6 +309,7 @@ aip_router_plan (AipRouter *self, const AipRouteQuery *query, gint64 *retry_afte
  * aip_router_explain:
  * @self: the router
  * @query: what would be asked for; it names a model; its limit does not count
+ * @max: how many to tell of; 0: all
  * @error: where to put %AIP_ERROR_INVALID_ARGUMENT: no such provider, an overlong name
  *
  * Tells what aip_router_plan () would list next, with each one's score, and why all else is not in it. Takes
@@ -318,7 +319,7 @@ aip_router_plan (AipRouter *self, const AipRouteQuery *query, gint64 *retry_afte
  * they would be tried, then what is out
  */
 GPtrArray *
-aip_router_explain (AipRouter *self, const AipRouteQuery *query, GError **error)
+aip_router_explain (AipRouter *self, const AipRouteQuery *query, guint max, GError **error)
 {
   g_return_val_if_fail (self != NULL && query != NULL && query->model != NULL, NULL);
 
@@ -351,8 +352,7 @@ aip_router_explain (AipRouter *self, const AipRouteQuery *query, GError **error)
     candidates = plan_route (self, &plan, route);
   else
     candidates = aip_route_plan_finish (&plan);
-  return aip_route_explain (self->config, self->rules, &plan, route, candidates,
-                            query->limit > 0 ? query->limit : G_MAXUINT);
+  return aip_route_explain (self->config, self->rules, &plan, route, candidates, max > 0 ? max : G_MAXUINT);
 }
 
 /**

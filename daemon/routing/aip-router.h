@@ -41,6 +41,9 @@ typedef gboolean (*AipMayUseFunc) (const AipCandidate *candidate, gint64 *wait_u
  */
 typedef double (*AipHeadroomFunc) (const AipCandidate *candidate, void *user_data);
 
+/* How many rights a request may be held to. */
+#define AIP_ROUTE_RIGHTS 2
+
 /**
  * AipRouteQuery: what is asked for. All zero but @protocol is a good query.
  * @protocol: what the client speaks
@@ -54,8 +57,9 @@ typedef double (*AipHeadroomFunc) (const AipCandidate *candidate, void *user_dat
  * @tokens: how many it takes at least: who has fewer left of the provider's own limit comes last; 0: not
  * known
  * @limit: how many candidates are needed, see [retry] max-attempts; 0: all
- * @providers: (nullable) (array zero-terminated=1): globs: the providers that the client may use; NULL: all
- * @keys: (nullable) (array zero-terminated=1): globs: the keys that the client may use; NULL: all
+ * @providers: (array) (nullable): globs: the providers that the client may use, by its own rights and by
+ * those of its tenant; NULL: all
+ * @keys: the same for keys
  * @too_long: (nullable): models that have turned the same request down; only those that may be larger count
  * @may_use: (nullable): see #AipMayUseFunc
  * @get_headroom: (nullable): see #AipHeadroomFunc; gets may_use_data, too
@@ -73,8 +77,8 @@ typedef struct
   guint64 sticky;
   guint64 tokens;
   guint limit;
-  const char *const *providers;
-  const char *const *keys;
+  const char *const *providers[AIP_ROUTE_RIGHTS];
+  const char *const *keys[AIP_ROUTE_RIGHTS];
   const AipTooLong *too_long;
   AipMayUseFunc may_use;
   AipHeadroomFunc get_headroom;
@@ -143,7 +147,7 @@ AipRouter *aip_router_ref (AipRouter *self);
 void aip_router_unref (AipRouter *self);
 
 GArray *aip_router_plan (AipRouter *self, const AipRouteQuery *query, gint64 *retry_after_us, GError **error);
-GPtrArray *aip_router_explain (AipRouter *self, const AipRouteQuery *query, GError **error);
+GPtrArray *aip_router_explain (AipRouter *self, const AipRouteQuery *query, guint max, GError **error);
 GPtrArray *aip_router_list_models (AipRouter *self);
 guint aip_router_get_context (AipRouter *self, const char *model);
 gboolean aip_router_renew (const AipRouter *self, AipProtocol protocol, AipCandidate *candidate);

@@ -23,10 +23,11 @@
 static AipOutcome
 refuse_model (AipExchange *self, const char *why)
 {
-  g_autofree char *message =
-      g_strdup_printf ("Client `%s` may use certain models alone, %s: see `models` in [client %s] of "
-                       "aiproxy.conf",
-                       self->client->name, why, self->client->name);
+  const AipClient *client = self->client;
+  gboolean own = client->config != NULL && client->config->models[0] != NULL;
+  g_autofree char *message = g_strdup_printf (
+      "Client `%s` may use certain models alone, %s: see `models` in [%s %s] of aiproxy.conf", client->name,
+      why, own ? "client" : "tenant", own ? client->name : client->tenant);
 
   return aip_exchange_refuse (
       self,
@@ -182,7 +183,6 @@ get_headroom_cb (const AipCandidate *candidate, void *user_data)
 static AipRouteQuery
 make_query (const AipExchange *self)
 {
-  const AipClientConfig *config = self->client->config;
   AipRouteQuery query = {
     .protocol = self->route.protocol,
     .model = self->call.model,
@@ -190,10 +190,11 @@ make_query (const AipExchange *self)
     .strategy = aip_head_get (self->head, "X-Proxy-Strategy"),
   };
 
-  if (config != NULL && config->allowed_providers[0] != NULL)
-    query.providers = (const char *const *) config->allowed_providers;
-  if (config != NULL && config->allowed_keys[0] != NULL)
-    query.keys = (const char *const *) config->allowed_keys;
+  for (guint i = 0; i < AIP_N_RIGHTS; i++)
+    {
+      query.providers[i] = aip_rights_get_providers (self->client, i);
+      query.keys[i] = aip_rights_get_keys (self->client, i);
+    }
   return query;
 }
 

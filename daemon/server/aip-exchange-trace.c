@@ -49,13 +49,9 @@ aip_exchange_trace_plan (AipExchange *self)
 void
 aip_exchange_trace_refusal (AipExchange *self, const AipRouteQuery *query)
 {
-  AipRouteQuery asked = *query;
-
   if (query->model == NULL || self->refused != NULL)
     return;
-  asked.limit = AIP_REQUEST_TRACE_MAX;
-  asked.look_only = TRUE;
-  self->refused = aip_router_explain (self->snapshot->router, &asked, NULL);
+  self->refused = aip_router_explain (self->snapshot->router, query, AIP_REQUEST_TRACE_MAX, NULL);
   if (self->refused == NULL)
     return;
   if (self->trace == NULL)

@@ -365,6 +365,12 @@ def test_a_claim_names_the_tenant_whose_limits_hold(make):
     expect_refused(daemon, sign(org="red"), "claim-client")
 
 
+def test_who_is_in_no_config_has_the_rights_of_its_tenant(make):
+    daemon = make("claim-client=name\nclaim-tenant=org\n", TENANTS.replace("[tenant blue]", "models=none-*\n[tenant blue]"))
+    expect_error(post(daemon, sign(name="ann", org="red")), 403, "`models` in [tenant red]")
+    assert post(daemon, sign(name="cat", org="blue")).status == 200
+
+
 def test_a_client_of_the_config_is_of_one_tenant(make):
     daemon = make("claim-tenant=org\n", TENANTS + "[client ann]\ntenant=red\n[client bob]\nrpm=2\n")
     assert post(daemon, sign(sub="ann", org="red")).status == 200

@@ -198,6 +198,20 @@ def test_a_forbidden_provider_is_reached_in_no_way(start, upstream, other, setti
     assert not upstream.requests
 
 
+@pytest.mark.parametrize("setting", ["allowed-providers=p2", "allowed-keys=k2"])
+def test_tenants_are_kept_apart(start, upstream, other, setting):
+    """Whatever a client itself may use, it is served by what its tenant has."""
+    extra = f"[tenant blue]\n{setting}\nmodels=fake-*\n"
+    daemon = start(limited([upstream, other], extra, client="tenant=blue\nallowed-providers=p*\nmodels=fake-model;gpt-4"))
+    for _ in range(3):
+        assert daemon.chat().header("X-Proxy-Key") == "k2"
+    response = daemon.chat(headers=[("X-Proxy-Provider", "p1")])
+    assert response.status in (403, 503) and "blue" in response.body.decode() or "allowed-keys" in response.body.decode()
+    error = expect_error(daemon.chat(model="gpt-4"), 403, "`models` in [tenant blue]")
+    assert error["code"] == "model_not_allowed"
+    assert not upstream.requests
+
+
 def test_a_client_without_rights_of_its_own_may_use_all(start, upstream, other):
     text = several([upstream, other])
     assert "allowed" not in text and "models=\n" not in config(upstream)

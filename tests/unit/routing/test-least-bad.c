@@ -461,9 +461,9 @@ test_who_may_not (void)
   aip_live_key_set_headroom (b, &limits, START);
   assert_least_bad (&world, &query, "a");
   /* The client's rights. */
-  query.keys = only_a;
+  query.keys[0] = only_a;
   assert_least_bad (&world, &query, "a");
-  query.keys = nobody;
+  query.keys[0] = nobody;
   assert_least_bad (&world, &query, NULL);
   world_clear (&world);
 }

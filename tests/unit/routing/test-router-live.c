@@ -216,14 +216,14 @@ test_rights (void)
   static const char *const keys[] = { "b", "c", NULL };
   static const char *const nothing[] = { "x", NULL };
   World world;
-  AipRouteQuery query = { .model = "m", .strategy = "failover", .providers = two };
+  AipRouteQuery query = { .model = "m", .strategy = "failover", .providers = { two } };
 
   world_init (&world, TWO_PROVIDERS);
   assert_plan (&world, &query, "two:-:m");
-  query.providers = NULL;
-  query.keys = keys;
+  query.providers[0] = NULL;
+  query.keys[0] = keys;
   assert_plan (&world, &query, "one:b:m one:c:m two:-:m");
-  query.providers = nothing;
+  query.providers[0] = nothing;
   query.model = "n";
   assert_plan (&world, &query,
                "error forbidden: no usable key: key `a` of provider `one`: " WHY
@@ -457,7 +457,7 @@ test_explain (void)
   for (guint i = 0; i < 2; i++)
     {
       g_clear_pointer (&list, g_ptr_array_unref);
-      list = aip_router_explain (world.router, &query, NULL);
+      list = aip_router_explain (world.router, &query, 0, NULL);
       g_assert_cmpuint (list->len, ==, 3);
       item = g_ptr_array_index (list, 0);
       g_assert_cmpstr (item->key, ==, "c");

@@ -262,7 +262,7 @@ append_plan (GString *text, AipRouter *router, const AipRouteQuery *query)
 static void
 append_explanations (GString *text, AipRouter *router, const AipRouteQuery *query)
 {
-  g_autoptr (GPtrArray) all = aip_router_explain (router, query, NULL);
+  g_autoptr (GPtrArray) all = aip_router_explain (router, query, 0, NULL);
 
   for (guint i = 0; all != NULL && i < all->len; i++)
     {

@@ -148,7 +148,7 @@ test_explained (void)
 {
   g_autoptr (AipRouter) router = routes_make (config, NULL);
   AipRouteQuery query = { .model = "any" };
-  g_autoptr (GPtrArray) list = aip_router_explain (router, &query, NULL);
+  g_autoptr (GPtrArray) list = aip_router_explain (router, &query, 0, NULL);
   guint found = 0;
 
   for (guint i = 0; i < list->len; i++)
