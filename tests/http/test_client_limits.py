@@ -99,6 +99,7 @@ def test_what_runs_counts_with_all_that_it_may_write(start, upstream, whose):
         assert daemon.chat(max_tokens=700).status in (429, 503)
         assert daemon.chat(max_completion_tokens=200, n=4).status in (429, 503)
         exchange.send(answers.whole())
+        exchange.release()
         assert connection.read_response().status == 200
     upstream.answer_with(answers.automatic)
     assert daemon.chat(max_tokens=700).status == 200
