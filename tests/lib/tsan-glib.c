@@ -48,6 +48,26 @@ g_mutex_unlock (GMutex *mutex)
   NEXT (g_mutex_unlock) (mutex);
 }
 
+/* It lets go of the mutex, and takes it again, without the functions above. */
+void
+g_cond_wait (GCond *cond, GMutex *mutex)
+{
+  __tsan_release (mutex);
+  NEXT (g_cond_wait) (cond, mutex);
+  __tsan_acquire (mutex);
+}
+
+gboolean
+g_cond_wait_until (GCond *cond, GMutex *mutex, gint64 end_time)
+{
+  gboolean signalled;
+
+  __tsan_release (mutex);
+  signalled = NEXT (g_cond_wait_until) (cond, mutex, end_time);
+  __tsan_acquire (mutex);
+  return signalled;
+}
+
 gboolean (g_atomic_ref_count_dec) (gatomicrefcount *count)
 {
   __tsan_release (count);
