@@ -51,6 +51,22 @@ wiping_realloc (void *memory, size_t size)
   return moved;
 }
 
+/* glibc's calloc () leaves its per-thread cache alone: what it gives comes from the slow lists, and fills the
+ * cache when it is freed, so that other memory goes the slow way back too. */
+static void *
+caching_calloc (size_t n, size_t size)
+{
+  size_t whole;
+  void *memory;
+
+  if (!g_size_checked_mul (&whole, n, size))
+    return NULL;
+  memory = malloc (whole);
+  if (memory != NULL)
+    explicit_bzero (memory, whole); /* compilers make calloc () of malloc () and memset () */
+  return memory;
+}
+
 /**
  * aip_curl_memory_init:
  *
@@ -62,5 +78,6 @@ wiping_realloc (void *memory, size_t size)
 CURLcode
 aip_curl_memory_init (void)
 {
-  return curl_global_init_mem (CURL_GLOBAL_DEFAULT, malloc, wiping_free, wiping_realloc, strdup, calloc);
+  return curl_global_init_mem (CURL_GLOBAL_DEFAULT, malloc, wiping_free, wiping_realloc, strdup,
+                               caching_calloc);
 }
