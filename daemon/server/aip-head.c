@@ -9,8 +9,9 @@
 
 /*
  * libsoup's parser is lenient: it takes folded lines, blanks before colons, lone line feeds, "+2" as a
- * length, and two lengths at once. Whatever two parties could read differently is refused here, on the
- * raw bytes, before it sees them (RFC 9112, sections 2.2, 3, 5 and 6.3).
+ * length, and two lengths at once. Whatever two parties could read differently is refused here (RFC 9112,
+ * sections 2.2, 3, 5 and 6.3). What is left means the same to both, so that libsoup has no need to read it
+ * again: it gets the headers one by one.
  */
 
 typedef struct
@@ -27,6 +28,15 @@ typedef struct
   guint n_types;
 } Check;
 
+/* One line in bytes that may be written to. */
+typedef struct
+{
+  char *name;
+  gsize name_length;
+  char *value;
+  gsize value_length;
+} Field;
+
 static gboolean
 refuse (Check *check, guint status, const char *message)
 {
@@ -36,7 +46,7 @@ refuse (Check *check, guint status, const char *message)
 }
 
 static void
-trim (const char **value, gsize *length)
+trim (char **value, gsize *length)
 {
   while (*length > 0 && (**value == ' ' || **value == '\t'))
     (*value)++, (*length)--;
@@ -67,7 +77,7 @@ check_transfer_encoding (Check *check, const char *value, gsize length)
   return TRUE;
 }
 
-/* What Connection names is looked up for each field, here and by libsoup: both numbers have to be small. */
+/* What Connection names is looked up for each field: both numbers have to be small. */
 static gboolean
 check_connection (Check *check, const char *value, gsize length)
 {
@@ -82,13 +92,12 @@ check_connection (Check *check, const char *value, gsize length)
 }
 
 static gboolean
-check_field (Check *check, const char *line, gsize length)
+split_field (Field *field, Check *check, char *line, gsize length)
 {
-  const char *colon = memchr (line, ':', length);
+  char *colon = memchr (line, ':', length);
   gsize name_length = colon != NULL ? (gsize) (colon - line) : 0;
-  const char *value = line + name_length + 1;
-  gsize value_length = length - name_length - 1;
 
+  *field = (Field){ line, name_length, line + name_length + 1, length - name_length - 1 };
   if (++check->n_fields > AIP_HEAD_MAX_FIELDS)
     return refuse (check, 431, "the request's head has more than 128 headers");
   if (length > 0 && (line[0] == ' ' || line[0] == '\t'))
@@ -97,24 +106,61 @@ check_field (Check *check, const char *line, gsize length)
     return refuse (check, 400, "a header line has no name");
   if (!aip_ascii_is_token (line, name_length))
     return refuse (check, 400, "a header's name holds a character that is not allowed");
-  if (aip_ascii_has_control (value, value_length))
+  if (aip_ascii_has_control (field->value, field->value_length))
     return refuse (check, 400, "a header's value holds a control character");
+  trim (&field->value, &field->value_length);
+  return TRUE;
+}
 
-  trim (&value, &value_length);
-  if (aip_ascii_equal (line, name_length, "content-length"))
-    return check_content_length (check, value, value_length);
-  if (aip_ascii_equal (line, name_length, "transfer-encoding"))
-    return check_transfer_encoding (check, value, value_length);
-  if (aip_ascii_equal (line, name_length, "connection"))
-    return check_connection (check, value, value_length);
-  if (aip_ascii_equal (line, name_length, "host") && check->n_hosts++ > 0)
+static gboolean
+check_field (Check *check, const Field *field)
+{
+  const char *name = field->name;
+  gsize length = field->name_length;
+
+  if (aip_ascii_equal (name, length, "content-length"))
+    return check_content_length (check, field->value, field->value_length);
+  if (aip_ascii_equal (name, length, "transfer-encoding"))
+    return check_transfer_encoding (check, field->value, field->value_length);
+  if (aip_ascii_equal (name, length, "connection"))
+    return check_connection (check, field->value, field->value_length);
+  if (aip_ascii_equal (name, length, "host") && check->n_hosts++ > 0)
     return refuse (check, 400, "more than one Host");
-  if (aip_ascii_equal (line, name_length, "origin") && check->n_origins++ > 0)
+  if (aip_ascii_equal (name, length, "origin") && check->n_origins++ > 0)
     return refuse (check, 400, "more than one Origin");
-  if (aip_ascii_equal (line, name_length, "authorization") && check->n_authorizations++ > 0)
+  if (aip_ascii_equal (name, length, "authorization") && check->n_authorizations++ > 0)
     return refuse (check, 400, "more than one Authorization");
-  if (aip_ascii_equal (line, name_length, "content-type") && check->n_types++ > 0)
+  if (aip_ascii_equal (name, length, "content-type") && check->n_types++ > 0)
     return refuse (check, 400, "more than one Content-Type");
+  return TRUE;
+}
+
+/* What an SDK tells of the machine it runs on is half of what it sends, and nobody here reads it. */
+static void
+keep_field (AipHead *self, const Field *field)
+{
+  if (aip_ascii_has_prefix (field->name, field->name_length, "X-Stainless-"))
+    return;
+  field->name[field->name_length] = '\0';
+  field->value[field->value_length] = '\0';
+  if (g_utf8_validate (field->value, (gssize) field->value_length, NULL))
+    soup_message_headers_append (self->headers, field->name, field->value);
+  else
+    {
+      g_autofree char *valid = g_utf8_make_valid (field->value, (gssize) field->value_length);
+
+      soup_message_headers_append (self->headers, field->name, valid);
+    }
+}
+
+static gboolean
+take_field (AipHead *self, Check *check, char *line, gsize length)
+{
+  Field field;
+
+  if (!split_field (&field, check, line, length) || !check_field (check, &field))
+    return FALSE;
+  keep_field (self, &field);
   return TRUE;
 }
 
@@ -148,25 +194,40 @@ check_request_line (Check *check, const char *line, gsize length)
 }
 
 static gboolean
-check_bytes (Check *check, const char *data, gsize length)
+take_request_line (AipHead *self, Check *check, char *line, gsize length, char **target)
 {
-  const char *end = data + length - 2; /* without the empty line */
-  const char *line = data;
-  gboolean first = TRUE;
+  char *end;
+
+  if (!check_request_line (check, line, length))
+    return FALSE;
+  *target = (char *) memchr (line, ' ', length) + 1;
+  end = memchr (*target, ' ', line + length - *target);
+  *end = '\0';
+  self->method = g_strndup (line, *target - 1 - line);
+  self->minor = line[length - 1] - '0';
+  return TRUE;
+}
+
+/* @data is written to; @target is a part of it. */
+static gboolean
+take_lines (AipHead *self, Check *check, char *data, gsize length, char **target)
+{
+  char *end = data + length - 2; /* without the empty line */
+  char *line = data;
 
   if (memchr (data, '\0', length) != NULL)
     return refuse (check, 400, "the head holds a NUL byte");
   while (line < end)
     {
-      const char *lf = memchr (line, '\n', end - line);
-      const char *cr = lf != NULL ? lf - 1 : NULL;
+      char *lf = memchr (line, '\n', end - line);
+      char *cr = lf != NULL ? lf - 1 : NULL;
 
       /* A CR elsewhere is a control character in a name, a value or the request line. */
       if (cr == NULL || cr < line || *cr != '\r')
         return refuse (check, 400, "a line ends without CR LF");
-      if (!(first ? check_request_line (check, line, cr - line) : check_field (check, line, cr - line)))
+      if (!(line == data ? take_request_line (self, check, line, cr - line, target)
+                         : take_field (self, check, line, cr - line)))
         return FALSE;
-      first = FALSE;
       line = cr + 2;
     }
   if (check->n_lengths > 0 && check->n_encodings > 0)
@@ -174,23 +235,16 @@ check_bytes (Check *check, const char *data, gsize length)
   return TRUE;
 }
 
-/* What an SDK tells of the machine it runs on is half of what it sends, and nobody here reads it. */
-static GString *
-dup_without_telemetry (const char *data, gsize length)
+/* Whoever passed on a request of HTTP/1.0 may not have known what its Connection means: RFC 9110, 7.6.1. */
+static void
+drop_what_connection_names (AipHead *self)
 {
-  GString *kept = g_string_sized_new (length);
-  const char *end = data + length;
-  const char *begin = data; /* of what is kept and not copied yet */
+  const char *connection = soup_message_headers_get_list (self->headers, "Connection");
+  GSList *names = connection != NULL ? soup_header_parse_list (connection) : NULL;
 
-  for (const char *line = data, *next; line < end; line = next)
-    {
-      next = (const char *) memchr (line, '\n', end - line) + 1;
-      if (!aip_ascii_has_prefix (line, next - line, "X-Stainless-"))
-        continue;
-      g_string_append_len (kept, begin, line - begin);
-      begin = next;
-    }
-  return g_string_append_len (kept, begin, end - begin);
+  for (GSList *link = names; link != NULL; link = link->next)
+    soup_message_headers_remove (self->headers, link->data);
+  soup_header_free_list (names);
 }
 
 /**
@@ -303,7 +357,7 @@ set_framing (AipHead *self, Check *check)
 
   self->content_length = length != NULL ? g_ascii_strtoll (length, NULL, 10) : -1;
   self->chunked = check->n_encodings > 0;
-  /* libsoup takes what Connection names out of a head of HTTP/1.0. */
+  /* What Connection names is no longer in a head of HTTP/1.0. */
   if ((check->n_lengths > 0 && length == NULL) ||
       (check->n_hosts > 0 && aip_head_get (self, "Host") == NULL) ||
       (check->n_origins > 0 && aip_head_get (self, "Origin") == NULL))
@@ -328,29 +382,20 @@ aip_head_parse (const char *data, gsize length, guint *status, const char **mess
 {
   Check check = { 0 };
   g_autoptr (AipHead) self = g_new0 (AipHead, 1);
-  g_autofree char *target = NULL;
-  SoupHTTPVersion version = SOUP_HTTP_1_1;
+  g_autofree char *copy = NULL;
+  char *target = NULL;
 
   g_return_val_if_fail (length >= 4 && status != NULL && message != NULL, NULL);
 
   self->headers = soup_message_headers_new (SOUP_MESSAGE_HEADERS_REQUEST);
-  if (check_bytes (&check, data, length))
+  copy = g_memdup2 (data, length);
+  if (take_lines (self, &check, copy, length, &target))
     {
-      g_autoptr (GString) kept = dup_without_telemetry (data, length);
-      guint parsed = soup_headers_parse_request (kept->str, (int) kept->len, self->headers, &self->method,
-                                                 &target, &version);
-
-      if (parsed == SOUP_STATUS_EXPECTATION_FAILED)
-        refuse (&check, 417, "the only Expect served is 100-continue");
-      else if (parsed != SOUP_STATUS_OK)
-        refuse (&check, 400, "the head is malformed");
-      self->minor = version == SOUP_HTTP_1_0 ? 0 : 1;
-    }
-  if (check.status == 0 && set_target (self, &check, target) && set_connection (self, &check) &&
-      set_framing (self, &check))
-    {
-      self->host = aip_head_get (self, "Host");
-      if (self->host == NULL && self->minor >= 1)
+      if (self->minor == 0)
+        drop_what_connection_names (self);
+      if (set_connection (self, &check) && set_target (self, &check, target) && set_framing (self, &check))
+        self->host = aip_head_get (self, "Host");
+      if (check.status == 0 && self->host == NULL && self->minor >= 1)
         refuse (&check, 400, "the Host header is missing");
     }
 
