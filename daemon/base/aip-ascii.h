@@ -2,11 +2,12 @@
 #pragma once
 
 #include <glib.h>
+#include <string.h>
 
 G_BEGIN_DECLS
 
 /* Names of headers and media types, in any case: RFC 9110 5.1. Here, as each request makes hundreds of such
- * comparisons, and nearly all end with the first byte. */
+ * comparisons, and nearly all end with the length, which compilers know of what is written out. */
 
 static inline gboolean
 aip_ascii_same (char a, char b)
@@ -49,11 +50,35 @@ aip_ascii_has_prefix (const char *text, gsize length, const char *prefix)
 static inline gboolean
 aip_ascii_equal (const char *text, gsize length, const char *other)
 {
-  gsize i = 0;
+  return length == strlen (other) && aip_ascii_has_prefix (text, length, other);
+}
 
-  while (i < length && other[i] != '\0' && aip_ascii_same (text[i], other[i]))
-    i++;
-  return i == length && other[i] == '\0';
+/**
+ * AipAsciiName: letters in any case, or other ASCII, for tables that are searched often
+ */
+typedef struct
+{
+  const char *text;
+  gsize length;
+} AipAsciiName;
+
+#define AIP_ASCII_NAME(text)                                                                                 \
+  {                                                                                                          \
+    (text), sizeof (text) - 1                                                                                \
+  }
+
+/**
+ * aip_ascii_is:
+ * @text: any bytes
+ * @length: how many
+ * @name: a name
+ *
+ * Returns: whether @text is @name, but for the case of letters, whatever the locale
+ */
+static inline gboolean
+aip_ascii_is (const char *text, gsize length, const AipAsciiName *name)
+{
+  return length == name->length && aip_ascii_has_prefix (text, length, name->text);
 }
 
 gboolean aip_ascii_is_token (const char *text, gsize length);

@@ -11,60 +11,60 @@
 
 /* What of a client's headers an upstream may see. Everything else, credentials and cookies first of all,
  * stays here. */
-static const char *const allowed[] = {
-  "Accept",
-  "Accept-Language",
-  "Anthropic-Beta",
-  "Anthropic-Dangerous-Direct-Browser-Access",
-  "Anthropic-Version",
-  "Content-Encoding",
-  "Content-Type",
-  "HTTP-Referer",
-  "Idempotency-Key",
-  "If-Match",
-  "If-None-Match",
-  "OpenAI-Beta",
-  "Originator",
-  "Prefer",
-  "Range",
-  "Session_id",
-  "Traceparent",
-  "Tracestate",
-  "User-Agent",
-  "X-Client-Request-Id",
-  "X-Title",
+static const AipAsciiName allowed[] = {
+  AIP_ASCII_NAME ("Accept"),
+  AIP_ASCII_NAME ("Accept-Language"),
+  AIP_ASCII_NAME ("Anthropic-Beta"),
+  AIP_ASCII_NAME ("Anthropic-Dangerous-Direct-Browser-Access"),
+  AIP_ASCII_NAME ("Anthropic-Version"),
+  AIP_ASCII_NAME ("Content-Encoding"),
+  AIP_ASCII_NAME ("Content-Type"),
+  AIP_ASCII_NAME ("HTTP-Referer"),
+  AIP_ASCII_NAME ("Idempotency-Key"),
+  AIP_ASCII_NAME ("If-Match"),
+  AIP_ASCII_NAME ("If-None-Match"),
+  AIP_ASCII_NAME ("OpenAI-Beta"),
+  AIP_ASCII_NAME ("Originator"),
+  AIP_ASCII_NAME ("Prefer"),
+  AIP_ASCII_NAME ("Range"),
+  AIP_ASCII_NAME ("Session_id"),
+  AIP_ASCII_NAME ("Traceparent"),
+  AIP_ASCII_NAME ("Tracestate"),
+  AIP_ASCII_NAME ("User-Agent"),
+  AIP_ASCII_NAME ("X-Client-Request-Id"),
+  AIP_ASCII_NAME ("X-Title"),
 };
 
 /* What of an upstream's headers is about its own connection, its own site, or ours to say. */
-static const char *const dropped[] = {
-  "Alt-Svc",
-  "Connection",
-  "Content-Length",
-  "Keep-Alive",
-  "NEL",
-  "Proxy-Authenticate",
-  "Proxy-Connection",
-  "Report-To",
-  "Server",
-  "Set-Cookie",
-  "Strict-Transport-Security",
-  "TE",
-  "Trailer",
-  "Transfer-Encoding",
-  "Upgrade",
-  "Vary",
-  "Via",
-  "WWW-Authenticate",
+static const AipAsciiName dropped[] = {
+  AIP_ASCII_NAME ("Alt-Svc"),
+  AIP_ASCII_NAME ("Connection"),
+  AIP_ASCII_NAME ("Content-Length"),
+  AIP_ASCII_NAME ("Keep-Alive"),
+  AIP_ASCII_NAME ("NEL"),
+  AIP_ASCII_NAME ("Proxy-Authenticate"),
+  AIP_ASCII_NAME ("Proxy-Connection"),
+  AIP_ASCII_NAME ("Report-To"),
+  AIP_ASCII_NAME ("Server"),
+  AIP_ASCII_NAME ("Set-Cookie"),
+  AIP_ASCII_NAME ("Strict-Transport-Security"),
+  AIP_ASCII_NAME ("TE"),
+  AIP_ASCII_NAME ("Trailer"),
+  AIP_ASCII_NAME ("Transfer-Encoding"),
+  AIP_ASCII_NAME ("Upgrade"),
+  AIP_ASCII_NAME ("Vary"),
+  AIP_ASCII_NAME ("Via"),
+  AIP_ASCII_NAME ("WWW-Authenticate"),
 };
 
 static const char *const dropped_prefixes[] = { "Access-Control-", "X-Proxy-" };
 static const char *const limit_prefixes[] = { "x-ratelimit-", "anthropic-ratelimit-" };
 
 static gboolean
-is_listed (const char *name, gsize length, const char *const *names, gsize n_names)
+is_listed (const char *name, gsize length, const AipAsciiName *names, gsize n_names)
 {
   for (gsize i = 0; i < n_names; i++)
-    if (aip_ascii_equal (name, length, names[i]))
+    if (aip_ascii_is (name, length, &names[i]))
       return TRUE;
   return FALSE;
 }
@@ -211,8 +211,10 @@ aip_header_lines_clear (AipHeaderLines *self)
 const AipHeaderView *
 aip_header_views_find (const AipHeaderView *headers, gsize n_headers, const char *name)
 {
+  AipAsciiName wanted = { name, strlen (name) };
+
   for (gsize i = 0; i < n_headers; i++)
-    if (aip_ascii_equal (headers[i].name, headers[i].name_length, name))
+    if (aip_ascii_is (headers[i].name, headers[i].name_length, &wanted))
       return &headers[i];
   return NULL;
 }
@@ -246,7 +248,7 @@ join_connection (const AipHeaderView *headers, gsize n_headers)
   GString *names = NULL;
 
   for (gsize i = 0; i < n_headers; i++)
-    if (aip_header_views_find (&headers[i], 1, "Connection") != NULL)
+    if (aip_ascii_equal (headers[i].name, headers[i].name_length, "Connection"))
       {
         names = names != NULL ? g_string_append_c (names, ',') : g_string_new (NULL);
         g_string_append_len (names, headers[i].value, (gssize) headers[i].value_length);

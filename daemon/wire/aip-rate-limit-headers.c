@@ -38,27 +38,27 @@ typedef enum
 
 typedef struct
 {
-  const char *name;
+  AipAsciiName name;
   Target target;
   Part part;
 } Header;
 
 static const Header headers[] = {
-  { "retry-after", TARGET_NONE, PART_RETRY_AFTER },
-  { "retry-after-ms", TARGET_NONE, PART_RETRY_AFTER_MS },
-  { "x-ratelimit-limit-requests", TARGET_REQUESTS, PART_LIMIT },
-  { "x-ratelimit-remaining-requests", TARGET_REQUESTS, PART_REMAINING },
-  { "x-ratelimit-reset-requests", TARGET_REQUESTS, PART_RESET },
-  { "x-ratelimit-limit-tokens", TARGET_TOKENS, PART_LIMIT },
-  { "x-ratelimit-remaining-tokens", TARGET_TOKENS, PART_REMAINING },
-  { "x-ratelimit-reset-tokens", TARGET_TOKENS, PART_RESET },
-  { "anthropic-ratelimit-requests-limit", TARGET_REQUESTS, PART_LIMIT },
-  { "anthropic-ratelimit-requests-remaining", TARGET_REQUESTS, PART_REMAINING },
-  { "anthropic-ratelimit-requests-reset", TARGET_REQUESTS, PART_RESET },
+  { AIP_ASCII_NAME ("retry-after"), TARGET_NONE, PART_RETRY_AFTER },
+  { AIP_ASCII_NAME ("retry-after-ms"), TARGET_NONE, PART_RETRY_AFTER_MS },
+  { AIP_ASCII_NAME ("x-ratelimit-limit-requests"), TARGET_REQUESTS, PART_LIMIT },
+  { AIP_ASCII_NAME ("x-ratelimit-remaining-requests"), TARGET_REQUESTS, PART_REMAINING },
+  { AIP_ASCII_NAME ("x-ratelimit-reset-requests"), TARGET_REQUESTS, PART_RESET },
+  { AIP_ASCII_NAME ("x-ratelimit-limit-tokens"), TARGET_TOKENS, PART_LIMIT },
+  { AIP_ASCII_NAME ("x-ratelimit-remaining-tokens"), TARGET_TOKENS, PART_REMAINING },
+  { AIP_ASCII_NAME ("x-ratelimit-reset-tokens"), TARGET_TOKENS, PART_RESET },
+  { AIP_ASCII_NAME ("anthropic-ratelimit-requests-limit"), TARGET_REQUESTS, PART_LIMIT },
+  { AIP_ASCII_NAME ("anthropic-ratelimit-requests-remaining"), TARGET_REQUESTS, PART_REMAINING },
+  { AIP_ASCII_NAME ("anthropic-ratelimit-requests-reset"), TARGET_REQUESTS, PART_RESET },
   /* The most restrictive one of the limits on tokens; the others only tell its parts. */
-  { "anthropic-ratelimit-tokens-limit", TARGET_TOKENS, PART_LIMIT },
-  { "anthropic-ratelimit-tokens-remaining", TARGET_TOKENS, PART_REMAINING },
-  { "anthropic-ratelimit-tokens-reset", TARGET_TOKENS, PART_RESET },
+  { AIP_ASCII_NAME ("anthropic-ratelimit-tokens-limit"), TARGET_TOKENS, PART_LIMIT },
+  { AIP_ASCII_NAME ("anthropic-ratelimit-tokens-remaining"), TARGET_TOKENS, PART_REMAINING },
+  { AIP_ASCII_NAME ("anthropic-ratelimit-tokens-reset"), TARGET_TOKENS, PART_RESET },
 };
 
 /**
@@ -291,7 +291,7 @@ aip_rate_limits_take_header (AipRateLimits *self,
     return FALSE;
   for (gsize i = 0; i < G_N_ELEMENTS (headers); i++)
     {
-      if (!aip_ascii_equal (name, name_length, headers[i].name))
+      if (!aip_ascii_is (name, name_length, &headers[i].name))
         continue;
       memcpy (text, value, value_length);
       text[value_length] = '\0';
