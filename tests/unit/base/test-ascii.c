@@ -66,11 +66,36 @@ test_nul (void)
     }
 }
 
+/* Each byte in each place of texts of each length. */
+static void
+test_control (void)
+{
+  char text[25];
+
+  for (gsize length = 0; length <= sizeof text; length++)
+    {
+      memset (text, 'x', sizeof text);
+      g_assert_false (aip_ascii_has_control (text, length));
+      for (gsize i = 0; i < sizeof text; i++)
+        {
+          for (guint c = 0; c < 256; c++)
+            {
+              gboolean control = (c < 0x20 && c != '\t') || c == 0x7f;
+
+              text[i] = (char) c;
+              g_assert_true (aip_ascii_has_control (text, length) == (control && i < length));
+            }
+          text[i] = i % 2 == 0 ? '\t' : '\377';
+        }
+    }
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/ascii/table", test_table);
   g_test_add_func ("/ascii/nul", test_nul);
+  g_test_add_func ("/ascii/control", test_control);
   return g_test_run ();
 }
