@@ -322,6 +322,13 @@ aip_worker_change (AipWorker *self, AipGauge gauge, int amount)
   aip_counters_change (self->shared->counters, self->index, gauge, amount);
 }
 
+static void
+write_hex (char *to, guint32 number)
+{
+  for (int i = 7; i >= 0; i--, number >>= 4)
+    to[i] = "0123456789abcdef"[number & 0xf];
+}
+
 /**
  * aip_worker_make_request_id:
  * @self: a worker
@@ -331,8 +338,11 @@ aip_worker_change (AipWorker *self, AipGauge gauge, int amount)
 char *
 aip_worker_make_request_id (AipWorker *self)
 {
-  return g_strdup_printf ("req_%08x%08x%08x", g_rand_int (self->random), g_rand_int (self->random),
-                          g_rand_int (self->random));
+  char *id = g_strdup ("req_nnnnnnnnnnnnnnnnnnnnnnnn");
+
+  for (char *to = id + 4; *to != '\0'; to += 8)
+    write_hex (to, g_rand_int (self->random));
+  return id;
 }
 
 /**
