@@ -179,7 +179,9 @@ hides_letters (const char *path)
 static gboolean
 is_plain_path (const char *path)
 {
-  g_autofree char *decoded = g_uri_unescape_string (path, "/\\");
+  gboolean encoded = strchr (path, '%') != NULL;
+  g_autofree char *unescaped = encoded ? g_uri_unescape_string (path, "/\\") : NULL;
+  const char *decoded = encoded ? unescaped : path;
   const char *segment;
 
   if (decoded == NULL || strchr (decoded, '\\') != NULL || strstr (path, "//") != NULL ||
