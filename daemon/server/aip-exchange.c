@@ -237,6 +237,7 @@ static AipOutcome
 step_body (AipExchange *self)
 {
   AipFailure failure;
+  gboolean json = is_json (self->head);
 
   if (aip_exchange_is_paused (self) && self->route.kind != AIP_ROUTE_CONTROL)
     return aip_exchange_refuse_paused (self);
@@ -244,13 +245,12 @@ step_body (AipExchange *self)
     return aip_exchange_refuse (self, &failure);
   if (self->head->content_length > 0 && (guint64) self->head->content_length > self->max_body)
     return refuse_size (self);
-  if (self->route.json && !is_json (self->head))
+  if (self->route.json && !json)
     return aip_exchange_refuse (self, &(AipFailure){ .status = 415,
                                                      .code = "unsupported_content_type",
                                                      .message = "Send JSON, with the header "
                                                                 "`Content-Type: application/json`" });
-  self->streams_up =
-      self->route.kind == AIP_ROUTE_FORWARD && !is_json (self->head) && aip_head_has_body (self->head);
+  self->streams_up = self->route.kind == AIP_ROUTE_FORWARD && !json && aip_head_has_body (self->head);
   if (self->route.kind == AIP_ROUTE_FORWARD && !self->streams_up && is_encoded (self->head))
     return refuse_encoding (self);
   return self->streams_up ? AIP_OUTCOME_NEXT : AIP_OUTCOME_WAIT;
