@@ -326,6 +326,18 @@ run_text (AipUsageScan *self, const char *data, gsize end, gsize from)
 }
 
 static gsize
+take_word (AipUsageScan *self, const char *data, gsize length)
+{
+  gsize n = 0;
+
+  while (n < length && is_name_char (data[n]))
+    n++;
+  memcpy (self->word + self->n_word, data, n);
+  self->n_word += n;
+  return n;
+}
+
+static gsize
 run_name (AipUsageScan *self, const char *data, gsize end, gsize from)
 {
   if (self->depth == 0 && self->n_word == 0 && !may_begin_name (data[from]))
@@ -333,8 +345,7 @@ run_name (AipUsageScan *self, const char *data, gsize end, gsize from)
       self->state = STATE_TEXT;
       return from;
     }
-  while (from < end && is_name_char (data[from]) && self->n_word < sizeof self->word)
-    self->word[self->n_word++] = data[from++];
+  from += take_word (self, data + from, MIN (end - from, sizeof self->word - self->n_word));
   if (from == end)
     return from;
   if (data[from] == '"')
