@@ -63,11 +63,14 @@ aip_query_dup_value (const char *query, const char *name, guint *n_values)
 char *
 aip_query_render (const char *query, const char *model)
 {
-  g_auto (GStrv) parts = query != NULL ? g_strsplit (query, "&", -1) : NULL;
+  if (query == NULL)
+    return NULL;
+
+  g_auto (GStrv) parts = g_strsplit (query, "&", -1);
   g_autofree char *escaped = model != NULL ? g_uri_escape_string (model, NULL, FALSE) : NULL;
   g_autoptr (GString) out = g_string_new (NULL);
 
-  for (gsize i = 0; parts != NULL && parts[i] != NULL; i++)
+  for (gsize i = 0; parts[i] != NULL; i++)
     {
       if (is_named (parts[i], "key"))
         continue;
