@@ -484,7 +484,7 @@ start_external (AipExchange *self, const AipCandidate *candidate, GBytes *body)
                                  &(AipTransferRequest){
                                      .method = self->head->method,
                                      .url = url,
-                                     .headers = (const char *const *) lines.lines->pdata,
+                                     .headers = aip_header_lines_render (&lines),
                                      .body = body,
                                      .upload = self->streams_up,
                                      .upload_length = self->head->content_length,

@@ -215,14 +215,15 @@ aip_exchange_tunnel (AipExchange *self)
   g_autofree char *query = aip_query_render (self->head->query, mapped ? candidate->model : NULL);
   g_autofree char *url =
       candidate->dialect->dup_url (provider->base_url, self->route.endpoint, query, candidate->model);
+  g_autofree char *protocols = aip_websocket_dup_protocols (self->head);
 
   aip_forward_headers_out (&lines, self->head, candidate, self->request_id);
-  aip_websocket_add_request (&lines, self->head);
+  aip_websocket_add_request (&lines, self->head, protocols);
   self->tunnel = aip_tunnel_new (aip_worker_get_upstream (self->worker),
                                  &(AipTransferRequest){
                                      .method = "GET",
                                      .url = url,
-                                     .headers = (const char *const *) lines.lines->pdata,
+                                     .headers = aip_header_lines_render (&lines),
                                      .connect_timeout = provider->timeouts.connect,
                                      .first_byte_timeout = provider->timeouts.first_byte,
                                      .idle_timeout = provider->timeouts.idle,

@@ -95,10 +95,30 @@ is_hop_by_hop (const char *connection, const char *name)
   return connection != NULL && soup_header_contains (connection, name);
 }
 
-static void
-add_line (AipHeaderLines *lines, const char *name, const char *value)
+/* One line: "name: prefix value", without the last blank. */
+typedef struct
 {
-  g_ptr_array_add (lines->lines, g_strconcat (name, ": ", value, NULL));
+  const char *name;
+  const char *prefix;
+  const char *value;
+} Part;
+
+static void
+add_part (AipHeaderLines *lines, const char *name, const char *prefix, const char *value)
+{
+  Part part = { name, prefix, value };
+
+  g_array_append_val (lines->parts, part);
+}
+
+/**
+ * aip_header_lines_init:
+ * @self: (out caller-allocates): no lines yet; to be cleared
+ */
+void
+aip_header_lines_init (AipHeaderLines *self)
+{
+  *self = (AipHeaderLines){ .parts = g_array_sized_new (FALSE, FALSE, sizeof (Part), 16) };
 }
 
 static gboolean
@@ -124,7 +144,7 @@ add_clients (AipHeaderLines *lines, const AipHead *head, const AipProviderConfig
       if (!is_listed (name, strlen (name), allowed, G_N_ELEMENTS (allowed)))
         continue;
       if (!is_hop_by_hop (connection, name) && !is_set_by_config (provider, name))
-        add_line (lines, name, value);
+        aip_header_lines_add (lines, name, value);
     }
 }
 
@@ -136,16 +156,15 @@ add_dialects (AipHeaderLines *lines, const AipHead *head, const AipCandidate *ca
   for (gsize i = 0; dialect->headers != NULL && dialect->headers[i] != NULL; i += 2)
     if (aip_head_get (head, dialect->headers[i]) == NULL &&
         !is_set_by_config (candidate->provider, dialect->headers[i]))
-      add_line (lines, dialect->headers[i], dialect->headers[i + 1]);
+      aip_header_lines_add (lines, dialect->headers[i], dialect->headers[i + 1]);
   if (candidate->secret != NULL && dialect->auth_header != NULL)
-    g_ptr_array_add (lines->lines, g_strconcat (dialect->auth_header, ": ", dialect->auth_prefix,
-                                                aip_secret_peek (candidate->secret, NULL), NULL));
+    add_part (lines, dialect->auth_header, dialect->auth_prefix, aip_secret_peek (candidate->secret, NULL));
 }
 
 /**
  * aip_forward_headers_out:
  * @lines: (out caller-allocates): the lines for the upstream; to be cleared
- * @head: what the client sent
+ * @head: what the client sent; has to last as long as @lines, and so do the next
  * @candidate: where it goes
  * @request_id: this request's id
  */
@@ -155,32 +174,69 @@ aip_forward_headers_out (AipHeaderLines *lines,
                          const AipCandidate *candidate,
                          const char *request_id)
 {
-  char hops[16];
-
-  lines->lines = g_ptr_array_new_full (24, NULL);
+  aip_header_lines_init (lines);
   add_clients (lines, head, candidate->provider);
   add_dialects (lines, head, candidate);
   for (const AipConfigHeader *header = candidate->provider->headers; header != NULL && header->name != NULL;
        header++)
-    add_line (lines, header->name, header->value);
-  g_snprintf (hops, sizeof hops, "%u", aip_guard_get_hops (head) + 1);
-  add_line (lines, AIP_HOP_HEADER, hops);
-  add_line (lines, "X-Request-Id", request_id);
+    aip_header_lines_add (lines, header->name, header->value);
+  g_snprintf (lines->hops, sizeof lines->hops, "%u", aip_guard_get_hops (head) + 1);
+  aip_header_lines_add (lines, AIP_HOP_HEADER, lines->hops);
+  aip_header_lines_add (lines, "X-Request-Id", request_id);
   /* The answer is watched as it passes. */
-  add_line (lines, "Accept-Encoding", "identity");
-  g_ptr_array_add (lines->lines, NULL);
+  aip_header_lines_add (lines, "Accept-Encoding", "identity");
 }
 
 /**
  * aip_header_lines_add:
- * @self: lines from aip_forward_headers_out ()
- * @name: a header's name
- * @value: its value
+ * @self: lines that were not rendered yet
+ * @name: a header's name; has to last as long as @self
+ * @value: its value; likewise
  */
 void
 aip_header_lines_add (AipHeaderLines *self, const char *name, const char *value)
 {
-  g_ptr_array_insert (self->lines, (int) self->lines->len - 1, g_strconcat (name, ": ", value, NULL));
+  add_part (self, name, "", value);
+}
+
+static gsize
+size_of_part (const Part *part)
+{
+  return strlen (part->name) + 2 + strlen (part->prefix) + strlen (part->value) + 1;
+}
+
+static char *
+write_part (char *to, const Part *part)
+{
+  to = stpcpy (stpcpy (to, part->name), ": ");
+  return stpcpy (stpcpy (to, part->prefix), part->value) + 1;
+}
+
+/**
+ * aip_header_lines_render:
+ * @self: lines, complete; once
+ *
+ * Returns: (transfer none) (array zero-terminated=1): them, until aip_header_lines_clear ()
+ */
+const char *const *
+aip_header_lines_render (AipHeaderLines *self)
+{
+  const Part *parts = (const Part *) self->parts->data;
+  guint n = self->parts->len;
+  char *to;
+
+  self->size = (n + 1) * sizeof (char *);
+  for (guint i = 0; i < n; i++)
+    self->size += size_of_part (&parts[i]);
+  self->lines = g_malloc (self->size);
+  to = (char *) (self->lines + n + 1);
+  for (guint i = 0; i < n; i++)
+    {
+      self->lines[i] = to;
+      to = write_part (to, &parts[i]);
+    }
+  self->lines[n] = NULL;
+  return (const char *const *) self->lines;
 }
 
 /**
@@ -190,14 +246,10 @@ aip_header_lines_add (AipHeaderLines *self, const char *name, const char *value)
 void
 aip_header_lines_clear (AipHeaderLines *self)
 {
-  for (guint i = 0; i + 1 < self->lines->len; i++)
-    {
-      char *line = g_ptr_array_index (self->lines, i);
-
-      aip_secret_wipe (line, strlen (line));
-      g_free (line);
-    }
-  g_clear_pointer (&self->lines, g_ptr_array_unref);
+  if (self->lines != NULL)
+    aip_secret_wipe (self->lines, self->size);
+  g_clear_pointer (&self->lines, g_free);
+  g_clear_pointer (&self->parts, g_array_unref);
 }
 
 /**

@@ -8,18 +8,25 @@
 G_BEGIN_DECLS
 
 /**
- * AipHeaderLines: lines for an upstream; wiped when freed, since one of them carries the key.
+ * AipHeaderLines: lines for an upstream
+ *
+ * One of them carries the key, so that all are written at once, into memory that does not move, and wiped.
  */
 typedef struct
 {
-  GPtrArray *lines; /* of char *, NULL-terminated */
+  GArray *parts; /* what they are made of, borrowed */
+  char hops[8];
+  char **lines; /* (nullable): and their text in the same block */
+  gsize size;   /* of the block, in bytes */
 } AipHeaderLines;
 
+void aip_header_lines_init (AipHeaderLines *self);
 void aip_forward_headers_out (AipHeaderLines *lines,
                               const AipHead *head,
                               const AipCandidate *candidate,
                               const char *request_id);
 void aip_header_lines_add (AipHeaderLines *self, const char *name, const char *value);
+const char *const *aip_header_lines_render (AipHeaderLines *self);
 void aip_header_lines_clear (AipHeaderLines *self);
 
 void aip_forward_headers_back (GString *out,

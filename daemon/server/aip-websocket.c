@@ -98,8 +98,14 @@ aip_websocket_find_token (const AipHead *head, gsize *length)
   return NULL;
 }
 
-static char *
-dup_protocols (const AipHead *head)
+/**
+ * aip_websocket_dup_protocols:
+ * @head: a request that aip_websocket_check_request () let pass
+ *
+ * Returns: (transfer full) (nullable): the protocols that it offers, but for the one that is a token
+ */
+char *
+aip_websocket_dup_protocols (const AipHead *head)
 {
   const char *list = soup_message_headers_get_list (head->headers, PROTOCOLS);
   g_autoptr (GString) kept = g_string_new (NULL);
@@ -120,13 +126,14 @@ dup_protocols (const AipHead *head)
 /**
  * aip_websocket_add_request:
  * @lines: lines for an upstream, added to
- * @head: a request that aip_websocket_check_request () let pass
+ * @head: a request that aip_websocket_check_request () let pass; has to last as long as @lines, and so does
+ *   the next
+ * @protocols: (nullable): what aip_websocket_dup_protocols () says of it
  */
 void
-aip_websocket_add_request (AipHeaderLines *lines, const AipHead *head)
+aip_websocket_add_request (AipHeaderLines *lines, const AipHead *head, const char *protocols)
 {
   const char *extensions = soup_message_headers_get_list (head->headers, "Sec-WebSocket-Extensions");
-  g_autofree char *protocols = dup_protocols (head);
 
   aip_header_lines_add (lines, "Connection", "Upgrade");
   aip_header_lines_add (lines, "Upgrade", "websocket");

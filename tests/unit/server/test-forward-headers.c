@@ -24,8 +24,7 @@ forward_out (const char *headers, const AipDialect *dialect, AipConfigHeader *co
   g_auto (AipHeaderLines) lines = { 0 };
 
   aip_forward_headers_out (&lines, head, &candidate, "id-1");
-  g_assert_null (g_ptr_array_index (lines.lines, lines.lines->len - 1));
-  return g_strjoinv ("\n", (char **) lines.lines->pdata);
+  return g_strjoinv ("\n", (char **) aip_header_lines_render (&lines));
 }
 
 #define OURS "X-AIProxy-Hop: 1\nX-Request-Id: id-1\nAccept-Encoding: identity"

@@ -73,7 +73,8 @@ test_protocols (void)
     {
       g_autofree char *text = g_strconcat (UPGRADE VERSION KEY, protocols[i].headers, NULL);
       g_autoptr (AipHead) head = heads_get (text);
-      AipHeaderLines lines = { .lines = g_ptr_array_new () };
+      g_autofree char *offered = aip_websocket_dup_protocols (head);
+      AipHeaderLines lines;
       gsize length = 0;
       const char *token = aip_websocket_find_token (head, &length);
       g_autofree char *copy = token != NULL ? g_strndup (token, length) : NULL;
@@ -81,12 +82,11 @@ test_protocols (void)
 
       g_test_message ("%s", protocols[i].headers);
       g_assert_cmpstr (copy, ==, protocols[i].token);
-      g_ptr_array_add (lines.lines, NULL);
-      aip_websocket_add_request (&lines, head);
-      g_assert_null (g_ptr_array_index (lines.lines, lines.lines->len - 1));
-      for (guint n = 0; n + 1 < lines.lines->len; n++)
-        if (g_str_has_prefix (g_ptr_array_index (lines.lines, n), PROTOCOL))
-          line = (const char *) g_ptr_array_index (lines.lines, n) + strlen (PROTOCOL);
+      aip_header_lines_init (&lines);
+      aip_websocket_add_request (&lines, head, offered);
+      for (const char *const *each = aip_header_lines_render (&lines); *each != NULL; each++)
+        if (g_str_has_prefix (*each, PROTOCOL))
+          line = *each + strlen (PROTOCOL);
       g_assert_cmpstr (line, ==, protocols[i].protocols);
       aip_header_lines_clear (&lines);
     }
