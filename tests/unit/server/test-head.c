@@ -296,6 +296,22 @@ test_what_is_absent (void)
 }
 
 static void
+test_what_is_changed (void)
+{
+  g_autoptr (AipHead) head =
+      heads_parse (GET "A: \t b\tc \r\nB: \303\244\377\r\nC:\r\nX-Stainless-OS: d\r\nE: f\r\ne: g\r\n\r\n");
+  g_autoptr (AipHead) old = heads_parse ("GET / HTTP/1.0\r\nConnection: a, close\r\nA: b\r\nC: d\r\n\r\n");
+
+  g_assert_cmpstr (aip_head_get (head, "a"), ==, "b\tc");
+  g_assert_cmpstr (aip_head_get (head, "b"), ==, "\303\244\357\277\275");
+  g_assert_cmpstr (aip_head_get (head, "c"), ==, "");
+  g_assert_null (aip_head_get (head, "X-Stainless-OS"));
+  g_assert_cmpstr (soup_message_headers_get_list (head->headers, "E"), ==, "f, g");
+  g_assert_null (aip_head_get (old, "A"));
+  g_assert_cmpstr (aip_head_get (old, "C"), ==, "d");
+}
+
+static void
 test_absolute_form (void)
 {
   static const struct
@@ -409,7 +425,7 @@ status_of_many (const char *begin, const char *line, guint n, const char *end)
   return status;
 }
 
-/* What costs their product has to stay small, before libsoup sees it, whose cost for HTTP/1.0 it is. */
+/* What costs their product has to stay small: in HTTP/1.0, what Connection names is looked for. */
 static void
 test_many_fields (void)
 {
@@ -522,6 +538,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/server/head/each-byte", test_each_byte);
   g_test_add_func ("/server/head/what-it-says", test_what_it_says);
   g_test_add_func ("/server/head/what-is-absent", test_what_is_absent);
+  g_test_add_func ("/server/head/what-is-changed", test_what_is_changed);
   g_test_add_func ("/server/head/absolute-form", test_absolute_form);
   g_test_add_func ("/server/head/keep-alive", test_keep_alive);
   g_test_add_func ("/server/head/expect", test_expect);
