@@ -180,8 +180,8 @@ aip_forward_headers_out (AipHeaderLines *lines,
   for (const AipConfigHeader *header = candidate->provider->headers; header != NULL && header->name != NULL;
        header++)
     aip_header_lines_add (lines, header->name, header->value);
-  g_snprintf (lines->hops, sizeof lines->hops, "%u", aip_guard_get_hops (head) + 1);
-  aip_header_lines_add (lines, AIP_HOP_HEADER, lines->hops);
+  aip_header_lines_add (lines, AIP_HOP_HEADER,
+                        aip_number_write (lines->hops, aip_guard_get_hops (head) + 1, 10));
   aip_header_lines_add (lines, "X-Request-Id", request_id);
   /* The answer is watched as it passes. */
   aip_header_lines_add (lines, "Accept-Encoding", "identity");

@@ -3,6 +3,7 @@
 
 #include "routing/aip-router.h"
 #include "server/aip-head.h"
+#include "server/aip-number.h"
 #include "upstream/aip-transfer.h"
 
 G_BEGIN_DECLS
@@ -15,7 +16,7 @@ G_BEGIN_DECLS
 typedef struct
 {
   GArray *parts; /* what they are made of, borrowed */
-  char hops[8];
+  char hops[AIP_NUMBER_SIZE];
   char **lines; /* (nullable): and their text in the same block */
   gsize size;   /* of the block, in bytes */
 } AipHeaderLines;
