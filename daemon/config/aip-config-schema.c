@@ -98,7 +98,9 @@ static const AipSetting retry_settings[] = {
   { "enabled", &aip_setting_boolean, AT (enabled), "true",
     .doc = "whether a failed request is tried again, with the next key where there is one" },
   { "max-attempts", &aip_setting_uint, AT (max_attempts), "3", 1, 20,
-    .doc = "attempts in all, the first one included" },
+    .doc = "attempts in all, the first one included; as long as there is another key to ask, those do not count that "
+           "were turned away: the key is refused, has no quota left or is told when to come back, or there is no "
+           "connection to be had (one that takes longer than connect counts)" },
   { "backoff", &aip_setting_choice, AT (backoff), "exponential", .choices = backoffs,
     .doc = "how the delay grows: exponential, linear or none" },
   { "base-delay", &aip_setting_duration, AT (base_delay), "200ms", 0, HOUR,

@@ -209,14 +209,16 @@ try_next (AipExchange *self)
   return outcome;
 }
 
-/* Others may have met with the same faults meanwhile, so that who was planned is out before his turn comes:
- * then the plan was too short, and there may be somebody beyond it. */
+/* Others may have met with the same faults meanwhile, so that who was planned is out before his turn comes,
+ * or all who were planned have turned it away: then the plan was too short, and there may be somebody beyond
+ * it.
+ */
 static AipOutcome
 try_rest (AipExchange *self)
 {
   AipOutcome outcome = try_next (self);
 
-  while (outcome == AIP_OUTCOME_NEXT && self->n_attempts > 0 && self->passed_over &&
+  while (outcome == AIP_OUTCOME_NEXT && self->n_attempts > 0 && (self->passed_over || self->plan_is_cut) &&
          self->n_plans_again < MAX_PLANS_AGAIN)
     {
       self->n_plans_again++;
@@ -331,14 +333,29 @@ is_repeatable (const AipExchange *self)
          aip_fault_is_unsent (self->attempt.fault) || status == 503 || (status >= 400 && status < 500);
 }
 
+/* Counts the attempt. */
+static gboolean
+has_attempts_left (AipExchange *self)
+{
+  const AipRetryConfig *retry = &self->snapshot->config->retry;
+  const AipAttempt *attempt = &self->attempt;
+
+  return retry->enabled &&
+         aip_attempt_budget_spend (&self->budget, &attempt->verdict, aip_fault_to_transport (attempt->fault),
+                                   retry->max_attempts);
+}
+
+static gboolean
+may_begin_round (AipExchange *self)
+{
+  return aip_attempt_budget_begin_round (&self->budget, self->snapshot->config->retry.max_attempts);
+}
+
 static gboolean
 may_go_on (const AipExchange *self)
 {
-  const AipRetryConfig *retry = &self->snapshot->config->retry;
-  guint max_attempts = retry->enabled ? retry->max_attempts : 1;
-
-  return self->n_attempts < max_attempts && aip_fault_class_fails_over (self->attempt.verdict.fault_class) &&
-         is_listed (self) && is_repeatable (self) &&
+  return aip_fault_class_fails_over (self->attempt.verdict.fault_class) && is_listed (self) &&
+         is_repeatable (self) &&
          (!self->streams_up || !self->upload_read || aip_upload_can_rewind (&self->upload)) &&
          aip_exchange_get_time_left (self, self->attempt.candidate->provider) > 0;
 }
@@ -399,7 +416,7 @@ wait_for_the_same (AipExchange *self)
 {
   gint64 delay = get_delay (self);
 
-  if (delay < 0)
+  if (delay < 0 || !may_begin_round (self))
     return FALSE;
   aip_timer_init (&self->attempt_timer, aip_worker_get_loop (self->worker), again_cb, self);
   aip_timer_arm (&self->attempt_timer, delay);
@@ -415,7 +432,7 @@ get_pause (const AipExchange *self)
 {
   gint64 pause = get_backoff (self);
 
-  if (self->n_attempts == self->n_attempts_before)
+  if (!self->budget.asked)
     pause = MAX (pause, FRUITLESS_US);
   return self->snapshot->config->breaker.enabled ? pause : MAX (pause, self->floor - aip_clock_now ());
 }
@@ -432,12 +449,14 @@ is_worth_a_wait (const AipExchange *self, gint64 wait_us)
 static gboolean
 wait_for_anybody (AipExchange *self)
 {
-  gint64 wait_us;
+  gint64 wait_us, pause_us;
 
   if (self->snapshot->config->routing.max_wait == 0 || !self->may_follow || self->sent_to->least_bad)
     return FALSE;
   wait_us = aip_exchange_look_ahead (self);
-  if (!is_worth_a_wait (self, wait_us) || !aip_exchange_wait_in_queue (self, wait_us, get_pause (self)))
+  pause_us = get_pause (self);
+  if (!is_worth_a_wait (self, wait_us) || !may_begin_round (self) ||
+      !aip_exchange_wait_in_queue (self, wait_us, pause_us))
     return FALSE;
   aip_exchange_start_over (self);
   return TRUE;
@@ -557,7 +576,7 @@ note_failure (AipExchange *self)
 void
 aip_exchange_fail_over (AipExchange *self)
 {
-  gboolean goes_on = may_go_on (self);
+  gboolean goes_on = has_attempts_left (self) && may_go_on (self);
   AipOutcome outcome = AIP_OUTCOME_NEXT;
 
   aip_exchange_end_attempt (self);

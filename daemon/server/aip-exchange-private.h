@@ -3,6 +3,7 @@
 
 #include "policy/aip-clients.h"
 #include "record/aip-activity.h"
+#include "routing/aip-attempt-budget.h"
 #include "routing/aip-router.h"
 #include "server/aip-answer.h"
 #include "server/aip-attempt.h"
@@ -94,8 +95,9 @@ struct _AipExchange
   gboolean passed_over; /* somebody in this plan was not tried although it was his turn */
   GError *no_room;      /* (nullable): how the limits of the last key that was passed over have refused it */
   guint no_room_wait;   /* seconds until it is of use to ask that key again; 0: it never is */
+  gboolean plan_is_cut; /* there may be more than it has */
   guint n_attempts;
-  guint n_attempts_before; /* the round that it is in */
+  AipAttemptBudget budget;
   gboolean may_follow;     /* its last attempt has failed, and another one may do better */
   gboolean may_be_checked; /* a health check may find the key of that one well before its time */
   gboolean may_pass;       /* one of this round has failed in a way that may pass by itself */

@@ -245,6 +245,7 @@ make_plan (AipExchange *self, AipRouteQuery *query)
   self->plan = aip_router_plan (self->snapshot->router, query, &retry_after_us, &error);
   if (self->plan != NULL)
     {
+      self->plan_is_cut = self->plan->len >= query->limit;
       self->has_planned = TRUE;
       aip_exchange_leave_queue (self);
       aip_exchange_report_start (self);
@@ -324,6 +325,7 @@ aip_exchange_plan_rest (AipExchange *self)
   self->plan = aip_router_plan (self->snapshot->router, &query, NULL, NULL);
   if (self->plan == NULL)
     self->plan = g_array_new (FALSE, FALSE, sizeof (AipCandidate));
+  self->plan_is_cut = self->plan->len >= query.limit;
   aip_exchange_trace_plan (self);
 }
 
@@ -341,7 +343,6 @@ aip_exchange_start_over (AipExchange *self)
   self->n_plans_again = 0;
   self->found_full = self->passed_over = self->may_pass = FALSE;
   self->refused_until = 0;
-  self->n_attempts_before = self->n_attempts;
   self->step = AIP_STEP_ROUTE;
 }
 
