@@ -119,7 +119,8 @@ static const AipSetting breaker_settings[] = {
   { "enabled", &aip_setting_boolean, AT (enabled), "true",
     .doc = "whether a key that keeps failing is left out for a while; a Retry-After of its provider is heeded anyway" },
   { "threshold", &aip_setting_uint, AT (threshold), "5", 1, 1000,
-    .doc = "failures in a row that open the breaker" },
+    .doc = "failures in a row that open the breaker; one does while a key has served nothing since but the attempt "
+           "that found it well again" },
   { "error-rate", &aip_setting_double, AT (error_rate), "0.5", 0, 1,
     .doc = "share of failures within window that opens it too; 0: only failures in a row count" },
   { "window", &aip_setting_duration, AT (window), "30s", SECOND, HOUR,

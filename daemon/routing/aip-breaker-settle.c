@@ -53,7 +53,8 @@ is_too_much (const AipBreaker *self, const AipFaultVerdict *verdict, gint64 now_
 {
   guint n, n_faults;
 
-  if (aip_fault_class_opens (verdict->fault_class) || self->in_a_row >= self->policy.threshold)
+  if (aip_fault_class_opens (verdict->fault_class) || self->on_trial ||
+      self->in_a_row >= self->policy.threshold)
     return TRUE;
   if (self->policy.error_rate <= 0)
     return FALSE;
@@ -83,7 +84,10 @@ settle_closed (AipBreaker *self,
 
   /* That there is a list of models is no excuse for requests that fail. */
   if (verdict->fault_class == AIP_FAULT_CLASS_NONE && !pass->check)
-    count (self, now_us, FALSE);
+    {
+      count (self, now_us, FALSE);
+      self->on_trial = self->on_trial && stale;
+    }
   if (!aip_fault_class_counts (verdict->fault_class))
     return;
   /* It began before the key was found to be well again, or got another secret. */
@@ -147,6 +151,16 @@ give_up_probe (AipBreaker *self, const AipBreakerPass *pass, gint64 now_us)
     aip_breaker_put_off (self, now_us + hold_us);
 }
 
+/* A limit that is over tells nothing of what comes next. */
+static void
+close_on_trial (AipBreaker *self)
+{
+  gboolean had_failed = self->fault.fault_class == AIP_FAULT_CLASS_TRANSIENT;
+
+  aip_breaker_recover (self);
+  self->on_trial = had_failed;
+}
+
 static void
 settle_probe (AipBreaker *self,
               const AipBreakerPass *pass,
@@ -179,7 +193,7 @@ settle_probe (AipBreaker *self,
       if (pass->check)
         bring_forward (self, now_us);
       else
-        aip_breaker_recover (self);
+        close_on_trial (self);
     }
   /* The place that it gave back may be another one's, unless that comes too late now. */
   if (!pass->answered || self->generation != generation)

@@ -12,6 +12,10 @@
  *     |                  all of the probe's answer is good                      v               | fails
  *     +---------------------------------------------------------------------- HALF-OPEN --------+
  *
+ * One good answer does not make a key well that has failed so often: the next attempt opens it again if that
+ * fails, whatever `threshold` says, so that a key that serves probes alone costs no more than one that is
+ * down.
+ *
  * A probe whose answer is long gives its place back once there is content for its client, so that the next
  * one finds out as well; whichever of them ends first decides (aip_breaker_answered ()).
  *
@@ -139,7 +143,7 @@ aip_breaker_recover (AipBreaker *self)
 {
   self->since_us = 0;
   self->floor_us = self->early_us = self->check_us = 0;
-  self->checked = FALSE;
+  self->checked = self->on_trial = FALSE;
   self->streak = 0;
   self->in_a_row = 0;
   memset (self->buckets, 0, sizeof self->buckets);

@@ -80,10 +80,11 @@ typedef struct
   AipBreakerPolicy policy;
   AipFaultVerdict fault;
   gint64 since_us;
-  gint64 floor_us;  /* the provider does not want to be asked before */
-  gint64 early_us;  /* nobody may go ahead of its time before */
-  gint64 check_us;  /* no health check may make it half-open before */
-  gboolean checked; /* since it opened, one was passed */
+  gint64 floor_us;   /* the provider does not want to be asked before */
+  gint64 early_us;   /* nobody may go ahead of its time before */
+  gint64 check_us;   /* no health check may make it half-open before */
+  gboolean checked;  /* since it opened, one was passed */
+  gboolean on_trial; /* since a probe has closed it, nothing else was served */
   guint streak;
   guint in_a_row;
   guint64 n_opened;

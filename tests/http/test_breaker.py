@@ -354,6 +354,21 @@ def test_an_answer_that_begins_well_and_ends_badly_proves_nothing(start, upstrea
     assert len(dead.requests) == 6
 
 
+def test_a_key_that_serves_probes_alone_is_as_good_as_down(start, upstreams):
+    """Whatever the threshold: each window costs one attempt."""
+    flaky, well = upstreams(2)
+    daemon = start(several([flaky, well], SLOWLY))
+    fault = answers.error(500)
+    flaky.answer_with(*[fault] * 5, answers.automatic, fault, answers.automatic, fault, fault)
+    for _ in range(5):
+        assert daemon.chat().header("X-Proxy-Provider") == "p2"
+    for count in (7, 9):
+        assert wait_until(lambda: daemon.chat().header("X-Proxy-Provider") == "p1", step=0.1)
+        for _ in range(5):
+            assert daemon.chat().header("X-Proxy-Provider") == "p2"
+        assert len(flaky.requests) == count
+
+
 def test_a_long_stream_lets_others_find_out(start, upstreams):
     """It has begun, so the next one may try as well; the first one to end well closes the breaker."""
     one, other = upstreams(2)

@@ -155,7 +155,8 @@ test_probe (AipBreaker *breaker, const void *data)
   end (breaker, &probe, AIP_FAULT_CLASS_NONE, due);
   g_assert_cmpint (aip_breaker_get_state (breaker, due), ==, AIP_BREAKER_CLOSED);
   g_assert_false (aip_breaker_is_probing (breaker));
-  /* It starts anew. */
+  /* Once it has served another one, it starts anew. */
+  attempt (breaker, AIP_FAULT_CLASS_NONE, due);
   attempt (breaker, AIP_FAULT_CLASS_TRANSIENT, due);
   attempt (breaker, AIP_FAULT_CLASS_TRANSIENT, due);
   g_assert_cmpint (aip_breaker_get_state (breaker, due), ==, AIP_BREAKER_CLOSED);
@@ -174,6 +175,7 @@ test_back_off (AipBreaker *breaker, const void *data)
       now += (holds[i] + 1) * SECOND;
       attempt (breaker, AIP_FAULT_CLASS_TRANSIENT, now);
     }
+  attempt (breaker, AIP_FAULT_CLASS_NONE, now + 61 * SECOND);
   attempt (breaker, AIP_FAULT_CLASS_NONE, now + 61 * SECOND);
   fail_thrice (breaker, now + 62 * SECOND);
   assert_open_for (breaker, now + 62 * SECOND, 15 * SECOND);
@@ -253,6 +255,7 @@ test_late (AipBreaker *breaker, const void *data)
   fail_thrice (breaker, START);
   end (breaker, &served, AIP_FAULT_CLASS_NONE, START + 1);
   assert_open_for (breaker, START, 15 * SECOND);
+  attempt (breaker, AIP_FAULT_CLASS_NONE, due);
   attempt (breaker, AIP_FAULT_CLASS_NONE, due);
   for (guint i = 0; i < 2; i++)
     attempt (breaker, AIP_FAULT_CLASS_TRANSIENT, due);
