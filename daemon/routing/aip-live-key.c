@@ -202,6 +202,20 @@ aip_live_key_begin_check (AipLiveKey *self, gint64 now_us, AipLiveAttempt *attem
   return aip_breaker_enter_check (&self->breaker, now_us, &attempt->pass);
 }
 
+/**
+ * aip_live_attempt_is_probe:
+ * @self: an attempt or a check that has begun
+ *
+ * Returns: whether the key's breaker was not closed then, so that no other may start before this one tells
+ */
+gboolean
+aip_live_attempt_is_probe (const AipLiveAttempt *self)
+{
+  g_return_val_if_fail (self != NULL, FALSE);
+
+  return self->pass.probe;
+}
+
 /* With the lock held. */
 static void
 average (guint32 *bits, double value, double share, gboolean is_first)

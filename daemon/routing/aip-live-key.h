@@ -84,6 +84,7 @@ AipBreaker *aip_live_key_get_breaker (AipLiveKey *self);
 gboolean aip_live_key_begin (AipLiveKey *self, gint64 now_us, AipLiveAttempt *attempt);
 gboolean aip_live_key_begin_early (AipLiveKey *self, gint64 now_us, AipLiveAttempt *attempt);
 gboolean aip_live_key_begin_check (AipLiveKey *self, gint64 now_us, AipLiveAttempt *attempt);
+gboolean aip_live_attempt_is_probe (const AipLiveAttempt *self);
 void aip_live_key_answered (AipLiveKey *self, AipLiveAttempt *attempt, gboolean goes_on, gint64 now_us);
 void aip_live_key_end (AipLiveKey *self,
                        AipLiveAttempt *attempt,

@@ -78,6 +78,21 @@ aip_attempt_tell_refusal (const AipAttempt *self, guint *retry_after, GError **e
 }
 
 /**
+ * aip_attempt_is_probe:
+ * @self: an attempt that has begun
+ *
+ * Returns: whether it finds out whether the key is well again, for all others: it had better cost one
+ * request, and not meet a connection from before
+ */
+gboolean
+aip_attempt_is_probe (const AipAttempt *self)
+{
+  g_return_val_if_fail (self != NULL && self->under_way, FALSE);
+
+  return aip_live_attempt_is_probe (&self->live);
+}
+
+/**
  * aip_attempt_mark_sent:
  * @self: an attempt whose request is on its way
  */

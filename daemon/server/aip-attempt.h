@@ -39,6 +39,7 @@ AipLedgerAnswer aip_attempt_reserve (AipAttempt *self,
                                      AipLedgerFunc func,
                                      void *user_data);
 void aip_attempt_tell_refusal (const AipAttempt *self, guint *retry_after, GError **error);
+gboolean aip_attempt_is_probe (const AipAttempt *self);
 void aip_attempt_mark_sent (AipAttempt *self);
 void aip_attempt_take_headers (AipAttempt *self, const AipHeaderView *headers, gsize n_headers);
 void aip_attempt_answered (AipAttempt *self, gboolean goes_on);

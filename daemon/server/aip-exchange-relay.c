@@ -488,6 +488,7 @@ start_external (AipExchange *self, const AipCandidate *candidate, GBytes *body)
                                      .body = body,
                                      .upload = self->streams_up,
                                      .upload_length = self->head->content_length,
+                                     .fresh = aip_attempt_is_probe (&self->attempt),
                                      .connect_timeout = provider->timeouts.connect,
                                      .first_byte_timeout = provider->timeouts.first_byte,
                                      .idle_timeout = provider->timeouts.idle,

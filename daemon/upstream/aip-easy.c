@@ -362,7 +362,7 @@ set_connection (AipEasy *self, const AipTransferRequest *request)
   if (code == CURLE_OK && g_strcmp0 (self->proxy, request->proxy) != 0)
     code = set_proxy (self, request->proxy);
   if (code == CURLE_OK)
-    code = aip_easy_set_fresh (self, request->upload);
+    code = aip_easy_set_fresh (self, request->upload || request->fresh);
   return code;
 }
 

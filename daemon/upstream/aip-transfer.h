@@ -44,6 +44,7 @@ typedef struct
  * @body: (nullable): the whole body, or NULL
  * @upload: the body comes piece by piece through AipTransferFuncs.read
  * @upload_length: its length, or -1: unknown, sent chunked
+ * @fresh: on a new connection, so that it is sent once, whatever becomes of it
  * All timeouts are milliseconds; 0: none.
  */
 typedef struct
@@ -54,6 +55,7 @@ typedef struct
   GBytes *body;
   gboolean upload;
   gint64 upload_length;
+  gboolean fresh;
   guint64 connect_timeout;
   guint64 first_byte_timeout;
   guint64 idle_timeout;

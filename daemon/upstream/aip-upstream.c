@@ -447,8 +447,9 @@ aip_upstream_free (AipUpstream *self)
  * @user_data: for @funcs
  *
  * An upload travels on a connection of its own: it cannot be sent again, so it must not meet a pooled
- * connection that the upstream is just closing. All other requests reuse connections; when one turns
- * out to be dead before anything came back, the request is sent again on a new one.
+ * connection that the upstream is just closing; so does a request that wants a fresh one. All other requests
+ * reuse connections; when one turns out to be dead before anything came back, the request is sent again on a
+ * new one.
  *
  * Returns: (transfer none): the running transfer, until @funcs->done or aip_transfer_cancel ()
  */

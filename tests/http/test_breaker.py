@@ -369,6 +369,19 @@ def test_a_key_that_serves_probes_alone_is_as_good_as_down(start, upstreams):
         assert len(flaky.requests) == count
 
 
+@pytest.mark.parametrize("fault", [answers.nothing, answers.reset], ids=["nothing", "reset"])
+def test_who_finds_out_is_sent_once(start, upstreams, fault):
+    """On a connection from before it would be sent again when that dies."""
+    dead, well = upstreams(2)
+    rare = SHORT.replace("max-cooldown=1s", "max-cooldown=1h")
+    daemon = start("[server]\nworkers=1\n" + several([dead, well], rare))
+    dead.answer_with(answers.error(500), fault)
+    assert daemon.chat().status == 200
+    assert wait_until(lambda: daemon.chat() and len(dead.requests) > 1, step=0.1)
+    assert daemon.chat().header("X-Proxy-Provider") == "p2"
+    assert len(dead.requests) == dead.connections == 2
+
+
 def test_a_long_stream_lets_others_find_out(start, upstreams):
     """It has begun, so the next one may try as well; the first one to end well closes the breaker."""
     one, other = upstreams(2)
