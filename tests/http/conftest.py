@@ -26,6 +26,7 @@ SETTLE_TIMEOUT = 30
 def pytest_configure(config):
     """Tells pytest what marks there are."""
     config.addinivalue_line("markers", "slow: takes more than five seconds")
+    config.addinivalue_line("markers", "load: a long run whose counts say nothing new under a sanitizer")
 
 
 class SharedDaemon:
