@@ -101,6 +101,7 @@ def test_what_runs_counts_with_all_that_it_may_write(start, upstream, whose):
         exchange.send(answers.whole())
         exchange.release()
         assert connection.read_response().status == 200
+        exchange.release()
     upstream.answer_with(answers.automatic)
     assert daemon.chat(max_tokens=700).status == 200
 
