@@ -109,26 +109,6 @@ aip_bus_breakers_free (AipBusBreakers *self)
   g_free (self);
 }
 
-/**
- * aip_bus_breaker_name_state:
- * @state: the state of a breaker
- *
- * Returns: (transfer none): "closed", "open" or "half-open"
- */
-const char *
-aip_bus_breaker_name_state (AipBreakerState state)
-{
-  static const char *const names[] = {
-    [AIP_BREAKER_CLOSED] = "closed",
-    [AIP_BREAKER_OPEN] = "open",
-    [AIP_BREAKER_HALF_OPEN] = "half-open",
-  };
-
-  g_return_val_if_fail ((guint) state < G_N_ELEMENTS (names), NULL);
-
-  return names[state];
-}
-
 static void
 wait_for (AipBusBreakers *self, gint64 until_us, gint64 now_us)
 {
@@ -162,10 +142,10 @@ aip_bus_breakers_look (AipBusBreakers *self,
   g_autoptr (AipLiveKey) live = aip_live_keys_find (self->live, provider, key);
   AipBreaker *breaker = live != NULL ? aip_live_key_get_breaker (live) : NULL;
   gint64 now = aip_clock_now ();
-  AipBusBreaker found = { aip_bus_breaker_name_state (AIP_BREAKER_CLOSED), 0, 0 };
+  AipBusBreaker found = { aip_breaker_state_get_name (AIP_BREAKER_CLOSED), 0, 0 };
 
   if (breaker != NULL)
-    found = (AipBusBreaker){ aip_bus_breaker_name_state (aip_breaker_get_state (breaker, now)),
+    found = (AipBusBreaker){ aip_breaker_state_get_name (aip_breaker_get_state (breaker, now)),
                              aip_breaker_get_until (breaker), aip_breaker_get_serial (breaker) };
   if (found.until_us > now)
     wait_for (self, found.until_us, now);

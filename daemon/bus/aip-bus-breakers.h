@@ -39,7 +39,6 @@ typedef struct
 
 AipBusBreakers *aip_bus_breakers_new (AipLiveKeys *live, AipBusBreakersFunc func, void *user_data);
 void aip_bus_breakers_free (AipBusBreakers *self);
-const char *aip_bus_breaker_name_state (AipBreakerState state);
 gboolean aip_bus_breakers_look (AipBusBreakers *self,
                                 const char *provider,
                                 const char *key,

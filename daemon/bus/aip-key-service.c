@@ -227,7 +227,7 @@ make_live (AipLiveKey *live)
   aip_live_key_get_figures (live, now, &figures);
   aip_live_key_get_totals (live, &totals);
   g_variant_dict_insert (&dict, "state", "s",
-                         aip_bus_breaker_name_state (aip_live_key_get_state (live, now)));
+                         aip_breaker_state_get_name (aip_live_key_get_state (live, now)));
   g_variant_dict_insert (&dict, "reason", "s", reason != NULL ? reason : "");
   g_variant_dict_insert (&dict, "in-flight", "u", figures.in_flight);
   g_variant_dict_insert (&dict, "success", "d", figures.success);

@@ -222,6 +222,26 @@ aip_breaker_get_until (const AipBreaker *self)
 }
 
 /**
+ * aip_breaker_state_get_name:
+ * @state: the state of a breaker
+ *
+ * Returns: (transfer none): "closed", "open" or "half-open"
+ */
+const char *
+aip_breaker_state_get_name (AipBreakerState state)
+{
+  static const char *const names[] = {
+    [AIP_BREAKER_CLOSED] = "closed",
+    [AIP_BREAKER_OPEN] = "open",
+    [AIP_BREAKER_HALF_OPEN] = "half-open",
+  };
+
+  g_return_val_if_fail ((guint) state < G_N_ELEMENTS (names), NULL);
+
+  return names[state];
+}
+
+/**
  * aip_breaker_get_state:
  * @self: a breaker
  * @now_us: the time

@@ -117,6 +117,7 @@ void aip_breaker_clear (AipBreaker *self);
 void aip_breaker_set_watch (AipBreaker *self, AipBreakerWatch *watch);
 void aip_breaker_set_policy (AipBreaker *self, const AipBreakerPolicy *policy);
 
+const char *aip_breaker_state_get_name (AipBreakerState state);
 AipBreakerState aip_breaker_get_state (const AipBreaker *self, gint64 now_us);
 gint64 aip_breaker_get_until (const AipBreaker *self);
 gboolean aip_breaker_awaits_check (AipBreaker *self);

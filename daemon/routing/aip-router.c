@@ -21,6 +21,7 @@ struct _AipRouter
   AipConfig *config;
   AipRouteRules *rules;
   AipRouteTable *table;
+  GPtrArray *live;     /* of AipLiveKey: those of the keys, then those of the providers */
   GPtrArray *catalog;  /* of AipModelInfo; atomic; NULL: not asked for yet */
   AipBalance *balance; /* for names that have no route of their own */
   const AipStrategy *strategy;
@@ -60,7 +61,7 @@ aip_router_new (AipConfig *config,
 
   AipRouter *self = g_new0 (AipRouter, 1);
   g_autoptr (AipLiveKeys) keys = live != NULL ? aip_live_keys_ref (live) : aip_live_keys_new ();
-  g_autoptr (GPtrArray) known = aip_live_keys_set_config (keys, config);
+  GPtrArray *known = aip_live_keys_set_config (keys, config);
   const AipRouteInput input = { config, secrets, discovered, known };
 
   g_atomic_ref_count_init (&self->ref_count);
@@ -68,6 +69,7 @@ aip_router_new (AipConfig *config,
   self->config = aip_config_ref (config);
   self->rules = aip_route_rules_new (&input, old != NULL ? old->rules : NULL);
   self->table = aip_route_table_new (self->rules, known->len, old != NULL ? old->table : NULL);
+  self->live = known;
   self->balance = aip_balance_new (known->len);
   self->strategy = aip_strategy_find (config->routing.strategy);
   /* Two checks in a row that do not come are none. */
@@ -107,6 +109,7 @@ aip_router_unref (AipRouter *self)
 
   aip_balance_free (self->balance);
   g_clear_pointer (&self->catalog, g_ptr_array_unref);
+  g_ptr_array_unref (self->live);
   aip_route_table_free (self->table);
   aip_route_rules_free (self->rules);
   aip_config_unref (self->config);
@@ -371,6 +374,21 @@ aip_router_list_models (AipRouter *self)
   g_return_val_if_fail (self != NULL, NULL);
 
   return g_ptr_array_ref (get_catalog (self));
+}
+
+/**
+ * aip_router_get_live_key:
+ * @self: the router
+ * @index: of one of its config's keys; behind these, of one of its providers, as such that needs no key
+ *
+ * Returns: (transfer none): what is going on with it
+ */
+AipLiveKey *
+aip_router_get_live_key (const AipRouter *self, guint index)
+{
+  g_return_val_if_fail (self != NULL && index < self->live->len, NULL);
+
+  return g_ptr_array_index (self->live, index);
 }
 
 /**

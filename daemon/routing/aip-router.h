@@ -149,6 +149,7 @@ void aip_router_unref (AipRouter *self);
 GArray *aip_router_plan (AipRouter *self, const AipRouteQuery *query, gint64 *retry_after_us, GError **error);
 GPtrArray *aip_router_explain (AipRouter *self, const AipRouteQuery *query, guint max, GError **error);
 GPtrArray *aip_router_list_models (AipRouter *self);
+AipLiveKey *aip_router_get_live_key (const AipRouter *self, guint index);
 guint aip_router_get_context (AipRouter *self, const char *model);
 gboolean aip_router_renew (const AipRouter *self, AipProtocol protocol, AipCandidate *candidate);
 

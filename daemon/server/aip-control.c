@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "aip-build.h"
-#include "base/aip-json-peek.h"
 #include "server/aip-reply.h"
+#include "server/aip-status.h"
 #include "server/aip-token.h"
 
 struct _AipControl
@@ -82,94 +82,21 @@ health_cb (SoupServer *server,
            gpointer user_data)
 {
   AipControl *self = user_data;
-  gboolean known = aip_token_find (soup_server_message_get_request_headers (message)) != NULL &&
-                   client_of (self, message, NULL) != NULL;
-  GPtrArray *providers = aip_worker_get_snapshot (self->worker)->config->providers;
+  const AipClient *client = aip_token_find (soup_server_message_get_request_headers (message)) != NULL
+                                ? client_of (self, message, NULL)
+                                : NULL;
   GString *body = g_string_new (NULL);
 
   g_string_append_printf (body, "{\"status\":\"%s\",\"version\":\"" AIP_VERSION "\"",
-                          known ? get_state (self) : "ok");
+                          client != NULL ? get_state (self) : "ok");
 
   /* "/" stands for every path without a handler of its own, but only known ones come here. */
-  if (known)
-    g_string_append_printf (body, ",\"providers\":%u,\"connections\":%d", providers->len,
+  if (client != NULL)
+    g_string_append_printf (body, ",\"providers\":%u,\"connections\":%d",
+                            aip_status_count_providers (aip_worker_get_snapshot (self->worker), client),
                             g_atomic_int_get (&aip_worker_get_shared (self->worker)->n_connections));
   g_string_append (body, "}\n");
   respond (message, 200, "application/json", g_string_free (body, FALSE));
-}
-
-static void
-append_names (GString *body, const char *name, char **names)
-{
-  g_string_append_printf (body, "\"%s\":[", name);
-  for (gsize i = 0; names[i] != NULL; i++)
-    {
-      g_string_append (body, i > 0 ? "," : "");
-      aip_json_append_string (body, names[i], -1);
-    }
-  g_string_append_c (body, ']');
-}
-
-static void
-append_provider (GString *body, const AipProviderConfig *provider, const AipConfig *config)
-{
-  guint n_keys = 0;
-
-  for (guint i = 0; i < config->keys->len; i++)
-    {
-      const AipKeyConfig *key = g_ptr_array_index (config->keys, i);
-
-      n_keys += g_str_equal (key->provider, provider->name);
-    }
-  g_string_append (body, "{\"name\":");
-  aip_json_append_string (body, provider->name, -1);
-  g_string_append (body, ",\"dialect\":");
-  aip_json_append_string (body, provider->dialect, -1);
-  g_string_append_printf (body, ",\"enabled\":%s,\"keys\":%u}", provider->enabled ? "true" : "false", n_keys);
-}
-
-static void
-append_use (GString *body, const AipLimitUse *use)
-{
-  g_string_append_printf (body, "{\"party\":\"%s\",\"name\":", use->party);
-  aip_json_append_string (body, use->name, -1);
-  g_string_append_printf (
-      body,
-      ",\"limit\":\"%s\",\"size\":%" G_GUINT64_FORMAT ",\"used\":%" G_GUINT64_FORMAT
-      ",\"left\":%" G_GUINT64_FORMAT ",\"window_us\":%" G_GINT64_FORMAT ",\"reset_us\":%" G_GINT64_FORMAT "}",
-      use->limit, use->size, use->used, use->size - MIN (use->used, use->size), use->window, use->reset);
-}
-
-/* Of the one that asks alone: what others use is none of its business. */
-static void
-append_uses (GString *body, const AipClient *client)
-{
-  AipLimitUse uses[AIP_MAX_LIMIT_USES];
-  guint n = aip_quota_get_uses (client->quota, uses);
-
-  g_string_append (body, ",\"used\":[");
-  for (guint i = 0; i < n; i++)
-    {
-      g_string_append (body, i > 0 ? "," : "");
-      append_use (body, &uses[i]);
-    }
-  g_string_append_c (body, ']');
-}
-
-static void
-append_limits (GString *body, AipLedger *ledger, const AipClient *client)
-{
-  gboolean healthy;
-  g_autofree char *description = aip_ledger_describe (ledger, &healthy);
-  g_autofree char *name = g_utf8_make_valid (client->name, -1);
-
-  g_string_append (body, ",\"client\":");
-  aip_json_append_string (body, name, -1);
-  g_string_append (body, ",\"limits\":{\"kept\":");
-  aip_json_append_string (body, description, -1);
-  g_string_append_printf (body, ",\"healthy\":%s", healthy ? "true" : "false");
-  append_uses (body, client);
-  g_string_append_c (body, '}');
 }
 
 static void
@@ -180,26 +107,11 @@ status_cb (SoupServer *server,
            gpointer user_data)
 {
   AipControl *self = user_data;
-  const AipConfig *config = aip_worker_get_snapshot (self->worker)->config;
   const AipClient *client = authorize (self, message);
-  GString *body;
 
-  if (client == NULL)
-    return;
-  body = g_string_new (NULL);
-  g_string_append_printf (body, "{\"status\":\"%s\",\"version\":\"" AIP_VERSION "\",", get_state (self));
-  append_names (body, "listen", config->server.listen);
-  g_string_append (body, ",\"strategy\":");
-  aip_json_append_string (body, config->routing.strategy, -1);
-  append_limits (body, aip_worker_get_snapshot (self->worker)->ledger, client);
-  g_string_append (body, ",\"providers\":[");
-  for (guint i = 0; i < config->providers->len; i++)
-    {
-      g_string_append (body, i > 0 ? "," : "");
-      append_provider (body, g_ptr_array_index (config->providers, i), config);
-    }
-  g_string_append (body, "]}\n");
-  respond (message, 200, "application/json", g_string_free (body, FALSE));
+  if (client != NULL)
+    respond (message, 200, "application/json",
+             aip_status_format (aip_worker_get_snapshot (self->worker), client, get_state (self)));
 }
 
 static void

@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from lib import answers
 from lib.checks import expect_error
 from lib.daemon import config, digest
 from lib.limits import limited
@@ -218,3 +219,61 @@ def test_a_client_without_rights_of_its_own_may_use_all(start, upstream, other):
     daemon = start(text)
     for provider in ("p1", "p2"):
         assert daemon.chat(headers=[("X-Proxy-Provider", provider)]).header("X-Proxy-Provider") == provider
+
+
+# --- what /status tells ---
+
+
+def told(daemon, **options):
+    """The providers that /status tells of, by name."""
+    return {one["name"]: one for one in daemon.request("GET", "/status", **options).json()["providers"]}
+
+
+@pytest.mark.parametrize(
+    "client, extra",
+    [
+        ("allowed-providers=p2", ""),
+        ("allowed-keys=k2", ""),
+        ("tenant=blue", "[tenant blue]\nallowed-providers=p2\n"),
+        ("tenant=blue", "[tenant blue]\nallowed-keys=k2\n"),
+    ],
+)
+def test_the_status_tells_of_what_may_be_used(start, upstream, other, client, extra):
+    admin = f"[client boss]\ntoken-sha256={digest(NARROW)}\nadmin=true\nallowed-providers=p2\n"
+    daemon = start(limited([upstream, other], extra + admin, client=client))
+    assert told(daemon).keys() == {"p2"}
+    assert daemon.request("GET", "/health").json()["providers"] == 1
+    assert told(daemon, token=NARROW).keys() == {"p1", "p2"}
+
+
+def test_the_status_counts_the_keys_that_may_be_used(start, upstream):
+    extra = "[key k0]\nprovider=p1\nsecret=env:FAKE_KEY_1\n"
+    for client, n_keys in (("", 2), ("allowed-keys=k1", 1)):
+        assert told(start(limited([upstream], extra, client=client)))["p1"]["keys"] == n_keys
+
+
+def test_the_status_is_whole_where_no_token_is_required(start, upstream, other):
+    daemon = start(several([upstream, other], "[server]\nrequire-token=false\n"))
+    assert told(daemon, token=None).keys() == {"p1", "p2"}
+
+
+HELD = [
+    ("[circuit-breaker]\nenabled=false\n", answers.error(429, headers=[("Retry-After", "3600")]), "429"),
+    ("[circuit-breaker]\nthreshold=1\ncooldown=1h\nmax-cooldown=1h\n", answers.error(500), "500"),
+    ("[circuit-breaker]\nthreshold=1000\n", answers.error(401), "401"),
+    ("[circuit-breaker]\nthreshold=1000\n", answers.error(402), "402"),
+]
+
+
+@pytest.mark.parametrize("breaker, fault, mention", HELD, ids=["asked to wait", "open", "refused", "no money"])
+def test_the_status_tells_which_keys_are_held(start, upstream, other, breaker, fault, mention):
+    narrow = f"[client narrow]\ntoken-sha256={digest(NARROW)}\nallowed-keys=k2\n"
+    daemon = start(several([upstream, other], breaker + narrow))
+    assert told(daemon)["p1"]["held"] == []
+    upstream.answer_with(fault)
+    assert daemon.chat().header("X-Proxy-Key") == "k2"
+    (held,) = told(daemon)["p1"]["held"]
+    assert held["key"] == "k1" and held["state"] == "open"
+    assert mention in held["reason"] and 0 < held["return_us"] <= 2 * 3600 * 1000 * 1000
+    assert told(daemon)["p2"]["held"] == []
+    assert "k1" not in daemon.request("GET", "/status", token=NARROW).body.decode()
