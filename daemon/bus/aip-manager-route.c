@@ -36,7 +36,7 @@ find_protocol (const char *name, AipProtocol *protocol, GError **error)
 }
 
 static GVariant *
-make_explanation (const AipRouteExplanation *explanation)
+make_explanation (const AipRouteExplanation *explanation, const char *client_limit)
 {
   g_auto (GVariantDict) dict = G_VARIANT_DICT_INIT (NULL);
 
@@ -48,6 +48,7 @@ make_explanation (const AipRouteExplanation *explanation)
   g_variant_dict_insert (&dict, "score", "d", explanation->score);
   g_variant_dict_insert (&dict, "note", "s", explanation->note != NULL ? explanation->note : "");
   g_variant_dict_insert (&dict, "context", "u", explanation->context);
+  g_variant_dict_insert (&dict, "client-limit", "s", client_limit);
   return g_variant_dict_end (&dict);
 }
 
@@ -106,6 +107,21 @@ take_client (const AipConfig *config, const char *name, AipRouteQuery *query, GE
          (query->strategy == NULL || aip_rights_allow_strategy (&client, query->strategy, error));
 }
 
+/* Returns: (transfer full): which of the client's own limits stands in the way; "": none */
+static char *
+dup_client_limit (const AipBusContext *context, const char *name)
+{
+  const AipConfig *config = context->host->get_config (context->host_data);
+  const AipClientConfig *client = name != NULL ? aip_config_find_client (config, name) : NULL;
+  g_autoptr (AipQuota) quota = NULL;
+  g_autoptr (GError) refusal = NULL;
+
+  if (client != NULL)
+    quota = aip_ledger_get_client_quota (context->host->get_ledger (context->host_data), config, name, client,
+                                         client->tenant);
+  return g_strdup (aip_quota_check (quota, 1, &refusal) ? "" : refusal->message);
+}
+
 static GPtrArray *
 explain (const AipBusContext *context, AipRouteQuery *query, GVariant *options, GError **error)
 {
@@ -144,6 +160,7 @@ aip_manager_explain_route (const AipBusContext *context,
   static const char *const known[] = { "protocol:s", "provider:s", "client:s", "strategy:s", NULL };
   AipRouteQuery query = { .model = model };
   g_autoptr (GPtrArray) list = NULL;
+  g_autofree char *client_limit = NULL;
   GVariantBuilder builder;
   GError *error = NULL;
 
@@ -155,9 +172,10 @@ aip_manager_explain_route (const AipBusContext *context,
   list = explain (context, &query, options, &error);
   if (list == NULL)
     return aip_bus_fail (invocation, error);
+  client_limit = dup_client_limit (context, aip_bus_options_get_string (options, "client"));
   g_variant_builder_init (&builder, G_VARIANT_TYPE ("aa{sv}"));
   for (guint i = 0; i < list->len; i++)
-    g_variant_builder_add_value (&builder, make_explanation (g_ptr_array_index (list, i)));
+    g_variant_builder_add_value (&builder, make_explanation (g_ptr_array_index (list, i), client_limit));
   aip_bus_manager_complete_explain_route (manager, invocation, g_variant_builder_end (&builder));
   return TRUE;
 }

@@ -71,6 +71,16 @@ print_candidates (AipCtl *ctl, GVariant *candidates)
   return n_usable > 0;
 }
 
+/* Which limit of the client stands in the way, whoever would serve it. */
+static char *
+dup_client_limit (GVariant *candidates)
+{
+  g_autoptr (GVariant) first =
+      g_variant_n_children (candidates) > 0 ? g_variant_get_child_value (candidates, 0) : NULL;
+
+  return g_strdup (first != NULL ? aip_ctl_print_lookup (first, "client-limit") : "");
+}
+
 static gboolean
 has_usable (GVariant *candidates)
 {
@@ -102,6 +112,7 @@ aip_ctl_route (AipCtl *ctl, const AipCtlArgs *args, GError **error)
   const char *model = aip_ctl_args_nth (args, 0);
   AipRemote *remote = aip_ctl_connect (ctl, error);
   g_autoptr (GVariant) candidates = NULL;
+  g_autofree char *limit = NULL;
   GVariantDict options;
 
   if (remote == NULL)
@@ -118,5 +129,10 @@ aip_ctl_route (AipCtl *ctl, const AipCtlArgs *args, GError **error)
     aip_ctl_print_json (ctl, candidates);
   else if (!print_candidates (ctl, candidates))
     aip_ctl_say (ctl, "nothing would serve %s now", model);
-  return has_usable (candidates) ? AIP_CTL_DONE : AIP_CTL_FAILED;
+  limit = dup_client_limit (candidates);
+  if (*limit == '\0')
+    return has_usable (candidates) ? AIP_CTL_DONE : AIP_CTL_FAILED;
+  if (!ctl->json)
+    aip_ctl_say (ctl, "refused for now: %s", limit);
+  return AIP_CTL_FAILED;
 }

@@ -163,6 +163,7 @@ aip_ledger_local_note_refusal (const AipQuota *quota, guint64 tokens, const AipT
     return;
   account = quota->parts[tally->part].account;
   g_mutex_lock (&account->lock);
+  account->refused_kind = tally->kind;
   account->refused_tokens = aip_limit_is_on_tokens (tally->kind) ? tokens : 0;
   account->refused_until = now + tally->wait;
   account->ask_again = MIN (account->refused_until, now + TRUST_REFUSAL);
@@ -227,19 +228,37 @@ aip_ledger_local_refund (const AipQuota *quota, const AipTally *tally, guint64 r
 
 /* --- what others ask of a quota --- */
 
-static gint64
-get_shared_wait (const AipQuota *quota, guint64 tokens, const AipLedgerNow *now)
+static void
+check_shared (const AipQuota *quota, const AipLedgerNow *now, guint64 tokens, AipTally *tally)
 {
-  gint64 wait = 0;
-
   for (guint i = 0; i < quota->n_parts; i++)
     {
       const AipAccount *account = quota->parts[i].account;
 
       if (now->steady < account->ask_again && tokens >= account->refused_tokens)
-        wait = MAX (wait, account->refused_until - now->steady);
+        aip_tally_add_refusal (tally, i, account->refused_kind, account->refused_until - now->steady);
     }
-  return wait;
+}
+
+/**
+ * aip_ledger_local_check:
+ * @quota: the limits
+ * @tokens: what a request would take
+ * @tally: (out): what would come of it, as far as aip_quota_get_wait () knows; without rates
+ */
+void
+aip_ledger_local_check (const AipQuota *quota, guint64 tokens, AipTally *tally)
+{
+  AipLedgerNow now;
+
+  g_return_if_fail (quota != NULL && tally != NULL);
+
+  *tally = (AipTally){ .granted = TRUE };
+  lock_quota (quota);
+  now = aip_ledger_now ();
+  check (quota, &now, tokens, tally);
+  check_shared (quota, &now, tokens, tally);
+  unlock_quota (quota);
 }
 
 /**
@@ -255,16 +274,11 @@ get_shared_wait (const AipQuota *quota, guint64 tokens, const AipLedgerNow *now)
 gint64
 aip_quota_get_wait (const AipQuota *self, guint64 tokens)
 {
-  AipTally tally = { .granted = TRUE };
-  AipLedgerNow now;
+  AipTally tally;
 
   if (self == NULL)
     return 0;
-  lock_quota (self);
-  now = aip_ledger_now ();
-  check (self, &now, tokens, &tally);
-  tally.wait = MAX (tally.wait, get_shared_wait (self, tokens, &now));
-  unlock_quota (self);
+  aip_ledger_local_check (self, tokens, &tally);
   return tally.wait;
 }
 

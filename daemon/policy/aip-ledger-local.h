@@ -17,6 +17,7 @@ AipAccount *aip_ledger_local_get_account (AipLedgerLocal *self, const char *name
 void aip_ledger_local_open_windows (AipQuotaPart *part);
 
 void aip_ledger_local_reserve (const AipQuota *quota, guint64 tokens, AipTally *tally);
+void aip_ledger_local_check (const AipQuota *quota, guint64 tokens, AipTally *tally);
 void aip_ledger_local_note_refusal (const AipQuota *quota, guint64 tokens, const AipTally *tally);
 void aip_ledger_local_charge (const AipQuota *quota, guint64 tokens, AipTally *tally);
 void aip_ledger_local_settle (const AipQuota *quota, const AipTally *tally, guint64 reserved, guint64 tokens);

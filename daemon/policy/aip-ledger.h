@@ -120,6 +120,7 @@ AipQuota *aip_ledger_get_key_quota (AipLedger *self, const AipKeyConfig *key);
 AipQuota *aip_quota_ref (AipQuota *self);
 void aip_quota_unref (AipQuota *self);
 gint64 aip_quota_get_wait (const AipQuota *self, guint64 tokens);
+gboolean aip_quota_check (const AipQuota *self, guint64 tokens, GError **error);
 guint64 aip_quota_fit (const AipQuota *self, guint64 least, guint64 most);
 double aip_quota_get_headroom (const AipQuota *self);
 gboolean aip_quota_get_rate (const AipQuota *self, AipRateUnit unit, AipRate *rate);

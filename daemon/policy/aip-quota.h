@@ -31,7 +31,8 @@ typedef enum
  * @name: "client:NAME", "tenant:NAME", "key:NAME": one of each
  * @windows: (nullable): each made when it is first limited
  * @noted: atomic: it is to be written into the diary
- * @refused_tokens: as the next two, what Redis has last refused: it has no room for so many tokens
+ * @refused_kind: as the next three, what Redis has last refused, and by which limit
+ * @refused_tokens: it has no room for so many tokens
  * @refused_until: microseconds of aip_clock_now (): when there will be room
  * @ask_again: the same: until when that is believed, as others may give back what they have not used
  */
@@ -42,6 +43,7 @@ typedef struct
   GMutex lock;
   AipWindow *windows[AIP_N_LIMITS];
   int noted;
+  AipLimitKind refused_kind;
   guint64 refused_tokens;
   gint64 refused_until;
   gint64 ask_again;

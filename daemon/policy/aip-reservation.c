@@ -108,6 +108,16 @@ aip_reservation_get_rate (const AipReservation *self, AipRateUnit unit, AipRate 
   return TRUE;
 }
 
+static guint
+get_retry_after (const AipTally *tally)
+{
+  if (tally->unavailable)
+    return UNAVAILABLE_WAIT;
+  if (tally->wait == AIP_WINDOW_NEVER)
+    return 0;
+  return (guint) ((tally->wait + G_USEC_PER_SEC - 1) / G_USEC_PER_SEC);
+}
+
 /**
  * aip_reservation_get_retry_after:
  * @self: a reservation that was refused
@@ -119,11 +129,7 @@ aip_reservation_get_retry_after (const AipReservation *self)
 {
   g_return_val_if_fail (self != NULL, 0);
 
-  if (self->tally.unavailable)
-    return UNAVAILABLE_WAIT;
-  if (self->tally.wait == AIP_WINDOW_NEVER)
-    return 0;
-  return (guint) ((self->tally.wait + G_USEC_PER_SEC - 1) / G_USEC_PER_SEC);
+  return get_retry_after (&self->tally);
 }
 
 /* --- telling why --- */
@@ -160,16 +166,8 @@ describe_setting (const AipQuotaPart *part, AipLimitKind kind)
   return g_strdup_printf ("`%s` in [%s %s]", settings[kind], groups[part->party], part->name);
 }
 
-/**
- * aip_reservation_set_error:
- * @self: a reservation that was refused
- * @error: where to put an %AIP_ERROR_RATE_LIMITED; an %AIP_ERROR_UNAVAILABLE where Redis is gone and nothing
- *   is granted without it
- *
- * Tells which limit has no room, how large it is, when to come back and what to change.
- */
-void
-aip_reservation_set_error (const AipReservation *self, GError **error)
+static void
+set_error (const AipQuota *quota, const AipTally *tally, guint64 tokens, GError **error)
 {
   static const char *const parties[] = {
     [AIP_PARTY_CLIENT] = "client",
@@ -182,31 +180,67 @@ aip_reservation_set_error (const AipReservation *self, GError **error)
   g_autofree char *window = NULL;
   g_autofree char *setting = NULL;
 
-  g_return_if_fail (self != NULL && !self->tally.granted);
-
-  if (self->tally.unavailable)
+  if (tally->unavailable)
     {
       g_set_error_literal (error, AIP_ERROR, AIP_ERROR_UNAVAILABLE,
                            "Redis, which keeps the limits, cannot be reached: wait until it is back, or set "
                            "`on-failure=local` in [redis] of aiproxy.conf");
       return;
     }
-  kind = self->tally.kind;
-  part = &self->quota->parts[self->tally.part];
+  kind = tally->kind;
+  part = &quota->parts[tally->part];
   unit = aip_limit_is_on_tokens (kind) ? "tokens" : "requests";
   window = describe_window (part, kind);
   setting = describe_setting (part, kind);
-  if (self->tally.wait == AIP_WINDOW_NEVER)
+  if (tally->wait == AIP_WINDOW_NEVER)
     g_set_error (error, AIP_ERROR, AIP_ERROR_RATE_LIMITED,
                  "the request may take %" G_GUINT64_FORMAT " tokens, and %s `%s` has %" G_GUINT64_FORMAT
                  " %s in %s: ask for less, or raise %s of aiproxy.conf",
-                 self->tokens, parties[part->party], part->name, part->limits[kind], unit, window, setting);
+                 tokens, parties[part->party], part->name, part->limits[kind], unit, window, setting);
   else
-    g_set_error (error, AIP_ERROR, AIP_ERROR_RATE_LIMITED,
-                 "%s `%s` has used up its %" G_GUINT64_FORMAT
-                 " %s in %s: wait %u s, or raise %s of aiproxy.conf",
-                 parties[part->party], part->name, part->limits[kind], unit, window,
-                 aip_reservation_get_retry_after (self), setting);
+    g_set_error (
+        error, AIP_ERROR, AIP_ERROR_RATE_LIMITED,
+        "%s `%s` has used up its %" G_GUINT64_FORMAT " %s in %s: wait %u s, or raise %s of aiproxy.conf",
+        parties[part->party], part->name, part->limits[kind], unit, window, get_retry_after (tally), setting);
+}
+
+/**
+ * aip_reservation_set_error:
+ * @self: a reservation that was refused
+ * @error: where to put an %AIP_ERROR_RATE_LIMITED; an %AIP_ERROR_UNAVAILABLE where Redis is gone and nothing
+ *   is granted without it
+ *
+ * Tells which limit has no room, how large it is, when to come back and what to change.
+ */
+void
+aip_reservation_set_error (const AipReservation *self, GError **error)
+{
+  g_return_if_fail (self != NULL && !self->tally.granted);
+
+  set_error (self->quota, &self->tally, self->tokens, error);
+}
+
+/**
+ * aip_quota_check:
+ * @self: (nullable): a quota
+ * @tokens: what a request would take
+ * @error: where to put what aip_reservation_set_error () would say of it
+ *
+ * From any thread; with the same restriction as aip_quota_get_wait ().
+ *
+ * Returns: whether a request would be granted now
+ */
+gboolean
+aip_quota_check (const AipQuota *self, guint64 tokens, GError **error)
+{
+  AipTally tally;
+
+  if (self == NULL)
+    return TRUE;
+  aip_ledger_local_check (self, tokens, &tally);
+  if (!tally.granted)
+    set_error (self, &tally, tokens, error);
+  return tally.granted;
 }
 
 /**

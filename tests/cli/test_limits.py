@@ -3,6 +3,8 @@
 
 import re
 
+from lib.ctl import FAILED
+
 CONFIG = "[tenant team]\ndaily-requests=100\n\n[tenant idle]\nmonthly-budget=5\n\n"
 
 
@@ -32,3 +34,16 @@ def test_client_show_and_tenant_list(ctl, daemon):
     team, idle = ctl.json("tenant", "list")
     assert team["clients"] == ["test"] and team["limits"][0]["left"] == 98
     assert idle == {"name": "idle", "clients": [], "limits": []}
+
+
+def test_route_tells_that_the_client_has_used_up_its_limits(ctl, daemon):
+    ctl.ok("client", "set", "test", "tenant=", "rpm=1000")
+    assert "refused for now" not in ctl.ok("route", "fake-model", "--client", "test")
+    assert {one["client-limit"] for one in ctl.json("route", "fake-model", "--client", "test")} == {""}
+    assert daemon.chat().status == 200
+    ctl.ok("client", "set", "test", "rpm=1")
+    shown = ctl.expect(FAILED, "route", "fake-model", "--client", "test")
+    assert re.search(r"client `test` has used up its 1 requests in a minute: wait \d+ s", shown.out + shown.err)
+    assert "refused for now" not in ctl.ok("route", "fake-model")
+    ctl.ok("client", "set", "test", "rpm=", "tenant=team")
+    ctl.ok("route", "fake-model", "--client", "test")
