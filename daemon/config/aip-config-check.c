@@ -46,7 +46,9 @@ check_reference (AipConfigDraft *draft,
   g_ptr_array_add (names, NULL);
 
   hint = aip_config_suggest_or_list (name, (const char *const *) names->pdata);
-  aip_config_draft_report (draft, TRUE, group, key, "there is no [%s NAME] of this name; %s", kind, hint);
+  /* Tenants alone have no command that makes one. */
+  aip_config_draft_report (draft, TRUE, group, key, "there is no [%s NAME] of this name; %s%s", kind, hint,
+                           g_str_equal (kind, "tenant") ? "; or write a group [tenant NAME] for it" : "");
 }
 
 static void

@@ -5,6 +5,9 @@
 
 G_BEGIN_DECLS
 
+/* What to do where there is no provider. */
+#define AIP_CTL_ADD_PROVIDER "aiproxyctl provider add NAME --dialect DIALECT"
+
 /* What the table of commands names; each runs one command, see AipCtlCommand. */
 
 AipCtlExit aip_ctl_status (AipCtl *ctl, const AipCtlArgs *args, GError **error);

@@ -25,8 +25,7 @@ aip_ctl_provider_list (AipCtl *ctl, const AipCtlArgs *args, GError **error)
   };
 
   return aip_ctl_object_list (ctl, AIP_REMOTE_PROVIDER, columns,
-                              "no providers; add one with: aiproxyctl provider add NAME --dialect DIALECT",
-                              error);
+                              "no providers; add one with: " AIP_CTL_ADD_PROVIDER, error);
 }
 
 /**

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #define G_LOG_DOMAIN "aip-ctl-route"
 
+#include <stdio.h>
+
 #include "ctl/aip-ctl-commands.h"
 
 /**
@@ -24,6 +26,13 @@ aip_ctl_model_list (AipCtl *ctl, const AipCtlArgs *args, GError **error)
   if (ctl->json)
     {
       aip_ctl_print_json (ctl, models);
+      return AIP_CTL_DONE;
+    }
+  if (g_variant_n_children (models) == 0)
+    {
+      /* Not on stdout: a script that counts lines is to count none. */
+      fprintf (stderr, "no models; add a provider with: " AIP_CTL_ADD_PROVIDER
+                       ", or see what is wrong with those there are: aiproxyctl doctor\n");
       return AIP_CTL_DONE;
     }
   table = aip_ctl_table_new (titles);
@@ -127,6 +136,8 @@ aip_ctl_route (AipCtl *ctl, const AipCtlArgs *args, GError **error)
 
   if (ctl->json)
     aip_ctl_print_json (ctl, candidates);
+  else if (g_variant_n_children (candidates) == 0)
+    aip_ctl_say (ctl, "no provider is configured; add one with: " AIP_CTL_ADD_PROVIDER);
   else if (!print_candidates (ctl, candidates))
     aip_ctl_say (ctl, "nothing would serve %s now", model);
   limit = dup_client_limit (candidates);

@@ -69,8 +69,8 @@ aip_route_error_no_provider (const AipConfig *config, GError **error)
   if (config->providers->len == 0)
     {
       g_set_error_literal (error, AIP_ERROR, AIP_ERROR_UNAVAILABLE,
-                           "no provider is configured: add [provider NAME] to aiproxy.conf, or start the "
-                           "daemon with --demo");
+                           "no provider is configured: add one with `aiproxyctl provider add`, or as "
+                           "[provider NAME] in aiproxy.conf, or start the daemon with --demo");
       return;
     }
 

@@ -10,7 +10,7 @@ import pytest
 
 from lib import daemon as lib_daemon
 from lib.checks import wait_until
-from lib.ctl import FAILED, UNREACHABLE, Ctl, binary
+from lib.ctl import DONE, FAILED, UNREACHABLE, Ctl, binary
 from lib.daemon import ROOT, config
 
 
@@ -21,6 +21,18 @@ def own(start, upstream):
     yield daemon
     if daemon.process.returncode is None:
         upstream.close_connections()
+        daemon.stop()
+
+
+def test_without_a_provider_it_is_told_how_to_add_one(start):
+    daemon = start(config(None))
+    try:
+        assert "aiproxyctl provider add" in Ctl().expect(FAILED, "route", "gpt-4o").out
+        assert Ctl().json("route", "gpt-4o", code=FAILED) == []
+        listed = Ctl().expect(DONE, "model", "list")
+        assert listed.out == "" and "aiproxyctl provider add" in listed.err
+        assert "aiproxyctl provider add" in daemon.chat().json()["error"]["message"]
+    finally:
         daemon.stop()
 
 

@@ -27,6 +27,8 @@ def test_client_show_and_tenant_list(ctl, daemon):
     assert document["name"] == "test" and document["tenant"] == "team"
     assert [(one["party"], one["used"]) for one in document["limits"]] == [("client", 2), ("tenant", 2)]
 
+    refusal = ctl.expect(FAILED, "client", "set", "test", "tenant=none-such").err
+    assert "there are: team, idle; or write a group [tenant NAME] for it" in refusal
     listed = rows(ctl.ok("tenant", "list"))
     assert listed[0] == ["NAME", "CLIENTS", "LIMIT", "SIZE", "USED", "LEFT", "ALL-BACK-IN"]
     assert listed[1][:6] == ["team", "test", "daily-requests", "100", "2", "98"]

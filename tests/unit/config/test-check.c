@@ -70,7 +70,8 @@ test_references (void)
     { "[key a]\nprovider=\n",
       "f:2: [key a] provider: there is no [provider NAME] of this name; there is none yet" },
     { "[client a]\ntoken-sha256=" DIGEST "\ntenant=x\n[tenant team]\n",
-      "f:3: [client a] tenant: there is no [tenant NAME] of this name; there are: team" },
+      "f:3: [client a] tenant: there is no [tenant NAME] of this name; there are: team; "
+      "or write a group [tenant NAME] for it" },
     { "[mapping a]\ntarget=b\nprovider=c\n[provider d]\n",
       "f:3: [mapping a] provider: there is no [provider NAME] of this name; there are: d" },
     { "[mapping a]\ntarget=;\n",

@@ -330,7 +330,7 @@ static const Case cases[] = {
     NULL,
     "",
     { { { .model = "m" },
-        "error unavailable: no provider is configured: add [provider NAME] to aiproxy.conf*" },
+        "error unavailable: no provider is configured: add one with `aiproxyctl provider add`, *" },
       { { .model = NULL }, "error unavailable: no provider is configured*" } } },
 
   { "no-provider-enabled",
