@@ -235,8 +235,8 @@ static const AipCtlCommand commands[] = {
 
   { NULL, NULL, "What happens" },
   { "stats", "[SECONDS]", "Show the counters",
-    "With --watch, they are shown every SECONDS, 1 where it is left out, until Ctrl-C.",
-    "aiproxyctl stats --watch 5", stats_options, aip_ctl_stats },
+    "With SECONDS, they are shown that often until Ctrl-C; with --watch alone, every second.",
+    "aiproxyctl stats 5", stats_options, aip_ctl_stats },
   { "log tail", "", "Print one line for each request as it ends, until Ctrl-C", NULL,
     "aiproxyctl log tail --json | jq .model", tail_options, aip_ctl_log_tail },
   { "log list", "", "List the last requests that are over, the newest one last",

@@ -131,18 +131,13 @@ AipCtlExit
 aip_ctl_stats (AipCtl *ctl, const AipCtlArgs *args, GError **error)
 {
   const char *seconds = aip_ctl_args_nth (args, 0);
-  gboolean watches = aip_ctl_args_has (args, "watch");
+  gboolean watches = seconds != NULL || aip_ctl_args_has (args, "watch");
   g_autoptr (AipBusStats) stats = NULL;
   AipRemote *remote;
   guint interval_ms;
 
   if (!parse_interval (seconds, &interval_ms, error))
     return AIP_CTL_USAGE;
-  if (seconds != NULL && !watches)
-    {
-      g_set_error (error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "an interval wants --watch");
-      return AIP_CTL_USAGE;
-    }
   remote = aip_ctl_connect (ctl, error);
   if (remote == NULL || (stats = aip_remote_new_stats_sync (remote, NULL, error)) == NULL)
     return AIP_CTL_FAILED;

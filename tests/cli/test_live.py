@@ -23,7 +23,7 @@ def test_stats_again_and_again(ctl, daemon):
     first, second = live.line(), live.line()
     assert "requests_total=" in first and "uptime-ms=" in second and first != second
     assert live.end() == (DONE, "")
-    live = ctl.start("--json", "stats", "--watch", "0.1")
+    live = ctl.start("--json", "stats", "0.1")
     before = json.loads(live.line())["requests_total"]
     daemon.chat()
     while json.loads(live.line())["requests_total"] == before:

@@ -94,7 +94,7 @@ def test_a_mistyped_word_is_told_what_was_meant(lonely, words, meant):
         ["mapping", "add", "", "fake-model"],
         ["mapping", "add", "alias", ""],
         ["key", "remove", "--", ""],
-        ["stats", "5"],
+        ["stats", "0"],
         ["stats", "--watch", "0"],
         ["stats", "--watch", "soon"],
         ["stats", "--watch", "nan"],
