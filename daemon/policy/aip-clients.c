@@ -12,6 +12,11 @@
 #define DIGEST_LENGTH 32
 #define MAX_TOKEN_LENGTH 4096
 
+/* How to come by one; where there is no bus to ask on, the log tells of the first one. */
+#define GET_TOKEN                                                                                            \
+  "`aiproxyctl token` shows one, `aiproxyctl client add NAME` makes one, and the daemon's log says where "   \
+  "the first one lies"
+
 typedef struct
 {
   AipClient client;
@@ -266,16 +271,15 @@ refuse_token (const AipClients *self, gsize length, GError **error)
   gsize max = self->jwt_clients != NULL ? AIP_JWT_MAX_LENGTH : MAX_TOKEN_LENGTH;
 
   if (length == 0)
-    g_set_error_literal (
-        error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED,
-        "no token: send `Authorization: Bearer TOKEN`; the daemon's log says where the first one lies");
+    g_set_error_literal (error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED,
+                         "no token: send `Authorization: Bearer TOKEN`; " GET_TOKEN);
   else if (length > max)
     g_set_error (error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED,
                  "unknown token: it is longer than %" G_GSIZE_FORMAT " bytes", max);
   else
-    g_set_error_literal (error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED,
-                         "unknown token: it must be one whose SHA-256 is `token-sha256` of a [client NAME]; "
-                         "the daemon's log says where the first one lies");
+    g_set_error_literal (
+        error, AIP_ERROR, AIP_ERROR_UNAUTHENTICATED,
+        "unknown token: it must be one whose SHA-256 is `token-sha256` of a [client NAME]; " GET_TOKEN);
   return NULL;
 }
 

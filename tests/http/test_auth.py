@@ -290,3 +290,9 @@ def test_a_reload_does_not_take_the_lock_from_an_open_door(start, upstream, new)
     assert daemon.request("POST", PATH, json=CHAT, host="localhost").status == 200
     assert daemon.request("POST", PATH, json=CHAT, host="localhost", token=None).status == 401
     assert not token_path(daemon).exists()
+
+
+@pytest.mark.parametrize("headers", [(), (("Authorization", "Bearer wrong"),)])
+def test_the_refusal_tells_how_to_come_by_a_token(daemon, headers):
+    error = expect_error(post(daemon, *headers), 401, "`aiproxyctl token`", "`aiproxyctl client add NAME`")
+    assert "wrong" not in error["message"]
