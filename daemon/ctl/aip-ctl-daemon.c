@@ -54,6 +54,9 @@ print_status (AipCtl *ctl, AipBusManager *manager)
   aip_ctl_print_table (ctl, table);
   if (g_str_equal (store_state, "locked"))
     aip_ctl_say (ctl, "The keyring is locked; open it with: aiproxyctl unlock");
+  if (g_str_equal (store_state, "unavailable"))
+    aip_ctl_say (ctl, "The keyring cannot be used now: start gnome-keyring or another secret service in this "
+                      "session, or give keys as secret=env:VARIABLE; see also: aiproxyctl doctor");
   if (!valid)
     aip_ctl_say (ctl, "The config files cannot be used as they are; the last good configuration serves.");
 }
