@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/timex.h>
 
 #include "base/aip-clock.h"
@@ -15,6 +16,7 @@
 /* 2026-01-01: the program is younger than that. */
 #define OLDEST_SANE_TIME 1767225600
 #define MAX_TOLD 10 /* secrets in one finding */
+#define LITTLE_ROOM (16 * 1024 * 1024)
 
 typedef struct
 {
@@ -337,6 +339,59 @@ check_files (Diagnosis *self, const AipAssemblySources *sources)
     }
 }
 
+/* Where the nearest folder that is there lies: what is not there yet will lie in it. */
+static gboolean
+get_room (const char *path, struct statvfs *room)
+{
+  g_autofree char *folder = g_strdup (path);
+
+  while (statvfs (folder, room) != 0)
+    {
+      char *parent = errno == ENOENT ? g_path_get_dirname (folder) : NULL;
+      gboolean is_last = parent == NULL || g_str_equal (parent, folder);
+
+      g_free (folder);
+      folder = parent;
+      if (is_last)
+        return FALSE;
+    }
+  return TRUE;
+}
+
+/* Returns whether there is enough, as far as is known. */
+static gboolean
+check_room (Diagnosis *self, const char *path, const char *consequence)
+{
+  struct statvfs room;
+  guint64 bytes;
+
+  if (!get_room (path, &room))
+    return TRUE;
+  bytes = (guint64) room.f_bavail * room.f_frsize;
+  /* Some file systems do not count files, and say that there are none. */
+  if (bytes >= LITTLE_ROOM && (room.f_files == 0 || room.f_favail > 0))
+    return TRUE;
+  add (self, "disk", "warning",
+       bytes >= LITTLE_ROOM
+           ? g_strdup_printf ("no more files can be made where %s lies: %s", path, consequence)
+           : g_strdup_printf ("%" G_GUINT64_FORMAT " KiB are left where %s lies: %s", bytes / 1024, path,
+                              consequence),
+       g_strdup_printf ("make room there; `df -h %s` shows how full it is", path));
+  return FALSE;
+}
+
+static void
+check_disks (Diagnosis *self, const AipAssemblySources *sources)
+{
+  guint n = g_strv_length (sources->paths);
+  gboolean enough = check_room (self, sources->state_dir, "limits and breakers may not outlive a restart");
+
+  if (n > 0)
+    enough = check_room (self, sources->paths[n - 1], "changes of settings may not be saved") && enough;
+  if (enough)
+    add (self, "disk", "ok", g_strdup ("there is room for settings and state"), NULL);
+}
+
 /* --- the clock --- */
 
 /* The clock is the host's then, and so is what keeps it in step. */
@@ -506,6 +561,7 @@ aip_diagnosis_run (const AipDiagnosisSubject *subject,
   check_keyless (self, subject->assembly);
   check_ledger (self, aip_assembly_get_snapshot (subject->assembly)->ledger);
   check_files (self, subject->sources);
+  check_disks (self, subject->sources);
   check_clock (self);
   if (network)
     ask_providers (self, subject->probe);
@@ -529,6 +585,7 @@ aip_diagnosis_run_offline (const AipAssemblySources *sources)
   if (config != NULL)
     check_addresses (&self, config);
   check_files (&self, sources);
+  check_disks (&self, sources);
   check_clock (&self);
   return self.findings;
 }

@@ -147,6 +147,48 @@ def test_the_clock(stopped, unsynchronised):
     assert clock[1] == ("ok" if container else "warning") and "in step" in clock[2], clock
 
 
+@pytest.fixture(scope="module")
+def full(tmp_path_factory):
+    """Preloaded: how much room statvfs () finds."""
+    folder = tmp_path_factory.mktemp("disk")
+    (folder / "disk.c").write_text(
+        """
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+int statvfs (const char *path, struct statvfs *room)
+{
+  memset (room, 0, sizeof *room);
+  room->f_frsize = 1024;
+  room->f_files = atoi (getenv ("DISK_FILES"));
+  room->f_bavail = atoi (getenv ("DISK_KIB"));
+  return 0;
+}
+int statvfs64 (const char *path, void *room)
+{
+  return statvfs (path, room);
+}
+"""
+    )
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", folder / "disk.so", folder / "disk.c"], check=True)
+    return str(folder / "disk.so")
+
+
+@pytest.mark.parametrize(
+    "kib, files, mention", [("7", "0", "7 KiB are left"), ("99999", "9", "no more files"), ("99999", "0", None)]
+)
+def test_a_full_disk(stopped, full, kib, files, mention):
+    if "san" in pathlib.Path(lib_daemon.binary()).parent.name:
+        pytest.skip("a sanitizer wants to be loaded first")
+    stopped.env |= {"LD_PRELOAD": full, "DISK_KIB": kib, "DISK_FILES": files}
+    disks = [one for one in found(stopped) if one[0] == "disk"]
+    if mention is None:
+        assert [one[1] for one in disks] == ["ok"]
+    else:
+        assert [one[1] for one in disks] == ["warning"] * 2
+        assert all(mention in one[2] and "df -h" in one[2] for one in disks), disks
+
+
 def test_what_a_script_reads(stopped, tmp_path):
     write(tmp_path, "[server]\nworkers=x\n")
     done = subprocess.run(
