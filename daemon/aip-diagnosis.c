@@ -11,6 +11,7 @@
 
 #include "base/aip-clock.h"
 #include "bus/aip-unused-secrets.h"
+#include "config/aip-config-url.h"
 #include "server/aip-sockets.h"
 
 /* 2026-01-01: the program is younger than that. */
@@ -268,7 +269,28 @@ has_key (const AipConfig *config, const char *provider)
   return FALSE;
 }
 
-/* Whether that is meant only who set it up can tell. */
+static gboolean
+has_headers (const AipProviderConfig *provider)
+{
+  return provider->headers != NULL && provider->headers[0].name != NULL;
+}
+
+/* Whether that is meant only who set it up can tell; but who is paid for what he serves wants a key, unless
+ * `headers` have one. */
+static void
+tell_of_keyless (Diagnosis *self, const AipProviderConfig *provider)
+{
+  if (aip_config_url_is_public (provider->base_url) && !has_headers (provider))
+    add (self, "keys", "warning",
+         g_strdup_printf ("provider %s is on the Internet, has none, and is asked without one",
+                          provider->name),
+         g_strdup_printf ("give it one with `aiproxyctl key add NAME --provider %s`, if it wants one",
+                          provider->name));
+  else
+    add (self, "keys", "ok",
+         g_strdup_printf ("provider %s has none, and is asked without one", provider->name), NULL);
+}
+
 static void
 tell_of_keyless_providers (Diagnosis *self)
 {
@@ -277,8 +299,7 @@ tell_of_keyless_providers (Diagnosis *self)
       const AipProviderConfig *provider = g_ptr_array_index (self->config->providers, i);
 
       if (provider->enabled && !has_key (self->config, provider->name))
-        add (self, "keys", "ok",
-             g_strdup_printf ("provider %s has none, and is asked without one", provider->name), NULL);
+        tell_of_keyless (self, provider);
     }
 }
 

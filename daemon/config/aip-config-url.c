@@ -210,3 +210,49 @@ aip_config_url_check_proxy (const char *url, GError **error)
     return fail (error, "is no proxy; write none, or http://HOST:PORT, or socks5h://HOST:PORT");
   return TRUE;
 }
+
+/* Unique local addresses (RFC 4193), which GLib does not tell. */
+static gboolean
+is_unique_local (GInetAddress *address)
+{
+  return g_inet_address_get_family (address) == G_SOCKET_FAMILY_IPV6 &&
+         (g_inet_address_to_bytes (address)[0] & 0xfe) == 0xfc;
+}
+
+static gboolean
+is_private_name (const char *host)
+{
+  static const char *const ends[] = { ".localhost", ".local", ".lan", ".internal", ".home.arpa", ".test" };
+  g_autofree char *lower = g_ascii_strdown (host, -1);
+
+  for (gsize i = 0; i < G_N_ELEMENTS (ends); i++)
+    if (g_str_has_suffix (lower, ends[i]))
+      return TRUE;
+  return strchr (lower, '.') == NULL;
+}
+
+/**
+ * aip_config_url_is_public:
+ * @url: one that aip_config_url_check () has found right; or ""
+ *
+ * Returns: whether its host looks like one of the Internet, by its name or address: not this machine's, nor
+ *   one of a private network
+ */
+gboolean
+aip_config_url_is_public (const char *url)
+{
+  g_autoptr (GUri) parsed = NULL;
+  g_autoptr (GInetAddress) address = NULL;
+
+  g_return_val_if_fail (url != NULL, FALSE);
+
+  parsed = g_uri_parse (url, G_URI_FLAGS_NONE, NULL);
+  if (parsed == NULL || g_uri_get_host (parsed) == NULL)
+    return FALSE;
+  address = g_inet_address_new_from_string (g_uri_get_host (parsed));
+  if (address == NULL)
+    return !is_private_name (g_uri_get_host (parsed));
+  return !g_inet_address_get_is_loopback (address) && !g_inet_address_get_is_any (address) &&
+         !g_inet_address_get_is_link_local (address) && !g_inet_address_get_is_site_local (address) &&
+         !is_unique_local (address);
+}

@@ -141,6 +141,10 @@ def test_whoever_removes_the_last_key_of_a_provider_is_told(ctl, daemon, upstrea
 
     findings = ctl.run("doctor", "--offline", "--json").json()
     assert "provider bare has none, and is asked without one" in [one["text"] for one in findings]
+    ctl.ok("provider", "set", "bare", "base-url=https://api.example.com/v1")
+    (finding,) = [one for one in ctl.run("doctor", "--offline", "--json").json() if "is on the Internet" in one["text"]]
+    assert finding["status"] == "warning" and "key add NAME --provider bare" in finding["remedy"]
+    ctl.ok("provider", "set", "bare", f"base-url={upstream.base_url}")
     upstream.answer_with(answers.error(401))
     (finding,) = [one for one in ctl.run("doctor", "--json").json() if one["text"].startswith("bare: ")]
     assert "`aiproxyctl key add NAME --provider bare`" in finding["remedy"]

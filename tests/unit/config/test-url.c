@@ -153,6 +153,32 @@ test_proxy (void)
     }
 }
 
+static void
+test_public (void)
+{
+  static const char *const public[] = { "https://api.openai.com/v1", "http://1.1.1.1:8080/v1",
+                                        "https://[2606:4700::1]/v1" };
+  static const char *const private[] = { "",
+                                         "http://127.0.0.1:11434",
+                                         "http://localhost:11434/v1",
+                                         "http://[::1]/v1",
+                                         "http://192.168.1.5/v1",
+                                         "http://10.0.0.1",
+                                         "http://172.16.0.1",
+                                         "http://169.254.0.9",
+                                         "http://[fe80::1]/v1",
+                                         "http://[fd12::1]/v1",
+                                         "http://0.0.0.0:1",
+                                         "http://box:8000/v1",
+                                         "http://box.LOCAL/v1",
+                                         "http://gpu.lan" };
+
+  for (gsize i = 0; i < G_N_ELEMENTS (public); i++)
+    g_assert_true (aip_config_url_is_public (public[i]));
+  for (gsize i = 0; i < G_N_ELEMENTS (private); i++)
+    g_assert_false (aip_config_url_is_public (private[i]));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -161,5 +187,6 @@ main (int argc, char **argv)
   g_test_add_func ("/config/url/refused", test_refused);
   g_test_add_func ("/config/url/query", test_query);
   g_test_add_func ("/config/url/proxy", test_proxy);
+  g_test_add_func ("/config/url/public", test_public);
   return g_test_run ();
 }
