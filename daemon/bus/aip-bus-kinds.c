@@ -35,6 +35,13 @@ headers_equal (const AipConfigHeader *a, const AipConfigHeader *b)
 }
 
 static gboolean
+timeouts_equal (const AipTimeouts *a, const AipTimeouts *b)
+{
+  return a->connect == b->connect && a->first_byte == b->first_byte && a->idle == b->idle &&
+         a->total == b->total;
+}
+
+static gboolean
 provider_equal (gconstpointer a, gconstpointer b)
 {
   const AipProviderConfig *x = a;
@@ -44,7 +51,7 @@ provider_equal (gconstpointer a, gconstpointer b)
          strv_equal (x->models, y->models) && headers_equal (x->headers, y->headers) &&
          x->enabled == y->enabled && x->priority == y->priority && x->weight == y->weight &&
          x->verify_tls == y->verify_tls && g_strcmp0 (x->ca_file, y->ca_file) == 0 &&
-         g_strcmp0 (x->proxy, y->proxy) == 0;
+         g_strcmp0 (x->proxy, y->proxy) == 0 && timeouts_equal (&x->timeouts, &y->timeouts);
 }
 
 static GDBusInterfaceSkeleton *

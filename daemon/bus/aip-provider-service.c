@@ -213,6 +213,10 @@ aip_provider_service_show (AipProviderService *self, const AipProviderConfig *co
   aip_bus_provider_set_verify_tls (provider, config->verify_tls);
   aip_bus_provider_set_ca_file (provider, config->ca_file != NULL ? config->ca_file : "");
   aip_bus_provider_set_proxy (provider, config->proxy != NULL ? config->proxy : "");
+  aip_bus_provider_set_connect_timeout (provider, config->timeouts.connect);
+  aip_bus_provider_set_first_byte_timeout (provider, config->timeouts.first_byte);
+  aip_bus_provider_set_idle_timeout (provider, config->timeouts.idle);
+  aip_bus_provider_set_total_timeout (provider, config->timeouts.total);
   aip_bus_provider_set_served (provider, aip_dialect_find (config->dialect) != NULL);
 }
 

@@ -53,9 +53,12 @@ static char *
 dup_value (GVariant *object, const char *property)
 {
   g_autoptr (GVariant) value = g_variant_lookup_value (object, property, NULL);
+  guint64 ms = 0;
 
   if (g_str_equal (property, BREAKER))
     return dup_breaker (object);
+  if (g_str_has_suffix (property, "Timeout") && g_variant_lookup (object, property, "t", &ms))
+    return ms > 0 ? aip_ctl_print_duration ((gint64) MIN (ms, G_MAXINT64 / 1000) * 1000) : g_strdup ("none");
   if (g_str_equal (property, "BreakerUntil") && value != NULL)
     return dup_time (g_variant_get_int64 (value));
   return value != NULL ? aip_ctl_print_value (value) : g_strdup ("");

@@ -32,15 +32,16 @@ def test_each_property_of_each_kind_is_signalled(peer, listener):
     mapping = peer.add_mapping("alias", target="fake-model")
     listener.settle()
     peer.update(PROVIDER, dialect="baidu", base_url="https://other.example/v1", headers=["X-One: 1", "X-Two: 2"],
-                enabled=False, priority=-3, weight=9, verify_tls=False, proxy="socks5h://127.0.0.1:1")  # fmt: skip
+                enabled=False, priority=-3, weight=9, verify_tls=False, proxy="socks5h://127.0.0.1:1",
+                first_byte_timeout="7s", total_timeout="1h")  # fmt: skip
     peer.update(KEY, secret="env:FAKE_KEY_2", enabled=False, priority=2, weight=5, rpm=60, tpm=1000, models=["fake-*"])
     peer.update(mapping, target=["fake-other", "fake-model"], strategy="random")
     peer.update(CLIENT, enabled=False, models=["fake-model"], rpm=1, tpm=2, daily_requests=3, daily_tokens=4,
                 monthly_budget=5.5, allowed_strategies=["random"], allowed_providers=["fake"], allowed_keys=["k*"],
                 max_concurrent=7, admin=True)  # fmt: skip
     assert sorted(listener.changes()) == sorted([
-        (PROVIDER, ["BaseUrl", "Dialect", "Enabled", "HeaderNames", "Priority", "Proxy", "Served", "VerifyTls",
-                    "Weight"]),
+        (PROVIDER, ["BaseUrl", "Dialect", "Enabled", "FirstByteTimeout", "HeaderNames", "Priority", "Proxy", "Served",
+                    "TotalTimeout", "VerifyTls", "Weight"]),
         (KEY, ["Enabled", "Fingerprint", "Models", "Priority", "Rpm", "Source", "Tpm", "Weight"]),
         (mapping, ["Strategy", "Targets"]),
         (CLIENT, ["Admin", "AllowedKeys", "AllowedProviders", "AllowedStrategies", "DailyRequests", "DailyTokens",

@@ -40,6 +40,12 @@ def test_provider_from_first_to_last(ctl, daemon, upstream):
     ctl.ok("provider", "set", "second", "weight=", "models=a-*;b", "enabled=false")
     shown = ctl.json("provider", "show", "second")
     assert (shown["weight"], shown["models"], shown["enabled"]) == (1, ["a-*", "b"], False)
+    ctl.ok("provider", "set", "second", "first-byte-timeout=250ms")
+    ctl.ok("config", "set", "timeouts", "idle=2m", "connect=5s")
+    lines = [line.split(maxsplit=1) for line in ctl.ok("provider", "show", "second").splitlines()]
+    for shown in (["connect-timeout", "5.0 s"], ["first-byte-timeout", "250 ms"], ["idle-timeout", "2 m 0 s"]):
+        assert shown in lines
+    assert ["total-timeout", "none"] in lines and ctl.json("provider", "show", "second")["idle-timeout"] == 120000
     assert ["models", "a-*,", "b"] in [line.split() for line in ctl.ok("provider", "show", "second").splitlines()]
     assert "weight" in ctl.expect(FAILED, "provider", "set", "second", "weight=heavy").err
     assert ctl.json("provider", "remove", "second") == {"result": "removed", "provider": "second"}
