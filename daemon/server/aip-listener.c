@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ struct _AipListener
   AipTimer rest;
   gint64 next_warning; /* monotonic µs */
   AipListenerAdmit admit;
+  AipListenerName name;
   AipListenerFunc accepted;
   void *listener_data;
   void *user_data;
@@ -33,17 +35,20 @@ struct _AipListener
   "LimitNOFILE\","                                                                                           \
   "\"type\":\"server_error\",\"param\":null,\"code\":null}}\n"
 
-static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"
-                           "Content-Length: 159\r\nRetry-After: 1\r\nConnection: close\r\n\r\n" BUSY_BODY;
+#define BUSY                                                                                                 \
+  "HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\nContent-Length: 159\r\n"            \
+  "Retry-After: 1\r\nX-Request-Id: %s\r\nConnection: close\r\n\r\n" BUSY_BODY
 
 G_STATIC_ASSERT (sizeof BUSY_BODY - 1 == 159);
 
 static void
-turn_away (int fd)
+turn_away (AipListener *self, int fd)
 {
+  g_autofree char *id = self->name (self->user_data);
+  g_autofree char *busy = g_strdup_printf (BUSY, id);
   char unread[4096];
 
-  send (fd, busy, sizeof busy - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+  send (fd, busy, strlen (busy), MSG_DONTWAIT | MSG_NOSIGNAL);
   shutdown (fd, SHUT_WR);
   /* Bytes left unread would make close () reset the connection and take the answer with it. */
   recv (fd, unread, sizeof unread, MSG_DONTWAIT);
@@ -67,7 +72,7 @@ turn_away_with_reserve (AipListener *self)
   self->reserve = -1;
   fd = accept4 (self->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
   if (fd >= 0)
-    turn_away (fd);
+    turn_away (self, fd);
   open_reserve (self);
 }
 
@@ -78,7 +83,7 @@ take (AipListener *self, int fd)
 
   if (!self->admit (self->user_data))
     {
-      turn_away (fd);
+      turn_away (self, fd);
       return;
     }
   /* Not a TCP socket: there is nothing to set, and that is fine. */
@@ -139,9 +144,10 @@ rest_cb (AipTimer *timer, void *user_data)
  * @loop: the worker's loop
  * @fd: (transfer full): a listening socket
  * @admit: whether there is room for one more connection
+ * @name: what the answer to those for whom there is none is known by
  * @accepted: called with each accepted socket
  * @listener_data: for @accepted
- * @user_data: for both
+ * @user_data: for all three
  *
  * Returns: (transfer full): a listener
  */
@@ -149,6 +155,7 @@ AipListener *
 aip_listener_new (AipLoop *loop,
                   int fd,
                   AipListenerAdmit admit,
+                  AipListenerName name,
                   AipListenerFunc accepted,
                   void *listener_data,
                   void *user_data)
@@ -158,6 +165,7 @@ aip_listener_new (AipLoop *loop,
   self->fd = fd;
   self->reserve = -1;
   self->admit = admit;
+  self->name = name;
   self->accepted = accepted;
   self->listener_data = listener_data;
   self->user_data = user_data;

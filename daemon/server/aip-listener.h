@@ -18,9 +18,15 @@ typedef struct _AipListener AipListener;
 typedef void (*AipListenerFunc) (int fd, void *listener_data, void *user_data);
 typedef gboolean (*AipListenerAdmit) (void *user_data);
 
+/**
+ * AipListenerName: Returns (transfer full): an id for a request that is turned away before it is read.
+ */
+typedef char *(*AipListenerName) (void *user_data);
+
 AipListener *aip_listener_new (AipLoop *loop,
                                int fd,
                                AipListenerAdmit admit,
+                               AipListenerName name,
                                AipListenerFunc accepted,
                                void *listener_data,
                                void *user_data);

@@ -64,6 +64,12 @@ admit_cb (void *user_data)
   return FALSE;
 }
 
+static char *
+name_cb (void *user_data)
+{
+  return aip_worker_make_request_id (user_data);
+}
+
 static void
 accepted_cb (int fd, void *listener_data, void *user_data)
 {
@@ -245,7 +251,7 @@ aip_worker_listen (AipWorker *self, int fd, GTlsCertificate *certificate)
       return;
     }
   g_ptr_array_add (self->listeners,
-                   aip_listener_new (self->loop, fd, admit_cb, accepted_cb, certificate, self));
+                   aip_listener_new (self->loop, fd, admit_cb, name_cb, accepted_cb, certificate, self));
 }
 
 /* --- what its exchanges need --- */

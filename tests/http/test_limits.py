@@ -2,6 +2,7 @@
 """Limits on the way in: head, body, connections, descriptors, time, memory."""
 
 import os
+import re
 import resource
 import socket
 import threading
@@ -176,11 +177,14 @@ def test_connections_over_the_limit_get_503_until_others_leave(small_daemon, ups
     connections = [small_daemon.connect() for _ in range(8)]
     for connection in connections:
         assert connection.request("POST", PATH, json=CHAT).status == 200
+    ids = set()
     for _ in range(3):
         with small_daemon.connect() as refused:
             response = refused.read_response()
             assert response.status == 503, response
+            ids.add(re.fullmatch(r"req_[0-9a-f]{24}", response.header("X-Request-Id"))[0])
             refused.expect_close()
+    assert len(ids) == 3
     for connection in connections:
         assert connection.request("POST", PATH, json=CHAT).status == 200
         connection.close()
@@ -198,7 +202,7 @@ def expect_turned_away(sock):
     answer = b""
     while piece := sock.recv(4096):
         answer += piece
-    assert answer.startswith(b"HTTP/1.1 503 "), answer
+    assert answer.startswith(b"HTTP/1.1 503 ") and b"\r\nX-Request-Id: req_" in answer, answer
 
 
 def test_recovery_from_having_no_descriptors(start, upstream):
