@@ -350,6 +350,9 @@ outcome_by_status (const AipExchange *self)
     return AIP_OUTCOME_KIND_NONE;
   if (self->status < 400)
     return AIP_OUTCOME_KIND_SUCCEEDED;
+  /* What we ourselves are short of is not the upstream's fault, which was not asked. */
+  if (self->answered_here && self->attempt.fault == AIP_FAULT_SHORTAGE)
+    return AIP_OUTCOME_KIND_REFUSED;
   if (self->status >= 500)
     return AIP_OUTCOME_KIND_UPSTREAM_FAULT;
   return self->answered_here ? AIP_OUTCOME_KIND_REFUSED : AIP_OUTCOME_KIND_CLIENT_FAULT;

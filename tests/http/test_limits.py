@@ -271,6 +271,8 @@ def test_without_descriptors_nobody_else_is_to_blame(start, upstream):
         assert "Provider" not in response.json()["error"]["message"]
         resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, limits)
         assert connection.request("POST", PATH, json=CHAT).status == 200
+    stats = daemon.request("GET", "/stats").json()
+    assert stats["requests_upstream_faults_total"] == 0 and stats["requests_refused_total"] == 1
 
 
 def settle(progress, seconds=1.0):
