@@ -35,6 +35,9 @@ respond (SoupServerMessage *message, guint status, const char *type, char *body)
 
   soup_server_message_set_status (message, status, NULL);
   soup_message_headers_replace (headers, "Cache-Control", "no-store");
+  /* SoupServer closes as it was asked to, but does not tell: the client would send its next request into
+   * nothing. */
+  soup_message_headers_replace (headers, "Connection", "close");
   /* The exchange has put it there: the client's own, or a new one. */
   soup_message_headers_replace (headers, "X-Request-Id",
                                 soup_message_headers_get_one (asked, "X-Request-Id"));

@@ -275,6 +275,21 @@ def test_without_descriptors_nobody_else_is_to_blame(start, upstream):
     assert stats["requests_upstream_faults_total"] == 0 and stats["requests_refused_total"] == 1
 
 
+def test_without_descriptors_there_is_an_answer_after_the_control_plane(start, upstream):
+    """The connection is not kept, and says so: the request comes on another one, which is turned away."""
+    daemon = start(config(upstream, "[server]\nworkers=1\n"))
+    limits = resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE)
+    with daemon.connect() as connection:
+        assert connection.request("GET", "/health").header("Connection") == "close"
+        connection.expect_close()
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, (lowest_free_descriptor(daemon), limits[1]))
+    with daemon.connect() as connection:
+        response = connection.request("POST", PATH, json=CHAT)
+        assert response.status == 503 and response.header("X-Request-Id"), response
+    resource.prlimit(daemon.pid, resource.RLIMIT_NOFILE, limits)
+    assert daemon.chat().status == 200
+
+
 def settle(progress, seconds=1.0):
     """Waits until `progress ()` begins, and then until it stops changing for a while."""
     assert wait_until(progress), "nothing begins"

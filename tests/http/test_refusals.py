@@ -76,6 +76,17 @@ def test_the_control_plane_answers_with_an_id(daemon, upstream, path):
     assert crooked.startswith("req_")
 
 
+@pytest.mark.parametrize("path", ["/", "/health", "/v1/health", "/status", "/stats", "/metrics"])
+@pytest.mark.parametrize("headers", [(), [("x-api-key", "wrong")]], ids=["token", "wrong token"])
+def test_the_control_plane_tells_that_it_closes(daemon, upstream, path, headers):
+    """A client that took the connection for kept would get no answer to its next request."""
+    with daemon.connect() as connection:
+        assert connection.request("GET", "/v1/models").status == 200
+        response = connection.request("GET", path, headers)
+        assert response.header("Connection") == "close", response
+        connection.expect_close()
+
+
 @pytest.mark.parametrize("path", ["/status", "/stats", "/metrics"])
 def test_so_does_its_refusal(daemon, upstream, path):
     response = daemon.request("GET", path, [("X-Request-Id", "mine-4")], token=None)
