@@ -32,6 +32,7 @@ struct _AipDaemon
   GMainLoop *loop;
   GArray *signals; /* of guint: source ids */
   guint watchdog;
+  guint n_reloads; /* whose outcome is not yet in use */
   gboolean draining;
   int exit_code;
 };

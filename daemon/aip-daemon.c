@@ -121,12 +121,29 @@ tell_what_needs_a_restart (const AipConfig *old, const AipConfig *new)
     g_message ("`%s` has changed: it counts from the next start on", *setting);
 }
 
+static void
+reload_settled_cb (void *user_data)
+{
+  AipDaemon *self = user_data;
+
+  if (--self->n_reloads == 0 && !self->draining)
+    aip_systemd_notify ("READY=1");
+}
+
+static void
+secrets_settled_cb (void *user_data)
+{
+  AipDaemon *self = user_data;
+
+  aip_server_settle (self->server, reload_settled_cb, self);
+}
+
 /**
  * aip_daemon_reload:
  * @self: a daemon that serves
  * @error: return location for what is wrong with the configuration
  *
- * Reads the configuration and the secrets again.
+ * Reads the configuration and the secrets again. systemd is told when they are in use.
  *
  * Returns: whether the configuration is in use; else the last good one stays
  */
@@ -147,7 +164,8 @@ aip_daemon_reload (AipDaemon *self, GError **error)
   else if (self->bus != NULL)
     aip_bus_show (self->bus);
   aip_assembly_refresh_models (self->assembly);
-  aip_systemd_notify ("READY=1");
+  self->n_reloads++;
+  aip_assembly_settle_secrets (self->assembly, secrets_settled_cb, self);
   return loaded;
 }
 
@@ -499,6 +517,8 @@ aip_daemon_new (const AipDaemonOptions *options)
 void
 aip_daemon_free (AipDaemon *self)
 {
+  /* A reload that is cut short does not make it ready. */
+  self->draining = TRUE;
   g_clear_pointer (&self->watch, aip_config_watch_free);
   g_clear_handle_id (&self->watchdog, g_source_remove);
   g_clear_handle_id (&self->name_timer, g_source_remove);

@@ -139,6 +139,23 @@ class Notify:
             assert self.changed.wait_for(there, timeout), (message, self.messages)
 
 
+def test_systemd_is_told_when_what_was_read_is_in_use(start, upstream, tmp_path):
+    """Whoever waits for the end of a reload finds the new secrets in use, on every worker."""
+    notify = Notify(tmp_path / "notify")
+    secret = tmp_path / "upstream-key"
+    secret.write_text("sk-number-0")
+    env = {"NOTIFY_SOCKET": notify.path, "CREDENTIALS_DIRECTORY": str(tmp_path)}
+    text = config(upstream, "[server]\nworkers=4\n", key="secret=credential:upstream-key")
+    daemon = start(text, env=env)
+    notify.wait_for("READY=1")
+    for number in range(1, 20):
+        secret.write_text(f"sk-number-{number}")
+        daemon.process.send_signal(signal.SIGHUP)
+        notify.wait_for("READY=1", count=number + 1)
+        assert daemon.chat().status == 200
+        assert upstream.requests[-1].header("Authorization") == f"Bearer sk-number-{number}"
+
+
 def test_systemd_is_told(start, upstream, tmp_path):
     notify = Notify(tmp_path / "notify")
     daemon = start(config(upstream), env={"NOTIFY_SOCKET": notify.path, "WATCHDOG_USEC": "400000"})
