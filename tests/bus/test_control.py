@@ -353,33 +353,42 @@ RETRY = "[retry]\nenabled=true\nmax-attempts=4\nbase-delay=1ms\nmax-delay=5s\n\n
 SPARE = "[key spare]\nprovider=fake\nsecret=env:FAKE_KEY_2\npriority=1\n\n"
 
 
-@pytest.mark.parametrize("how", ["disable", "remove"])
-def test_a_request_does_not_go_on_to_a_key_that_was_withdrawn(start, upstream, peer, how):
-    daemon = start(usual_config(upstream, RETRY + SPARE))
+def ask_meanwhile(daemon, upstream, change, message="no luck"):
+    """The answer to a request whose first key fails with `message`, after `change ()`; all others work."""
     held = upstream.hold()
     with daemon.connect() as connection:
         connection.send_request("POST", "/v1/chat/completions", json={"model": "fake-model", "messages": []})
         exchange = held.take()
-        if how == "disable":
-            peer.update(path_of("key", "spare"), enabled=False)
-        else:
-            peer.remove(path_of("key", "spare"))
+        change()
         upstream.answer_with(answers.automatic)
-        answers.error(500, "its own words")(exchange)
+        answers.error(500, message)(exchange)
         exchange.release()
-        response = connection.read_response()
+        return connection.read_response()
+
+
+def ask_before_the_next_try(daemon, upstream, change, message="too busy"):
+    """The answer to a request that `change ()` comes before the second try of; the first one gets `message`."""
+    upstream.answer_with(answers.error(429, message, headers=[("Retry-After", "2")]), answers.automatic)
+    with daemon.connect() as connection:
+        connection.send_request("POST", "/v1/chat/completions", json={"model": "fake-model", "messages": []})
+        upstream.wait_for_requests(1)
+        change()
+        return connection.read_response()
+
+
+@pytest.mark.parametrize("how", ["disable", "remove"])
+def test_a_request_does_not_go_on_to_a_key_that_was_withdrawn(start, upstream, peer, how):
+    daemon = start(usual_config(upstream, RETRY + SPARE))
+    spare = path_of("key", "spare")
+    change = {"disable": lambda: peer.update(spare, enabled=False), "remove": lambda: peer.remove(spare)}[how]
+    response = ask_meanwhile(daemon, upstream, change, "its own words")
     assert response.status == 500 and b"its own words" in response.body
     assert len(upstream.requests) == 1
 
 
 def test_a_key_that_was_withdrawn_is_not_asked_again(start, upstream, peer):
     daemon = start(usual_config(upstream, RETRY))
-    upstream.answer_with(answers.error(429, "its own words", headers=[("Retry-After", "2")]), answers.automatic)
-    with daemon.connect() as connection:
-        connection.send_request("POST", "/v1/chat/completions", json={"model": "fake-model", "messages": []})
-        upstream.wait_for_requests(1)
-        peer.update(KEY, enabled=False)
-        response = connection.read_response()
+    response = ask_before_the_next_try(daemon, upstream, lambda: peer.update(KEY, enabled=False), "its own words")
     assert response.status == 429 and b"its own words" in response.body
     assert len(upstream.requests) == 1
 
@@ -392,37 +401,29 @@ def authorizations(upstream):
     return [request.header("authorization") for request in upstream.requests]
 
 
-@pytest.mark.parametrize("change", ["secret", "provider"])
-def test_a_key_is_asked_again_as_it_is_by_then(start, upstream, peer, change):
+@pytest.mark.parametrize("what", ["secret", "provider"])
+def test_a_key_is_asked_again_as_it_is_by_then(start, upstream, peer, what):
     daemon = start(usual_config(upstream, RETRY))
-    upstream.answer_with(answers.error(429, headers=[("Retry-After", "2")]), answers.automatic)
-    with daemon.connect() as connection:
-        connection.send_request("POST", "/v1/chat/completions", json={"model": "fake-model", "messages": []})
-        upstream.wait_for_requests(1)
-        if change == "secret":
-            peer.set_secret(KEY, NEW_SECRET)
-        else:
-            peer.update(PROVIDER, **{"base-url": upstream.base_url + "/moved"})
-        response = connection.read_response()
+    changes = {
+        "secret": lambda: peer.set_secret(KEY, NEW_SECRET),
+        "provider": lambda: peer.update(PROVIDER, **{"base-url": upstream.base_url + "/moved"}),
+    }
+    response = ask_before_the_next_try(daemon, upstream, changes[what])
     assert response.status == 200 and response.header("x-proxy-key") == "k1"
-    secret = NEW_SECRET if change == "secret" else KEY_1
+    secret = NEW_SECRET if what == "secret" else KEY_1
     assert authorizations(upstream) == [f"Bearer {KEY_1}", f"Bearer {secret}"]
-    place = "/v1/chat/completions" if change == "secret" else "/v1/moved/chat/completions"
+    place = "/v1/chat/completions" if what == "secret" else "/v1/moved/chat/completions"
     assert upstream.requests[1].target == place
 
 
 def test_a_request_goes_on_to_a_key_as_it_is_by_then(start, upstream, peer):
     daemon = start(usual_config(upstream, RETRY + SPARE))
-    held = upstream.hold()
-    with daemon.connect() as connection:
-        connection.send_request("POST", "/v1/chat/completions", json={"model": "fake-model", "messages": []})
-        exchange = held.take()
+
+    def change():
         peer.set_secret(path_of("key", "spare"), NEW_SECRET)
         peer.update(path_of("key", "spare"), weight=2)
-        upstream.answer_with(answers.automatic)
-        answers.error(500)(exchange)
-        exchange.release()
-        response = connection.read_response()
+
+    response = ask_meanwhile(daemon, upstream, change)
     assert response.status == 200 and response.header("x-proxy-key") == "spare"
     assert authorizations(upstream) == [f"Bearer {KEY_1}", f"Bearer {NEW_SECRET}"]
 
@@ -430,14 +431,7 @@ def test_a_request_goes_on_to_a_key_as_it_is_by_then(start, upstream, peer):
 def test_a_key_that_went_to_another_provider_is_not_gone_on_to(start, upstream, peer):
     other = f"[provider other]\nbase-url={upstream.base_url}/other\nmodels=other-model\n\n"
     daemon = start(usual_config(upstream, RETRY + SPARE + other))
-    held = upstream.hold()
-    with daemon.connect() as connection:
-        connection.send_request("POST", "/v1/chat/completions", json={"model": "fake-model", "messages": []})
-        exchange = held.take()
-        peer.update(path_of("key", "spare"), provider="other")
-        upstream.answer_with(answers.automatic)
-        answers.error(500, "its own words")(exchange)
-        exchange.release()
-        response = connection.read_response()
+    spare = path_of("key", "spare")
+    response = ask_meanwhile(daemon, upstream, lambda: peer.update(spare, provider="other"), "its own words")
     assert response.status == 500 and b"its own words" in response.body
     assert len(upstream.requests) == 1
