@@ -27,32 +27,25 @@ get_key_name (const char *id)
 }
 
 static void
-tell_refused (const char *id, guint status)
+tell (const char *id, gboolean empty, guint status)
 {
   const char *key = get_key_name (id);
+  int length = (int) strlen (id) - 1; /* of the provider's name, where it needs no key */
 
-  if (key != NULL)
-    g_warning ("key %s is refused by its provider (HTTP %u) and left out: put a valid one in with "
-               "`aiproxyctl key secret %s`; once it is valid again, `aiproxyctl key reset %s`",
-               id, status, key, key);
-  else
-    g_warning ("provider %.*s refuses requests without a key (HTTP %u) and is left out: give it one with "
-               "`aiproxyctl key add`",
-               (int) strlen (id) - 1, id, status);
-}
-
-static void
-tell_empty (const char *id, guint status)
-{
-  const char *key = get_key_name (id);
-
-  if (key != NULL)
+  if (key != NULL && empty)
     g_warning ("the account of %s has no money or quota left (HTTP %u), so it is left out: once it has, "
                "`aiproxyctl key reset %s`",
                id, status, key);
+  else if (key != NULL)
+    g_warning ("key %s is refused by its provider (HTTP %u) and left out: put a valid one in with "
+               "`aiproxyctl key secret %s`; once it is valid again, `aiproxyctl key reset %s`",
+               id, status, key, key);
+  else if (empty)
+    g_warning ("provider %.*s has no quota left for us (HTTP %u) and is left out", length, id, status);
   else
-    g_warning ("provider %.*s has no quota left for us (HTTP %u) and is left out", (int) strlen (id) - 1, id,
-               status);
+    g_warning ("provider %.*s refuses requests without a key (HTTP %u) and is left out: give it one with "
+               "`aiproxyctl key add`",
+               length, id, status);
 }
 
 static void
@@ -74,7 +67,7 @@ look_at (AipBreakerLog *self, AipLiveKey *key)
       (was_told && GPOINTER_TO_INT (told) == (int) view.fault_class))
     return;
   g_hash_table_insert (self->told, g_strdup (id), GINT_TO_POINTER (view.fault_class));
-  (view.fault_class == AIP_FAULT_CLASS_BILLING ? tell_empty : tell_refused) (id, view.status);
+  tell (id, view.fault_class == AIP_FAULT_CLASS_BILLING, view.status);
 }
 
 static void
