@@ -55,7 +55,7 @@ amount_at (const AipWindow *window, gint64 slot)
 {
   gint64 size = window->n_slots + 1;
 
-  return window->slots[((slot % size) + size) % size];
+  return window->slots[((slot % size) + size) % size].amount;
 }
 
 /**

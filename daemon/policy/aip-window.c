@@ -11,7 +11,7 @@
 static AipWindow *
 window_new (gint64 slot_length, guint n_slots)
 {
-  AipWindow *self = g_malloc0 (sizeof (AipWindow) + (n_slots + 1) * sizeof (guint64));
+  AipWindow *self = g_malloc0 (sizeof (AipWindow) + (n_slots + 1) * sizeof (AipWindowSlot));
 
   self->slot_length = slot_length;
   self->n_slots = n_slots;
@@ -57,7 +57,7 @@ aip_window_get_length (const AipWindow *self)
   return self->slot_length * MAX (self->n_slots, 1);
 }
 
-static guint64 *
+static AipWindowSlot *
 find_slot (AipWindow *self, gint64 slot)
 {
   gint64 size = self->n_slots + 1;
@@ -74,13 +74,32 @@ counts (const AipWindow *self, gint64 slot)
 static void
 clear (AipWindow *self)
 {
-  memset (self->slots, 0, (self->n_slots + 1) * sizeof (guint64));
+  memset (self->slots, 0, (self->n_slots + 1) * sizeof (AipWindowSlot));
   self->sum = 0;
 }
 
-/* Lets go of what has left the window. */
 static void
-move_to (AipWindow *self, gint64 now)
+drop (AipWindow *self, gint64 slot)
+{
+  AipWindowSlot *found = find_slot (self, slot);
+
+  self->sum -= found->amount;
+  *found = (AipWindowSlot){ 0 };
+}
+
+/* Of the oldest slot a part has left the window already: maybe all that was charged to it. */
+static void
+drop_oldest (AipWindow *self, gint64 now)
+{
+  gint64 oldest = self->slot - self->n_slots;
+
+  if (self->n_slots > 0 && find_slot (self, oldest)->amount > 0 &&
+      find_slot (self, oldest)->latest + aip_window_get_length (self) <= now)
+    drop (self, oldest);
+}
+
+static void
+move_on (AipWindow *self, gint64 now)
 {
   gint64 slot = now / self->slot_length;
 
@@ -92,20 +111,25 @@ move_to (AipWindow *self, gint64 now)
     clear (self);
   else
     for (gint64 passed = self->slot + 1; passed <= slot; passed++)
-      {
-        guint64 *amount = find_slot (self, passed);
-
-        self->sum -= *amount;
-        *amount = 0;
-      }
+      drop (self, passed);
   self->slot = slot;
+}
+
+/* Lets go of what has left the window. */
+static void
+move_to (AipWindow *self, gint64 now)
+{
+  move_on (self, now);
+  drop_oldest (self, now);
 }
 
 /* When what a slot holds no longer counts. */
 static gint64
-wait_for (const AipWindow *self, gint64 now, gint64 slot)
+wait_for (AipWindow *self, gint64 now, gint64 slot)
 {
-  return MAX ((slot + self->n_slots + 1) * self->slot_length - now, 0);
+  if (self->n_slots == 0)
+    return MAX ((slot + 1) * self->slot_length - now, 0);
+  return MAX (find_slot (self, slot)->latest + aip_window_get_length (self) - now, 0);
 }
 
 /**
@@ -148,7 +172,7 @@ aip_window_get_wait (AipWindow *self, gint64 now, guint64 limit, guint64 amount)
     return 0;
   for (gint64 slot = self->slot - self->n_slots; slot <= self->slot; slot++)
     {
-      sum -= *find_slot (self, slot);
+      sum -= find_slot (self, slot)->amount;
       if (sum <= limit - amount)
         return wait_for (self, now, slot);
     }
@@ -171,7 +195,7 @@ aip_window_get_reset (AipWindow *self, gint64 now)
   if (self->sum == 0)
     return 0;
   for (gint64 slot = self->slot; slot >= self->slot - self->n_slots; slot--)
-    if (*find_slot (self, slot) > 0)
+    if (find_slot (self, slot)->amount > 0)
       return wait_for (self, now, slot);
   g_return_val_if_reached (0);
 }
@@ -204,6 +228,8 @@ aip_window_add (AipWindow *self, gint64 now, guint64 amount)
 void
 aip_window_add_to_slot (AipWindow *self, gint64 now, gint64 slot, guint64 amount)
 {
+  AipWindowSlot *found;
+
   g_return_if_fail (self != NULL);
 
   move_to (self, now);
@@ -211,7 +237,10 @@ aip_window_add_to_slot (AipWindow *self, gint64 now, gint64 slot, guint64 amount
     return;
   /* Bounded, so that no sum overflows. */
   amount = MIN (amount, G_MAXINT64 - MIN (self->sum, G_MAXINT64));
-  *find_slot (self, slot) += amount;
+  found = find_slot (self, slot);
+  found->amount += amount;
+  /* When within a slot that is over it was charged is not known: as late as can be. */
+  found->latest = MAX (found->latest, MIN (now, (slot + 1) * self->slot_length));
   self->sum += amount;
 }
 
@@ -234,8 +263,8 @@ aip_window_take_back (AipWindow *self, gint64 now, gint64 slot, guint64 amount)
   move_to (self, now);
   if (!counts (self, slot))
     return 0;
-  amount = MIN (amount, *find_slot (self, slot));
-  *find_slot (self, slot) -= amount;
+  amount = MIN (amount, find_slot (self, slot)->amount);
+  find_slot (self, slot)->amount -= amount;
   self->sum -= amount;
   return amount;
 }

@@ -11,12 +11,23 @@ G_BEGIN_DECLS
 #define AIP_WINDOW_NEVER G_MAXINT64
 
 /**
+ * AipWindowSlot:
+ * @latest: when the last of it was charged
+ */
+typedef struct
+{
+  guint64 amount;
+  gint64 latest;
+} AipWindowSlot;
+
+/**
  * AipWindow: what was charged within the last so many microseconds. Pure: its clock is handed in. Not locked.
  *
  * Time is cut into slots, 60 to a window; those that lie in the window, even in part, count in full. So what
  * is counted is never less than what was charged within the window, at any moment: a limit is not overshot.
- * The price is that room comes back up to a 60th of the window late (a second for a minute). A day has one
- * slot, which ends at midnight UTC.
+ * A slot leaves when the last that was charged to it does: the price is that what was charged before that
+ * comes back up to a 60th of the window late (a second for a minute), but never later than a window after the
+ * last charge. A day has one slot, which ends at midnight UTC.
  *
  * @slot_length: microseconds
  * @n_slots: how many count beside the present one: 60; 0 for a day
@@ -30,7 +41,7 @@ typedef struct
   guint n_slots;
   gint64 slot;
   guint64 sum;
-  guint64 slots[];
+  AipWindowSlot slots[];
 } AipWindow;
 
 AipWindow *aip_window_new_sliding (gint64 length);

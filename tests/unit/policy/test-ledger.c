@@ -114,10 +114,10 @@ test_refusals (void)
     const char *message;
   } cases[] = {
     { "[client a]\ntoken-sha256=" DIGEST_A "\nrpm=3\n", 0, 3,
-      "61 client `a` has used up its 3 requests in a minute: wait 61 s, or raise `rpm` in [client a] of "
+      "60 client `a` has used up its 3 requests in a minute: wait 60 s, or raise `rpm` in [client a] of "
       "aiproxy.conf" },
     { "[client a]\ntoken-sha256=" DIGEST_A "\ntpm=1000\n", 300, 3,
-      "61 client `a` has used up its 1000 tokens in a minute: wait 61 s, or raise `tpm` in [client a] of "
+      "60 client `a` has used up its 1000 tokens in a minute: wait 60 s, or raise `tpm` in [client a] of "
       "aiproxy.conf" },
     { "[client a]\ntoken-sha256=" DIGEST_A "\ntpm=1000\n", 1001, 0,
       "0 the request may take 1001 tokens, and client `a` has 1000 tokens in a minute: ask for less, or "
@@ -136,7 +136,7 @@ test_refusals (void)
       "or set `rpm` for this client, of aiproxy.conf" },
     { "[rate-limit]\nenabled=true\nrequests=2\nwindow=10s\n[client a]\nrpm=4\ntoken-sha256=" DIGEST_A "\n", 0,
       4,
-      "61 client `a` has used up its 4 requests in a minute: wait 61 s, or raise `rpm` in [client a] of "
+      "60 client `a` has used up its 4 requests in a minute: wait 60 s, or raise `rpm` in [client a] of "
       "aiproxy.conf" },
     { "[client a]\ntoken-sha256=" DIGEST_A "\ntenant=t\n[tenant t]\ndaily-requests=1\n", 0, 1,
       "43200 tenant `t` has used up its 1 requests in a day (UTC): wait 43200 s, or raise `daily-requests` "
@@ -175,7 +175,7 @@ test_unknown_client (void)
   assert_granted (ledger, quota, 0);
   assert_refused (
       ledger, quota, 0,
-      "61 client `anonymous` has used up its 1 requests in a minute: wait 61 s, or raise `requests` "
+      "60 client `anonymous` has used up its 1 requests in a minute: wait 60 s, or raise `requests` "
       "in [rate-limit] of aiproxy.conf");
   aip_ledger_close (ledger);
 }
@@ -195,8 +195,8 @@ test_settle (void)
   g_assert_true (aip_reservation_get_rate (reservation, AIP_RATE_TOKENS, &rate));
   g_assert_cmpuint (rate.limit, ==, 100);
   g_assert_cmpuint (rate.remaining, ==, 20);
-  g_assert_cmpint (rate.reset, ==, 61 * SECOND);
-  g_assert_cmpint (aip_quota_get_wait (quota, 30), ==, 61 * SECOND);
+  g_assert_cmpint (rate.reset, ==, 60 * SECOND);
+  g_assert_cmpint (aip_quota_get_wait (quota, 30), ==, 60 * SECOND);
   aip_reservation_settle (reservation, 30);
   g_assert_cmpfloat_with_epsilon (aip_quota_get_headroom (quota), 0.7, 1e-9);
 
@@ -206,7 +206,7 @@ test_settle (void)
   g_assert_true (aip_quota_get_rate (quota, AIP_RATE_TOKENS, &rate));
   g_assert_cmpuint (rate.remaining, ==, 0);
   g_assert_cmpfloat (aip_quota_get_headroom (quota), ==, 0);
-  set_clock (61 * SECOND);
+  set_clock (60 * SECOND);
   g_assert_cmpfloat (aip_quota_get_headroom (quota), ==, 1);
 
   /* Nothing was sent: the request goes back too. */
@@ -316,7 +316,7 @@ test_key (void)
   assert_granted (ledger, quota, 0);
   assert_refused (
       ledger, quota, 0,
-      "61 key `k` has used up its 1 requests in a minute: wait 61 s, or raise `rpm` in [key k] of "
+      "60 key `k` has used up its 1 requests in a minute: wait 60 s, or raise `rpm` in [key k] of "
       "aiproxy.conf");
   aip_ledger_close (ledger);
 }
@@ -566,7 +566,7 @@ test_uses (void)
   g_assert_cmpuint (use->size, ==, 100);
   g_assert_cmpuint (use->used, ==, 120);
   g_assert_cmpint (use->window, ==, 60 * SECOND);
-  g_assert_cmpint (use->reset, ==, 61 * SECOND);
+  g_assert_cmpint (use->reset, ==, 60 * SECOND);
   g_assert_cmpuint (find_use (uses, 6, "client", "requests")->used, ==, 1);
   g_assert_cmpuint (find_use (uses, 6, "client", "daily-requests")->used, ==, 1);
   g_assert_cmpuint (find_use (uses, 6, "client", "daily-tokens")->used, ==, 120);
@@ -577,7 +577,7 @@ test_uses (void)
   g_assert_cmpuint (use->used, ==, 120);
   g_assert_cmpint (use->window, ==, 24 * 3600 * SECOND);
 
-  set_clock (61 * SECOND);
+  set_clock (60 * SECOND);
   g_assert_cmpuint (aip_quota_get_uses (quota, uses), ==, 6);
   g_assert_cmpuint (find_use (uses, 6, "client", "tokens")->used, ==, 0);
   g_assert_cmpuint (find_use (uses, 6, "tenant", "daily-requests")->used, ==, 1);

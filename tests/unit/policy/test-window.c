@@ -20,10 +20,17 @@ test_slides (void)
   aip_window_add (window, now, 6);
   aip_window_add (window, now + 30 * SECOND, 4);
   g_assert_cmpuint (aip_window_get_used (window, now + 59 * SECOND), ==, 10);
-  /* It counts for a window, and at most a slot longer. */
-  g_assert_cmpuint (aip_window_get_used (window, now + MINUTE), ==, 10);
-  g_assert_cmpuint (aip_window_get_used (window, now + 61 * SECOND), ==, 4);
-  g_assert_cmpuint (aip_window_get_used (window, now + 91 * SECOND), ==, 0);
+  /* It counts for a window, no longer. */
+  g_assert_cmpuint (aip_window_get_used (window, now + MINUTE - 1), ==, 10);
+  g_assert_cmpuint (aip_window_get_used (window, now + MINUTE), ==, 4);
+  g_assert_cmpuint (aip_window_get_used (window, now + 90 * SECOND), ==, 0);
+  /* What shares a slot stays as long as the last of it. */
+  now += 1000 * MINUTE;
+  aip_window_add (window, now + 100, 6);
+  aip_window_add (window, now + 900, 4);
+  g_assert_cmpint (aip_window_get_wait (window, now + 1000, 10, 1), ==, MINUTE - 100);
+  g_assert_cmpuint (aip_window_get_used (window, now + MINUTE + 899), ==, 10);
+  g_assert_cmpuint (aip_window_get_used (window, now + MINUTE + 900), ==, 0);
 }
 
 static void
@@ -36,16 +43,16 @@ test_wait (void)
   aip_window_add (window, now + 30 * SECOND, 4);
   now += 40 * SECOND;
   g_assert_cmpint (aip_window_get_wait (window, now, 11, 1), ==, 0);
-  g_assert_cmpint (aip_window_get_wait (window, now, 10, 1), ==, 21 * SECOND);
-  g_assert_cmpint (aip_window_get_wait (window, now, 10, 6), ==, 21 * SECOND);
-  g_assert_cmpint (aip_window_get_wait (window, now, 10, 7), ==, 51 * SECOND);
+  g_assert_cmpint (aip_window_get_wait (window, now, 10, 1), ==, 20 * SECOND);
+  g_assert_cmpint (aip_window_get_wait (window, now, 10, 6), ==, 20 * SECOND);
+  g_assert_cmpint (aip_window_get_wait (window, now, 10, 7), ==, 50 * SECOND);
   g_assert_cmpint (aip_window_get_wait (window, now, 10, 11), ==, AIP_WINDOW_NEVER);
   /* A limit that was lowered below what is used. */
-  g_assert_cmpint (aip_window_get_wait (window, now, 4, 1), ==, 51 * SECOND);
-  g_assert_cmpint (aip_window_get_reset (window, now), ==, 51 * SECOND);
+  g_assert_cmpint (aip_window_get_wait (window, now, 4, 1), ==, 50 * SECOND);
+  g_assert_cmpint (aip_window_get_reset (window, now), ==, 50 * SECOND);
   /* What is told is right: there is room then, and not before. */
-  g_assert_cmpint (aip_window_get_wait (window, now + 21 * SECOND - 1, 10, 1), ==, 1);
-  g_assert_cmpint (aip_window_get_wait (window, now + 21 * SECOND, 10, 1), ==, 0);
+  g_assert_cmpint (aip_window_get_wait (window, now + 20 * SECOND - 1, 10, 1), ==, 1);
+  g_assert_cmpint (aip_window_get_wait (window, now + 20 * SECOND, 10, 1), ==, 0);
 }
 
 static void
@@ -138,8 +145,8 @@ test_never_above_the_limit (void)
       else
         {
           refused++;
-          /* Nobody waits longer than a window and a slot. */
-          g_assert_cmpint (wait, <=, MINUTE + SECOND);
+          /* Nobody waits longer than a window. */
+          g_assert_cmpint (wait, <=, MINUTE);
         }
       now += g_rand_int_range (rand, 0, g_rand_boolean (rand) ? 100 : 5 * SECOND);
     }
