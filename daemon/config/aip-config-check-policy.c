@@ -94,4 +94,12 @@ aip_config_check_policy (AipConfigDraft *draft, const AipConfig *config)
       check_names (draft, group, "allowed-providers", client->allowed_providers, config->providers);
       check_names (draft, group, "allowed-keys", client->allowed_keys, config->keys);
     }
+  for (guint i = 0; i < config->tenants->len; i++)
+    {
+      const AipTenantConfig *tenant = g_ptr_array_index (config->tenants, i);
+      g_autofree char *group = g_strconcat ("tenant ", tenant->name, NULL);
+
+      check_names (draft, group, "allowed-providers", tenant->allowed_providers, config->providers);
+      check_names (draft, group, "allowed-keys", tenant->allowed_keys, config->keys);
+    }
 }

@@ -4,7 +4,6 @@
 #include "policy/aip-client.h"
 
 #include "base/aip-error.h"
-#include "base/aip-glob.h"
 
 /**
  * aip_client_open:
@@ -91,22 +90,4 @@ aip_client_is_restricted (const AipClient *client)
 
   return (client->config != NULL && client->config->models[0] != NULL) ||
          (client->tenant_config != NULL && client->tenant_config->models[0] != NULL);
-}
-
-/**
- * aip_client_may_use_model:
- * @client: who asks
- * @model: the model's name as the client wrote it
- *
- * Returns: whether the client's `models` globs allow it; an empty list allows all
- */
-gboolean
-aip_client_may_use_model (const AipClient *client, const char *model)
-{
-  g_return_val_if_fail (client != NULL && model != NULL, FALSE);
-
-  if (client->config == NULL || client->config->models[0] == NULL)
-    return TRUE;
-
-  return aip_glob_match_any ((const char *const *) client->config->models, model);
 }

@@ -35,6 +35,5 @@ void aip_client_close (AipClient *client);
 
 AipConcurrencySlot *aip_client_enter (const AipClient *client, GError **error);
 gboolean aip_client_is_restricted (const AipClient *client);
-gboolean aip_client_may_use_model (const AipClient *client, const char *model);
 
 G_END_DECLS

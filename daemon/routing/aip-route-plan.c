@@ -479,7 +479,8 @@ aip_route_plan_dup_reason (const AipRoutePlan *self, const AipCandidate *candida
   switch (get_standing (self, candidate, &wait_us))
     {
     case STANDING_FORBIDDEN:
-      return g_strdup ("this client may not use it (see its `allowed-providers` and `allowed-keys`)");
+      return g_strdup (
+          "this client may not use it (see `allowed-providers` and `allowed-keys` of it and its tenant)");
     case STANDING_OPEN:
     case STANDING_PROBED:
       return aip_live_key_dup_reason (candidate->live, self->query->now_us);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #define G_LOG_DOMAIN "aip-exchange"
 
+#include "policy/aip-rights.h"
 #include "routing/aip-near-names.h"
 #include "server/aip-exchange-private.h"
 #include "server/aip-reply.h"
@@ -42,7 +43,7 @@ answer_list (AipExchange *self)
     {
       const AipModelInfo *model = g_ptr_array_index (models, i);
 
-      if (aip_client_may_use_model (self->client, model->id))
+      if (aip_rights_allow_model (self->client, model->id, NULL))
         g_array_append_vals (usable, model, 1);
     }
   body = aip_models_format_list (protocol_of (self), (const AipModelInfo *) usable->data, usable->len);
@@ -61,7 +62,7 @@ refuse_unknown (AipExchange *self, const GPtrArray *models, const char *id)
     {
       const AipModelInfo *model = g_ptr_array_index (models, i);
 
-      if (aip_client_may_use_model (self->client, model->id))
+      if (aip_rights_allow_model (self->client, model->id, NULL))
         g_ptr_array_add (names, (char *) model->id);
     }
   near = aip_near_names_find (names, id, MAX_NEAR_NAMES);
@@ -84,7 +85,7 @@ answer_one (AipExchange *self)
     {
       const AipModelInfo *model = g_ptr_array_index (models, i);
 
-      if (g_str_equal (model->id, id) && aip_client_may_use_model (self->client, id))
+      if (g_str_equal (model->id, id) && aip_rights_allow_model (self->client, id, NULL))
         {
           g_autofree char *body = aip_models_format_one (protocol_of (self), model);
 

@@ -213,6 +213,16 @@ def test_tenants_are_kept_apart(start, upstream, other, setting):
     assert not upstream.requests
 
 
+def test_models_that_a_tenant_may_not_use_are_not_listed(start, upstream):
+    extra = "[tenant blue]\nmodels=my-other\n[mapping my-model]\ntarget=fake-model\n[mapping my-other]\ntarget=fake-model\n"
+    daemon = start(limited([upstream], extra, client="tenant=blue\nmodels=my-*"))
+    listed = daemon.request("GET", "/v1/models").json()["data"]
+    assert [model["id"] for model in listed] == ["my-other"]
+    assert daemon.request("GET", "/v1/models/my-model").status == 404
+    assert "my-model" not in daemon.request("GET", "/v1/models/my-mode").json()["error"]["message"]
+    assert daemon.request("GET", "/v1/models/my-other").status == 200
+
+
 def test_a_client_without_rights_of_its_own_may_use_all(start, upstream, other):
     text = several([upstream, other])
     assert "allowed" not in text and "models=\n" not in config(upstream)

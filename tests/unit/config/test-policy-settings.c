@@ -109,6 +109,9 @@ test_problems (void)
     { "[client a]\ntoken-sha256=" DIGEST "\nallowed-keys=x*\n", NULL },
     { "[client a]\ntoken-sha256=" DIGEST "\nallowed-keys=x\n", "allowed-keys: has x, which there is not" },
     { "[client a]\ntoken-sha256=" DIGEST "\nallowed-providers=x\n", "allowed-providers: has x, which" },
+    { "[tenant a]\nallowed-keys=x*\nallowed-providers=?\n", NULL },
+    { "[tenant a]\nallowed-keys=x\n", "[tenant a] allowed-keys: has x, which there is not" },
+    { "[tenant a]\nallowed-providers=x\n", "[tenant a] allowed-providers: has x, which" },
   };
 
   for (gsize i = 0; i < G_N_ELEMENTS (cases); i++)

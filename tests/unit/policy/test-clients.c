@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/aip-error.h"
+#include "policy/aip-rights.h"
 #include "policy-config.h"
 
 #define MAX_TOKEN_LENGTH 4096
@@ -156,7 +157,7 @@ test_added_tokens (void)
       g_assert_nonnull (client);
       g_assert_cmpstr (client->name, ==, name);
       g_assert_null (client->config);
-      g_assert_true (aip_client_may_use_model (client, "anything"));
+      g_assert_true (aip_rights_allow_model (client, "anything", NULL));
     }
 }
 
@@ -182,14 +183,14 @@ test_models (void)
   const AipClient *alice = aip_clients_authenticate (clients, "token-of-alice", 14, NULL);
   const AipClient *bob = aip_clients_authenticate (clients, "token-of-bob", 12, NULL);
 
-  g_assert_true (aip_client_may_use_model (alice, "gpt-4o"));
-  g_assert_true (aip_client_may_use_model (alice, ""));
-  g_assert_true (aip_client_may_use_model (bob, "gpt-4o"));
-  g_assert_true (aip_client_may_use_model (bob, "claude-sonnet"));
-  g_assert_false (aip_client_may_use_model (bob, "gpt-4o-mini"));
-  g_assert_false (aip_client_may_use_model (bob, "GPT-4o"));
-  g_assert_false (aip_client_may_use_model (bob, ""));
-  g_assert_false (aip_client_may_use_model (bob, "claude\377"));
+  g_assert_true (aip_rights_allow_model (alice, "gpt-4o", NULL));
+  g_assert_true (aip_rights_allow_model (alice, "", NULL));
+  g_assert_true (aip_rights_allow_model (bob, "gpt-4o", NULL));
+  g_assert_true (aip_rights_allow_model (bob, "claude-sonnet", NULL));
+  g_assert_false (aip_rights_allow_model (bob, "gpt-4o-mini", NULL));
+  g_assert_false (aip_rights_allow_model (bob, "GPT-4o", NULL));
+  g_assert_false (aip_rights_allow_model (bob, "", NULL));
+  g_assert_false (aip_rights_allow_model (bob, "claude\377", NULL));
 }
 
 static void

@@ -145,7 +145,7 @@ test_tenant_claim (void)
 
   client = authenticate (&fixture, "alice", "red", NULL);
   g_assert_cmpstr (client->tenant, ==, "red");
-  g_assert_false (aip_client_may_use_model (client, "claude"));
+  g_assert_false (aip_rights_allow_model (client, "claude", NULL));
   g_assert_true (client != authenticate (&fixture, "alice", "blue", NULL));
   g_assert_null (authenticate (&fixture, "alice", "blue", NULL)->quota);
 

@@ -14,7 +14,7 @@
 #define SECOND G_TIME_SPAN_SECOND
 #define START (1000 * SECOND)
 #define N_PLANS 3000
-#define WHY "this client may not use it (see its `allowed-providers` and `allowed-keys`)"
+#define WHY "this client may not use it (see `allowed-providers` and `allowed-keys` of it and its tenant)"
 
 #define TWO_PROVIDERS                                                                                        \
   "[provider one]\ndialect=openai\nbase-url=https://one.example/v1\nmodels=m;n;spare\n"                      \
