@@ -512,6 +512,16 @@ let_go (AipExchange *self)
     aip_tunnel_cancel (g_steal_pointer (&self->tunnel));
 }
 
+/* Before anybody waits: what comes from the client meanwhile must not push out what the next one has to get.
+ */
+static void
+rewind_upload (AipExchange *self)
+{
+  if (self->upload_read)
+    aip_upload_rewind (&self->upload);
+  self->upload_read = FALSE;
+}
+
 static gboolean
 is_too_long (const AipExchange *self)
 {
@@ -585,6 +595,7 @@ aip_exchange_fail_over (AipExchange *self)
       g_debug ("%s: provider %s: %s, the next one is tried", self->request_id,
                self->attempt.candidate->provider->name, self->attempt.verdict.reason);
       let_go (self);
+      rewind_upload (self);
       note_failure (self);
       if (is_too_long (self))
         look_for_larger (self);

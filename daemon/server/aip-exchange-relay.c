@@ -524,9 +524,6 @@ aip_exchange_send (AipExchange *self)
     self->asked = self->first_sent;
   if (self->route.kind == AIP_ROUTE_REALTIME)
     return aip_exchange_tunnel (self);
-  if (self->upload_read)
-    aip_upload_rewind (&self->upload);
-  self->upload_read = FALSE;
   if (self->call.body != NULL)
     body = aip_call_render (&self->call, &self->route, candidate->model);
   self->transfer =

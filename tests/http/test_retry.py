@@ -299,6 +299,27 @@ def test_a_short_upload_that_was_refused_is_repeated(start, upstream, status, si
     assert [request.body for request in upstream.requests] == [body, body]
 
 
+def test_an_upload_that_goes_on_while_nobody_takes_it_arrives_whole(start, upstream):
+    """It grows beyond what is kept of one between two attempts, of which the first has taken a part."""
+    daemon = start(several([upstream], retry="[retry]\nenabled=true\nbase-delay=500ms\nmax-delay=1s\n"))
+    held = upstream.hold(streaming=True)
+    pieces = [bytes([number]) * 64 * 1024 for number in range(20)]
+    with daemon.connect() as connection:
+        connection.send_request("GET", "/v1/files", UPLOAD + [("Content-Length", str(sum(map(len, pieces))))])
+        connection.send(b"".join(pieces[:14]))
+        exchange = held.take()
+        taken = exchange.iter_body()
+        length = 0
+        while length < 14 * 64 * 1024:
+            length += len(next(taken))
+        exchange.reset()
+        connection.send(b"".join(pieces[14:]))
+        again = held.take()
+        assert b"".join(again.iter_body()) == b"".join(pieces)
+        again.send(answers.whole())
+        assert connection.read_response().status == 200
+
+
 def test_the_only_key_is_asked_again(start, upstream):
     daemon = start(several([upstream]))
     upstream.answer_with(answers.error(500), answers.error(503), answers.automatic)
