@@ -4,9 +4,9 @@
 #include "policy/aip-ledger-diary.h"
 
 #include <fcntl.h>
-#include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "policy/aip-ledger-local.h"
@@ -36,9 +36,10 @@ struct _AipLedgerDiary
   GPtrArray *dirty; /* of AipAccount, each with a reference and once */
   gboolean closed;
   GThread *thread; /* (nullable): nothing was noted yet */
-  GMutex writing;  /* of the next two, and of the files */
+  GMutex writing;  /* of the next three, and of the files */
   int fd;          /* -1: not open */
   gsize size;
+  gsize whole; /* how much of the last run's file can be read */
 };
 
 /**
@@ -84,35 +85,41 @@ make_entry (AipAccount *account)
 static gboolean
 open_file (AipLedgerDiary *self)
 {
-  off_t end;
+  struct stat status;
 
   if (self->fd >= 0)
     return TRUE;
   g_mkdir_with_parents (self->directory, 0700);
   self->fd = g_open (self->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, FILE_MODE);
-  end = self->fd >= 0 ? lseek (self->fd, 0, SEEK_END) : 0;
-  self->size = end > 0 ? (gsize) end : 0;
-  return self->fd >= 0;
+  if (self->fd < 0)
+    return FALSE;
+  /* Behind an entry that was cut nothing would be found again. */
+  if (fstat (self->fd, &status) == 0 && (gsize) status.st_size > self->whole &&
+      ftruncate (self->fd, (off_t) self->whole) != 0)
+    self->whole = MAX_SIZE;
+  self->size = self->whole;
+  self->whole = 0;
+  return TRUE;
 }
 
 static void
 write_entries (AipLedgerDiary *self, GPtrArray *accounts)
 {
   g_mutex_lock (&self->writing);
-  for (guint i = 0; i < accounts->len && open_file (self) && self->size < MAX_SIZE; i++)
+  for (guint i = 0; i < accounts->len; i++)
     {
       AipAccount *account = g_ptr_array_index (accounts, i);
       g_autoptr (GByteArray) entry = NULL;
 
       /* Before it is looked at, so that what comes later is noted again. */
       g_atomic_int_set (&account->noted, FALSE);
+      if (!open_file (self) || self->size >= MAX_SIZE)
+        continue;
       entry = make_entry (account);
       /* What is cut short ends what can be read. */
       self->size = write (self->fd, entry->data, entry->len) == (gssize) entry->len ? self->size + entry->len
                                                                                     : MAX_SIZE;
     }
-  for (guint i = 0; i < accounts->len; i++)
-    g_atomic_int_set (&((AipAccount *) g_ptr_array_index (accounts, i))->noted, FALSE);
   g_mutex_unlock (&self->writing);
 }
 
@@ -248,46 +255,57 @@ aip_ledger_diary_free (AipLedgerDiary *self)
 
 /* --- reading, which trusts nothing --- */
 
-static void
-read_entries (const guint8 *data, gsize size, AipLedgerDiaryFunc func, void *user_data)
+/**
+ * aip_ledger_diary_parse:
+ * @data: (array length=size): a file, or anything
+ * @size: of @data in bytes
+ * @func: called for each entry, the oldest one first
+ * @user_data: for @func
+ *
+ * Returns: how much of @data is whole entries, in bytes; nothing behind that is read
+ */
+gsize
+aip_ledger_diary_parse (const guint8 *data, gsize size, AipLedgerDiaryFunc func, void *user_data)
 {
-  guint32 length;
+  gsize whole = 0;
 
-  while (size > sizeof length)
+  g_return_val_if_fail ((data != NULL || size == 0) && func != NULL, 0);
+
+  while (size - whole > sizeof (guint32))
     {
+      const guint8 *entry = data + whole + sizeof (guint32);
+      gsize left = size - whole - sizeof (guint32);
+      guint32 length;
       char name[256];
 
-      memcpy (&length, data, sizeof length);
+      memcpy (&length, data + whole, sizeof length);
       length = GUINT32_FROM_LE (length);
-      data += sizeof length;
-      size -= sizeof length;
-      if (length > size || length < 2 || *data == 0 || *data > length - 1)
-        return;
-      memcpy (name, data + 1, *data);
-      name[*data] = '\0';
-      func (name, data + 1 + *data, length - 1 - *data, user_data);
-      data += length;
-      size -= length;
+      if (length > left || length < 2 || *entry == 0 || *entry > length - 1)
+        break;
+      memcpy (name, entry + 1, *entry);
+      name[*entry] = '\0';
+      func (name, entry + 1 + *entry, length - 1 - *entry, user_data);
+      whole += sizeof length + length;
     }
+  return whole;
 }
 
-static void
+static gsize
 read_file (const char *path, AipLedgerDiaryFunc func, void *user_data)
 {
-  g_autoptr (GMappedFile) file = NULL;
+  g_autofree char *data = NULL;
+  gsize size;
   GStatBuf status;
 
-  if (g_lstat (path, &status) != 0 || !S_ISREG (status.st_mode) || status.st_size > 2 * MAX_SIZE)
-    return;
-  file = g_mapped_file_new (path, FALSE, NULL);
-  if (file != NULL && g_mapped_file_get_length (file) > 0)
-    read_entries ((const guint8 *) g_mapped_file_get_contents (file), g_mapped_file_get_length (file), func,
-                  user_data);
+  if (g_lstat (path, &status) != 0 || !S_ISREG (status.st_mode) || status.st_size > 2 * MAX_SIZE ||
+      !g_file_get_contents (path, &data, &size, NULL))
+    return 0;
+  return aip_ledger_diary_parse ((const guint8 *) data, size, func, user_data);
 }
 
 /**
  * aip_ledger_diary_read:
- * @self: a diary
+ * @self: a diary in which nothing was noted yet
  * @func: called for each entry, the oldest one first
  * @user_data: for @func
  */
@@ -297,5 +315,5 @@ aip_ledger_diary_read (AipLedgerDiary *self, AipLedgerDiaryFunc func, void *user
   g_return_if_fail (self != NULL && func != NULL);
 
   read_file (self->old_path, func, user_data);
-  read_file (self->path, func, user_data);
+  self->whole = read_file (self->path, func, user_data);
 }

@@ -22,6 +22,7 @@ typedef void (*AipLedgerDiaryFunc) (const char *name, const guint8 *data, gsize 
 
 AipLedgerDiary *aip_ledger_diary_new (const char *directory);
 void aip_ledger_diary_free (AipLedgerDiary *self);
+gsize aip_ledger_diary_parse (const guint8 *data, gsize size, AipLedgerDiaryFunc func, void *user_data);
 void aip_ledger_diary_read (AipLedgerDiary *self, AipLedgerDiaryFunc func, void *user_data);
 void aip_ledger_diary_note (AipLedgerDiary *self, AipAccount *account);
 void aip_ledger_diary_turn (AipLedgerDiary *self);

@@ -404,8 +404,8 @@ dump (void *user_data)
  * aip_ledger_new:
  * @state_dir: (nullable): the daemon's folder, where counts are kept over a restart; %NULL: they are not
  *
- * For the main thread, whose default GMainContext it uses. What is written there is at most two seconds old;
- * that much is forgotten when the process is killed.
+ * For the main thread, whose default GMainContext it uses. When the process is killed, what has changed
+ * within the last milliseconds is forgotten.
  *
  * Returns: (transfer full): a ledger with the counts of the last run, in this process
  */

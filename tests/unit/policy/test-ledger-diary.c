@@ -163,6 +163,32 @@ test_damage (Fixture *fixture, const void *unused)
   g_assert_cmpuint (used[0] + used[1], ==, 0);
 }
 
+/* A daemon that was killed while it wrote is killed again before the counts are written whole. */
+static void
+test_goes_on_behind_a_cut (Fixture *fixture, const void *unused)
+{
+  g_autoptr (AipQuota) one = make_quota (fixture->local, "client:one");
+  g_autoptr (AipQuota) other = make_quota (fixture->local, "client:other");
+  g_autoptr (AipLedgerLocal) last = aip_ledger_local_new ();
+  g_autofree char *data = NULL;
+  g_autoptr (GString) cut = NULL;
+  gsize size;
+
+  charge (fixture, one, 5);
+  wait_for (fixture, "client:one", 1, 5);
+  g_assert_true (g_file_get_contents (fixture->path, &data, &size, NULL));
+  cut = g_string_new_len (data, (gssize) size);
+  g_string_append_len (cut, data, (gssize) size - 1);
+  aip_ledger_diary_free (fixture->diary);
+  g_assert_true (g_file_set_contents (fixture->path, cut->str, (gssize) cut->len, NULL));
+
+  fixture->diary = aip_ledger_diary_new (fixture->directory);
+  aip_ledger_diary_read (fixture->diary, replace_cb, last);
+  charge (fixture, other, 7);
+  wait_for (fixture, "client:other", 1, 7);
+  wait_for (fixture, "client:one", 1, 5);
+}
+
 int
 main (int argc, char *argv[])
 {
@@ -171,6 +197,9 @@ main (int argc, char *argv[])
   g_test_add ("/ledger-diary/last-one-counts", Fixture, NULL, set_up, test_last_one_counts, tear_down);
   g_test_add ("/ledger-diary/turn", Fixture, NULL, set_up, test_turn, tear_down);
   g_test_add ("/ledger-diary/damage", Fixture, NULL, set_up, test_damage, tear_down);
+
+  g_test_add ("/ledger-diary/goes-on-behind-a-cut", Fixture, NULL, set_up, test_goes_on_behind_a_cut,
+              tear_down);
 
   return g_test_run ();
 }
