@@ -95,6 +95,8 @@ charge (const AipQuota *quota, const AipLedgerNow *now, guint64 tokens, AipTally
   while (next_limit (quota, &cursor))
     tally->slots[cursor.part][cursor.kind] = aip_window_add (
         cursor.window, aip_ledger_now_for (now, cursor.kind), amount_of (cursor.kind, tokens));
+  for (guint i = 0; i < quota->n_parts; i++)
+    quota->parts[i].account->pending += tokens;
 }
 
 /**
@@ -226,6 +228,24 @@ aip_ledger_local_refund (const AipQuota *quota, const AipTally *tally, guint64 r
   correct (quota, tally, reserved, 0, TRUE);
 }
 
+/**
+ * aip_ledger_local_release:
+ * @quota: the limits
+ * @reserved: tokens that were charged
+ *
+ * Nothing of it is given back any more.
+ */
+void
+aip_ledger_local_release (const AipQuota *quota, guint64 reserved)
+{
+  g_return_if_fail (quota != NULL);
+
+  lock_quota (quota);
+  for (guint i = 0; i < quota->n_parts; i++)
+    quota->parts[i].account->pending -= reserved;
+  unlock_quota (quota);
+}
+
 /* --- what others ask of a quota --- */
 
 static void
@@ -282,27 +302,44 @@ aip_quota_get_wait (const AipQuota *self, guint64 tokens)
   return tally.wait;
 }
 
+/* What there will be once all that runs is over, if it takes nothing. */
+static guint64
+get_most_room (const AipQuota *quota, const Cursor *cursor, const AipLedgerNow *now)
+{
+  guint64 used = aip_window_get_used (cursor->window, aip_ledger_now_for (now, cursor->kind));
+
+  used -= MIN (quota->parts[cursor->part].account->pending, used);
+  return cursor->limit - MIN (used, cursor->limit);
+}
+
 /**
  * aip_quota_fit:
  * @self: a quota
  * @least: how many tokens a request takes at least
  * @most: how many it may take
  *
- * No limit on tokens shall be exceeded by what runs at the same time, but a request whose client has asked
- * for more than the whole of one has to be served some time.
+ * No limit on tokens shall be exceeded by what runs at the same time, but a client that lets the model write
+ * more than there is left, as many do each time, shall have what is left: it is served when nothing else
+ * runs. From any thread; with the same restriction as aip_quota_get_wait ().
  *
- * Returns: how many to reserve: @most, but for more than @least no more than the smallest limit
+ * Returns: how many to reserve: @most, but for more than @least no more than the smallest limit leaves
  */
 guint64
 aip_quota_fit (const AipQuota *self, guint64 least, guint64 most)
 {
   Cursor cursor = { .kind = -1 };
+  AipLedgerNow now;
 
   g_return_val_if_fail (self != NULL, least);
 
+  if (most <= least)
+    return least;
+  lock_quota (self);
+  now = aip_ledger_now ();
   while (next_limit (self, &cursor))
     if (aip_limit_is_on_tokens (cursor.kind))
-      most = MIN (most, cursor.limit);
+      most = MIN (most, get_most_room (self, &cursor, &now));
+  unlock_quota (self);
   return MAX (least, most);
 }
 

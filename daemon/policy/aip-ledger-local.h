@@ -22,6 +22,7 @@ void aip_ledger_local_note_refusal (const AipQuota *quota, guint64 tokens, const
 void aip_ledger_local_charge (const AipQuota *quota, guint64 tokens, AipTally *tally);
 void aip_ledger_local_settle (const AipQuota *quota, const AipTally *tally, guint64 reserved, guint64 tokens);
 void aip_ledger_local_refund (const AipQuota *quota, const AipTally *tally, guint64 reserved);
+void aip_ledger_local_release (const AipQuota *quota, guint64 reserved);
 
 GBytes *aip_ledger_local_dump (AipLedgerLocal *self);
 GByteArray *aip_ledger_local_dump_account (AipAccount *account);

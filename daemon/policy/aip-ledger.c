@@ -117,6 +117,7 @@ answer_cb (gpointer user_data)
       if (call->tally.granted)
         {
           aip_ledger_local_refund (call->quota, &call->tally, call->tokens);
+          aip_ledger_local_release (call->quota, call->tokens);
           aip_ledger_correct (call->ledger, call->quota, &call->tally, -1, -(gint64) call->tokens);
         }
       return G_SOURCE_REMOVE;

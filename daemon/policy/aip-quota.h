@@ -30,6 +30,7 @@ typedef enum
  * AipAccount: what one client, tenant or key has used. Several are locked in the order of AipParty.
  * @name: "client:NAME", "tenant:NAME", "key:NAME": one of each
  * @windows: (nullable): each made when it is first limited
+ * @pending: tokens of what is charged that are reserved, and may be given back
  * @noted: atomic: it is to be written into the diary
  * @refused_kind: as the next three, what Redis has last refused, and by which limit
  * @refused_tokens: it has no room for so many tokens
@@ -42,6 +43,7 @@ typedef struct
   char *name;
   GMutex lock;
   AipWindow *windows[AIP_N_LIMITS];
+  guint64 pending;
   int noted;
   AipLimitKind refused_kind;
   guint64 refused_tokens;

@@ -13,6 +13,8 @@ reservation_free (AipReservation *self)
 {
   if (self->call != NULL)
     aip_ledger_call_abandon (self->call);
+  if (self->tally.granted)
+    aip_ledger_local_release (self->quota, self->tokens);
   aip_quota_unref (self->quota);
   aip_ledger_unref (self->ledger);
   g_free (self);

@@ -108,8 +108,16 @@ def test_what_runs_counts_with_all_that_it_may_write(start, upstream, whose):
 
 def test_who_asks_for_more_than_the_limit_is_served_alone(start, upstream):
     daemon = start(limited([upstream], client="tpm=1000"))
-    assert daemon.chat(max_tokens=100_000).status == 200
-    assert len(upstream.requests) == 1
+    for count in (1, 2, 3):
+        assert daemon.chat(max_tokens=100_000).status == 200
+        assert len(upstream.requests) == count
+    held = upstream.hold()
+    with daemon.connect() as connection:
+        connection.send_request("POST", PATH, json=CHAT | {"max_tokens": 100_000})
+        exchange = held.take()
+        assert daemon.chat(max_tokens=100_000).status == 429
+        exchange.send(answers.whole())
+        assert connection.read_response().status == 200
 
 
 def test_many_at_once_do_not_overshoot(start, upstream):

@@ -94,11 +94,22 @@ test_fit (void)
   g_autoptr (AipLedger) ledger = aip_ledger_new (NULL);
   g_autoptr (AipQuota) limited = get_quota (ledger, config, "a");
   g_autoptr (AipQuota) free = get_quota (ledger, config, "b");
+  g_autofree char *message = NULL;
+  AipReservation *reservation;
 
   g_assert_cmpuint (aip_quota_fit (limited, 10, 500), ==, 500);
   g_assert_cmpuint (aip_quota_fit (limited, 10, 4000), ==, 1000);
   g_assert_cmpuint (aip_quota_fit (limited, 1200, 4000), ==, 1200);
   g_assert_cmpuint (aip_quota_fit (free, 10, 4000), ==, 4000);
+
+  /* While it runs it may take all that is reserved; when it is over, the rest is there for the next one. */
+  reservation = ask (ledger, limited, 1000, &message);
+  g_assert_cmpuint (aip_quota_fit (limited, 10, 4000), ==, 1000);
+  g_assert_cmpint (aip_quota_get_wait (limited, 1000), >, 0);
+  aip_reservation_settle (reservation, 300);
+  g_assert_cmpuint (aip_quota_fit (limited, 10, 4000), ==, 700);
+  aip_reservation_free (ask (ledger, limited, 700, &message));
+  g_assert_cmpuint (aip_quota_fit (limited, 10, 4000), ==, 10);
   aip_ledger_close (ledger);
 }
 
