@@ -133,7 +133,6 @@ AipLedgerAnswer aip_ledger_reserve (AipLedger *self,
                                     void *user_data,
                                     AipReservation **reservation);
 void aip_reservation_settle (AipReservation *self, guint64 tokens);
-void aip_reservation_settle_more (AipReservation *self, guint64 tokens);
 void aip_reservation_refund (AipReservation *self);
 void aip_reservation_free (AipReservation *self);
 void aip_reservation_set_error (const AipReservation *self, GError **error);

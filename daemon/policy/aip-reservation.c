@@ -58,20 +58,6 @@ aip_reservation_settle (AipReservation *self, guint64 tokens)
 }
 
 /**
- * aip_reservation_settle_more:
- * @self: (transfer full) (nullable): a reservation
- * @tokens: an estimate of what the request took beyond what was asked for
- *
- * Settles what nobody has told the cost of.
- */
-void
-aip_reservation_settle_more (AipReservation *self, guint64 tokens)
-{
-  if (self != NULL)
-    aip_reservation_settle (self, self->tokens + MIN (tokens, G_MAXINT64 - self->tokens));
-}
-
-/**
  * aip_reservation_refund:
  * @self: (transfer full) (nullable): a reservation
  *

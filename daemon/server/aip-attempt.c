@@ -39,6 +39,7 @@ aip_attempt_begin (AipAttempt *self, const AipCandidate *candidate)
  * @self: an attempt that has begun
  * @ledger: where limits are counted
  * @quota: (nullable): the key's limits
+ * @input: how many tokens it costs at least
  * @tokens: how many it may cost
  * @func: called when the answer is %AIP_LEDGER_PENDING, unless the attempt has ended by then
  * @user_data: for @func
@@ -51,6 +52,7 @@ AipLedgerAnswer
 aip_attempt_reserve (AipAttempt *self,
                      AipLedger *ledger,
                      AipQuota *quota,
+                     guint64 input,
                      guint64 tokens,
                      AipLedgerFunc func,
                      void *user_data)
@@ -59,6 +61,7 @@ aip_attempt_reserve (AipAttempt *self,
 
   if (quota == NULL)
     return AIP_LEDGER_GRANTED;
+  self->input = input;
   return aip_ledger_reserve (ledger, quota, tokens, func, user_data, &self->reservation);
 }
 
@@ -267,7 +270,7 @@ settle_reservation (AipAttempt *self, const AipUsage *usage)
   else if (unsent)
     aip_reservation_refund (reservation);
   else if (served || status == 0 || (self->fault != AIP_FAULT_NONE && status < 400))
-    aip_reservation_settle_more (reservation, usage->pieces);
+    aip_reservation_settle (reservation, self->input + usage->pieces);
   else
     aip_reservation_settle (reservation, 0);
 }

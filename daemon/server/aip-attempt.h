@@ -28,6 +28,7 @@ typedef struct
   /* Private. */
   gboolean under_way;
   AipReservation *reservation; /* (nullable) */
+  guint64 input;               /* tokens that it costs at least */
   gint64 retry_after_us;
 } AipAttempt;
 
@@ -35,6 +36,7 @@ gboolean aip_attempt_begin (AipAttempt *self, const AipCandidate *candidate);
 AipLedgerAnswer aip_attempt_reserve (AipAttempt *self,
                                      AipLedger *ledger,
                                      AipQuota *quota,
+                                     guint64 input,
                                      guint64 tokens,
                                      AipLedgerFunc func,
                                      void *user_data);

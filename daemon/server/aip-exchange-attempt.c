@@ -182,9 +182,9 @@ try_one (AipExchange *self, const AipCandidate *candidate)
       self->passed_over = TRUE;
       return AIP_OUTCOME_NEXT;
     }
-  switch (aip_attempt_reserve (&self->attempt, self->snapshot->ledger, quota,
-                               quota != NULL ? aip_exchange_estimate_need (self, quota) : 0, key_reserved_cb,
-                               self))
+  switch (aip_attempt_reserve (
+      &self->attempt, self->snapshot->ledger, quota, aip_exchange_estimate_tokens (self),
+      quota != NULL ? aip_exchange_estimate_need (self, quota) : 0, key_reserved_cb, self))
     {
     case AIP_LEDGER_GRANTED:
       return send_now (self);

@@ -121,7 +121,7 @@ aip_exchange_settle_limits (AipExchange *self)
   else if (self->n_attempts == 0)
     aip_reservation_refund (reservation);
   else if (was_served (self))
-    aip_reservation_settle_more (reservation, usage.pieces);
+    aip_reservation_settle (reservation, aip_exchange_estimate_tokens (self) + usage.pieces);
   else
     aip_reservation_settle (reservation, 0);
 }

@@ -73,6 +73,15 @@ def test_a_stream_that_does_not_tell_its_cost_is_charged_by_its_pieces(start, up
     assert len(upstream.requests) == 1
 
 
+@pytest.mark.parametrize("whose", ["client", "key"])
+def test_what_may_be_written_is_not_charged_for_what_does_not_tell_its_cost(start, upstream, whose):
+    daemon = start(limited([upstream], **{whose: "tpm=1000"}))
+    upstream.answer_with(answers.stream(10, after=lambda exchange: exchange.send(answers.chunk(answers.DONE) + b"0\r\n\r\n")))
+    for count in range(1, 6):
+        assert daemon.chat(stream=True, max_tokens=900).status == 200
+        assert len(upstream.requests) == count
+
+
 def test_the_upstream_own_limits_are_not_mixed_in(start, upstream):
     daemon = start(limited([upstream], client="rpm=5"))
     upstream.answer_with(answers.plain(headers=[("x-ratelimit-remaining-tokens", "77")]))
@@ -117,6 +126,7 @@ def test_who_asks_for_more_than_the_limit_is_served_alone(start, upstream):
         exchange = held.take()
         assert daemon.chat(max_tokens=100_000).status == 429
         exchange.send(answers.whole())
+        exchange.release()
         assert connection.read_response().status == 200
 
 
