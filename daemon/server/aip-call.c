@@ -156,17 +156,19 @@ aip_call_has_second_model (const AipCall *self)
   return FALSE;
 }
 
-/* A number that is no whole one, or no number, is the provider's to refuse. */
+/* Some providers take 1e3 for 1000, and all that is too much for the most there is. What is no number is
+ * theirs to refuse. */
 static guint64
 to_count (const char *text, const AipJsonMember *member, guint64 max)
 {
   g_autofree char *digits = NULL;
-  guint64 count = 0;
+  double count;
 
   if (member->type != AIP_JSON_NUMBER)
     return 0;
   digits = g_strndup (text + member->start, member->end - member->start);
-  return g_ascii_string_to_unsigned (digits, 10, 0, max, &count, NULL) ? count : 0;
+  count = g_ascii_strtod (digits, NULL);
+  return count >= 1 ? (guint64) MIN (count, (double) max) : 0;
 }
 
 /**
