@@ -13,9 +13,15 @@
 /* 2020-09-13 23:55:00 UTC: five minutes before midnight. */
 #define WALL_START_US (1600041300 * G_TIME_SPAN_SECOND)
 
-/* What checks memory makes everything slow: then fewer are enough, as all of the code has run. */
-static guint
-get_n_requests (void)
+/**
+ * sim_get_n_requests:
+ *
+ * What checks memory makes everything slow: then fewer are enough, as all of the code has run.
+ *
+ * Returns: how many requests a run has
+ */
+guint
+sim_get_n_requests (void)
 {
   const char *told = g_getenv ("AIP_SIM_REQUESTS");
   guint64 n = MAX_REQUESTS;
@@ -118,7 +124,7 @@ add_clients (SimWorld *self)
 void
 sim_world_init (SimWorld *self, const char *settings, SimUpstream *upstreams, gint64 run_us)
 {
-  *self = (SimWorld){ .n_requests = get_n_requests (), .exact = TRUE, .random = 1 };
+  *self = (SimWorld){ .n_requests = sim_get_n_requests (), .exact = TRUE, .random = 1 };
   self->step_us = run_us / self->n_requests;
   sim_queue_init (&self->queue, SIM_START_US, WALL_START_US - SIM_START_US);
   self->config = make_config (settings, upstreams);

@@ -129,6 +129,8 @@ struct _SimWorld
   gint64 last_retry_after_us;
 };
 
+guint sim_get_n_requests (void);
+
 void sim_world_init (SimWorld *self, const char *settings, SimUpstream *upstreams, gint64 run_us);
 void sim_world_clear (SimWorld *self);
 void sim_world_run (SimWorld *self);

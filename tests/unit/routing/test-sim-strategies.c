@@ -79,6 +79,47 @@ test_weighted_score (void)
 }
 
 static void
+serve_each_other_one (SimUpstream *self, gint64 at_us, SimAnswer *answer)
+{
+  if (self->script.n++ % 2 == 0)
+    sim_serve_never (self, at_us, answer);
+}
+
+/* One that fails each other time counts for half. */
+static void
+test_success (void)
+{
+  SimUpstream upstreams[] = { { .key = "half", .serve = serve_each_other_one }, { .key = "well" }, { NULL } };
+  SimWorld world;
+  AipLiveKeyFigures figures;
+
+  sim_world_init (&world, "[circuit-breaker]\nenabled=false\n", upstreams, RUN_US);
+  sim_world_run (&world);
+  g_assert_cmpuint (world.n_served, ==, world.n_requests);
+  g_assert_cmpfloat (ABS (upstreams[0].n_asked / (double) world.n_requests - 1 / 3.0), <, 0.01);
+  /* Of an average that takes a tenth of each new one, s = 0.9 x 0.9 s + 0.1 after each good one. */
+  aip_live_key_get_figures (world.keys[0].live, world.queue.now_us, &figures);
+  g_assert_cmpfloat (ABS (figures.success - (upstreams[0].script.n % 2 == 0 ? 0.1 : 0.09) / 0.19), <, 0.001);
+  sim_world_clear (&world);
+}
+
+/* Of a key's own limit, the last half counts. With room for h = 2 x left / limit, it gets h / (1 + h) of the
+ * requests, and with a limit of six tenths of them, that is four tenths: a third is left. */
+static void
+test_headroom (void)
+{
+  g_autofree char *limit = g_strdup_printf ("rpm=%u\n", sim_get_n_requests () * 6 / 100);
+  SimUpstream upstreams[] = { { .key = "limited", .settings = limit }, { .key = "well" }, { NULL } };
+  SimWorld world;
+
+  sim_world_init (&world, "", upstreams, 10 * G_TIME_SPAN_MINUTE);
+  sim_world_run (&world);
+  g_assert_cmpuint (world.n_served, ==, world.n_requests);
+  g_assert_cmpfloat (ABS (upstreams[0].n_served / (double) world.n_requests - 0.4), <, 0.01);
+  sim_world_clear (&world);
+}
+
+static void
 count_cb (SimWorld *world, const SimAsk *ask, const GArray *plan)
 {
   choose (world, world->data, plan);
@@ -395,6 +436,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
 
   g_test_add_func ("/routing/sim-strategies/weighted-score", test_weighted_score);
+  g_test_add_func ("/routing/sim-strategies/success", test_success);
+  g_test_add_func ("/routing/sim-strategies/headroom", test_headroom);
   g_test_add_func ("/routing/sim-strategies/random", test_random);
   g_test_add_func ("/routing/sim-strategies/random-again", test_random_again);
   g_test_add_func ("/routing/sim-strategies/round-robin", test_round_robin);
