@@ -7,10 +7,12 @@
 
 #define PROBE_WAIT_US G_TIME_SPAN_SECOND
 
+/* @due, @well: the first priority of those who may find out, and of those who are closed */
 typedef struct
 {
   guint n_in;
-  guint n_due;
+  int due;
+  int well;
   gint64 wait_us;      /* until the first one may be back; -1: nobody knows */
   gint64 soonest_us;   /* of those who may be tried early, when the first one would be back anyway */
   const SimKey *early; /* (nullable): that one */
@@ -66,7 +68,10 @@ muster_one (Muster *self, const SimWorld *world, const SimAsk *ask, const SimKey
   if (wait_us == 0)
     {
       self->n_in++;
-      self->n_due += is_due (world, key) ? 1 : 0;
+      if (is_due (world, key))
+        self->due = MIN (self->due, key->priority);
+      else if (!key->breaker.out)
+        self->well = MIN (self->well, key->priority);
       return;
     }
   if (wait_us != SIM_NEVER && (self->wait_us < 0 || wait_us < self->wait_us))
@@ -76,6 +81,23 @@ muster_one (Muster *self, const SimWorld *world, const SimAsk *ask, const SimKey
     {
       self->soonest_us = key->breaker.until_us;
       self->early = key;
+    }
+}
+
+/* One that may find out comes first, unless it only stands in for one that is well; another one that is
+ * half-open comes behind those who are well. */
+static void
+check_first (const SimWorld *world, const SimKey *key, const Muster *muster)
+{
+  gboolean due = muster->due != G_MAXINT && muster->due <= muster->well;
+
+  g_assert_cmpint (is_due (world, key), ==, due);
+  if (due)
+    g_assert_cmpint (key->priority, ==, muster->due);
+  else if (muster->well != G_MAXINT)
+    {
+      g_assert_false (key->breaker.out);
+      g_assert_cmpint (key->priority, ==, muster->well);
     }
 }
 
@@ -94,10 +116,8 @@ check_candidates (SimWorld *world, const SimAsk *ask, const Muster *muster, cons
       g_assert_cmpint (get_wait (world, ask, key), ==, 0);
       g_assert_cmpuint (seen & bit, ==, 0);
       seen |= bit;
-      /* One that may find out comes first, and no other one that is half-open comes before one that is well.
-       */
       if (i == 0)
-        g_assert_cmpint (is_due (world, key), ==, muster->n_due > 0);
+        check_first (world, key, muster);
     }
 }
 
@@ -118,7 +138,7 @@ sim_plan_check (SimWorld *world,
                 const GArray *plan,
                 gint64 retry_after_us)
 {
-  Muster muster = { .wait_us = -1, .soonest_us = G_MAXINT64 };
+  Muster muster = { .due = G_MAXINT, .well = G_MAXINT, .wait_us = -1, .soonest_us = G_MAXINT64 };
 
   for (guint i = 0; i < world->n_keys; i++)
     muster_one (&muster, world, ask, &world->keys[i]);

@@ -80,6 +80,7 @@ add_keys (SimWorld *self, SimUpstream *upstreams)
       g_assert_cmpstr (upstreams[self->n_keys].key, ==, config->name);
       key->upstream = &upstreams[self->n_keys];
       key->upstream->script.random = 88172645463325252u + self->n_keys;
+      key->priority = config->priority;
       key->live = aip_live_keys_find (self->live, "p", config->name);
       key->quota = aip_ledger_get_key_quota (self->ledger, config);
       sim_party_init (&key->party, sizes, self->queue.wall_us);

@@ -51,6 +51,7 @@ typedef struct
 typedef struct
 {
   SimUpstream *upstream;
+  int priority;
   AipLiveKey *live;
   AipQuota *quota; /* (nullable) */
   SimParty party;

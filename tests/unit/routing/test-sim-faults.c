@@ -99,13 +99,13 @@ test_jitter (void)
   g_assert_cmpuint (world.n_served, ==, world.n_requests);
   for (guint i = 0; i < 2; i++)
     {
+      /* It is asked at whole steps, and whole seconds after that it would be back. */
+      g_assert_cmpint ((world.keys[i].breaker.until_us - SIM_START_US) % world.step_us, !=, 0);
       /* In a hundred times, chance cancels out. */
       g_assert_cmpuint (world.keys[i].breaker.n_opened, >=, 97);
       g_assert_cmpuint (world.keys[i].breaker.n_opened, <=, 103);
       g_assert_cmpuint (upstreams[i].n_failed, ==, 5 + world.keys[i].breaker.n_opened - 1);
     }
-  /* They did not wait for the same times. */
-  g_assert_cmpint (world.keys[0].breaker.until_us, !=, world.keys[1].breaker.until_us);
   sim_world_clear (&world);
 }
 

@@ -25,11 +25,13 @@ describe_cb (SimWorld *world, SimAsk *ask)
   ask->output_tokens = 80;
 }
 
-/* It takes up to 3 s, and mostly fewer tokens than it might. */
+/* It takes up to 3 s, and now and then longer than a minute; and mostly fewer tokens than it might. */
 static void
 serve_by_chance (SimUpstream *self, gint64 at_us, SimAnswer *answer)
 {
   answer->took_us = sim_random_below (&self->script.random, 3000) * 1000;
+  if (sim_random_below (&self->script.random, 20) == 0)
+    answer->took_us += 65 * SECOND;
   answer->tokens = 20 + sim_random_below (&self->script.random, 81);
 }
 
@@ -132,6 +134,43 @@ test_client_tokens_more (void)
   sim_world_clear (&world);
 }
 
+/* One request in ten takes more than the whole limit, and can never be; others might, and are let through one
+ * at a time. */
+static void
+describe_large_cb (SimWorld *world, SimAsk *ask)
+{
+  ask->input_tokens = ask->index % 10 == 0 ? 60 : 20;
+  ask->output_tokens = 80;
+}
+
+static void
+test_small (void)
+{
+  SimUpstream upstreams[] = { { .key = "well", .tokens = 50 }, { NULL } };
+  SimWorld world;
+
+  sim_world_init (&world, CLIENT ("a", "a", "tpm=50\n"), upstreams, RUN_US);
+  world.describe = describe_large_cb;
+  sim_world_run (&world);
+  /* Once in 60 to 61 s. */
+  g_assert_cmpuint (world.n_served, ==, 10);
+  g_assert_cmpuint (sim_limit_get_peak (&world.clients[0].party.limits[SIM_LIMIT_TOKENS]), ==, 50);
+  sim_world_clear (&world);
+}
+
+/* Where two limits have no room, one waits for the one that takes longer. */
+static void
+test_several (void)
+{
+  SimUpstream upstreams[] = { { .key = "well", .serve = serve_by_chance }, { NULL } };
+  SimWorld world;
+
+  run (&world, CLIENT ("a", "a", "rpm=60\ntpm=1000000\ndaily-requests=120\n"), upstreams);
+  g_assert_cmpuint (world.n_served, ==, 2 * 120);
+  g_assert_cmpuint (sim_limit_get_peak (&world.clients[0].party.limits[SIM_LIMIT_REQUESTS]), ==, 60);
+  sim_world_clear (&world);
+}
+
 /* A day's limits, which two clients of one tenant share: used up before midnight, and once more after it. */
 static void
 test_days (void)
@@ -224,6 +263,25 @@ test_faults (void)
   sim_world_clear (&world);
 }
 
+/* One that is tried for want of anybody else is still held to its limit: five in a minute. */
+static void
+test_least_bad (void)
+{
+  SimUpstream upstreams[] = { { .key = "a", .settings = "rpm=5\n", .serve = sim_serve_never }, { NULL } };
+  SimWorld world;
+  const SimLimit *limit;
+
+  run (&world,
+       SIM_NO_CHECKS
+       "[routing]\non-exhausted=least-bad\n[circuit-breaker]\ncooldown=1s\nmax-cooldown=1000s\n",
+       upstreams);
+  limit = &world.keys[0].party.limits[SIM_LIMIT_REQUESTS];
+  g_assert_cmpuint (sim_limit_get_peak (limit), ==, 5);
+  g_assert_cmpuint (upstreams[0].n_failed, ==, sim_limit_get_total (limit));
+  g_assert_cmpuint (upstreams[0].n_failed, >, 5 * 8);
+  sim_world_clear (&world);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -232,10 +290,13 @@ main (int argc, char **argv)
   g_test_add_func ("/routing/sim-limits/client-requests", test_client_requests);
   g_test_add_func ("/routing/sim-limits/client-tokens", test_client_tokens);
   g_test_add_func ("/routing/sim-limits/client-tokens-more", test_client_tokens_more);
+  g_test_add_func ("/routing/sim-limits/small", test_small);
+  g_test_add_func ("/routing/sim-limits/several", test_several);
   g_test_add_func ("/routing/sim-limits/days", test_days);
   g_test_add_func ("/routing/sim-limits/day-tokens", test_day_tokens);
   g_test_add_func ("/routing/sim-limits/key-requests", test_key_requests);
   g_test_add_func ("/routing/sim-limits/faults", test_faults);
+  g_test_add_func ("/routing/sim-limits/least-bad", test_least_bad);
 
   return g_test_run ();
 }

@@ -67,8 +67,8 @@ serve_anything (SimUpstream *self, gint64 at_us, SimAnswer *answer)
     fail_by_chance (self, answer);
   else if (sim_random_below (&self->script.random, 50) == 0)
     sim_answer_fail (answer, AIP_FAULT_CLASS_CANCELLED, 0, -1);
-  /* What breaks off has begun. */
-  if (answer->verdict.fault_class == AIP_FAULT_CLASS_TRANSIENT && streams && answer->verdict.status == 500)
+  /* What breaks off has begun, and clients leave in the midst of it. */
+  if (streams && (answer->verdict.status == 500 || answer->verdict.fault_class == AIP_FAULT_CLASS_CANCELLED))
     answer->first_byte_us = first_byte_us;
   answer->streams = streams && answer->first_byte_us >= 0;
   answer->took_us = took_us;
@@ -140,7 +140,7 @@ run_storm (const char *strategy, const char *more)
     }
   g_assert_cmpuint (world.n_broken, >, 10);
   g_assert_cmpuint (world.n_left, >, 10);
-  g_assert_cmpuint (world.n_told, >, 10);
+  g_assert_cmpuint (world.n_told, >, 5);
   g_assert_cmpuint (world.n_lost, >, 10);
   g_assert_cmpuint (world.n_served, >, world.n_requests / 4);
   g_assert_cmpuint (world.n_refused, >, world.n_requests / 20);
