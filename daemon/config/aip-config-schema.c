@@ -122,7 +122,7 @@ static const AipSetting breaker_settings[] = {
     .doc = "failures in a row that open the breaker; one does while a key has served nothing since but the attempt "
            "that found it well again" },
   { "error-rate", &aip_setting_double, AT (error_rate), "0.5", 0, 1,
-    .doc = "share of failures within window that opens it too; 0: only failures in a row count" },
+    .doc = "share of failures within window that opens it too, of 5 attempts at least; 0: only failures in a row count" },
   { "window", &aip_setting_duration, AT (window), "30s", SECOND, HOUR,
     .doc = "how far back error-rate looks" },
   { "cooldown", &aip_setting_duration, AT (cooldown), "15s", 1, DAY,
