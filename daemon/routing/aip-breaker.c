@@ -381,19 +381,28 @@ take_probe (AipBreaker *self, AipBreakerPass *pass, gint64 now_us, gboolean earl
   return until_us == 0 || !pass->early || early;
 }
 
-/* Where it is not enabled, it only waits for what a provider has asked for, and then nobody has to find out.
- */
+/* With the lock held. Where it is not enabled, it only waits for what a provider has asked for, and then
+ * nobody has to find out. Returns: whether it is closed */
 static gboolean
 close_unless_enabled (AipBreaker *self, AipBreakerPass *pass, gint64 now_us)
 {
-  g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
-
   if (self->policy.enabled || self->until_us > now_us)
     return FALSE;
   if (self->until_us != 0)
     aip_breaker_recover (self);
   pass->generation = self->generation;
   return TRUE;
+}
+
+static gboolean
+enter_half_open (AipBreaker *self, AipBreakerPass *pass, gint64 now_us)
+{
+  gboolean closed;
+
+  g_mutex_lock (&self->lock);
+  closed = close_unless_enabled (self, pass, now_us);
+  g_mutex_unlock (&self->lock);
+  return closed || take_probe (self, pass, now_us, FALSE);
 }
 
 /**
@@ -417,7 +426,7 @@ aip_breaker_enter (AipBreaker *self, gint64 now_us, AipBreakerPass *pass)
     case AIP_BREAKER_CLOSED:
       return TRUE;
     case AIP_BREAKER_HALF_OPEN:
-      return close_unless_enabled (self, pass, now_us) || take_probe (self, pass, now_us, FALSE);
+      return enter_half_open (self, pass, now_us);
     case AIP_BREAKER_OPEN:
     default:
       return FALSE;
@@ -509,7 +518,7 @@ aip_breaker_enter_check (AipBreaker *self, gint64 now_us, AipBreakerPass *pass)
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
   *pass = (AipBreakerPass){ .began_us = now_us, .generation = self->generation, .check = TRUE };
-  if (self->until_us == 0)
+  if (self->until_us == 0 || close_unless_enabled (self, pass, now_us))
     return TRUE;
   if (!can_be_checked (self) ||
       (self->until_us > now_us && !aip_breaker_may_be_brought_forward (self, now_us)))

@@ -399,6 +399,25 @@ test_disabled (AipBreaker *breaker, const void *data)
   g_assert_cmpint (aip_breaker_get_state (breaker, START + 10 * SECOND), ==, AIP_BREAKER_CLOSED);
 }
 
+/* A check finds out nothing for one that has only waited for what its provider asked for. */
+static void
+test_disabled_check (AipBreaker *breaker, const void *data)
+{
+  AipBreakerPolicy off = policy;
+  AipBreakerPass check, pass, other;
+
+  off.enabled = FALSE;
+  aip_breaker_set_policy (breaker, &off);
+  attempt_with_retry_after (breaker, AIP_FAULT_CLASS_TRANSIENT, START, 10 * SECOND);
+  g_assert_false (aip_breaker_enter_check (breaker, START + 9 * SECOND, &check));
+  g_assert_true (aip_breaker_enter_check (breaker, START + 10 * SECOND, &check));
+  g_assert_false (aip_breaker_is_probing (breaker));
+  g_assert_true (aip_breaker_enter (breaker, START + 10 * SECOND, &pass));
+  g_assert_true (aip_breaker_enter (breaker, START + 10 * SECOND, &other));
+  end (breaker, &check, AIP_FAULT_CLASS_TRANSIENT, START + 11 * SECOND);
+  g_assert_cmpint (aip_breaker_get_state (breaker, START + 11 * SECOND), ==, AIP_BREAKER_CLOSED);
+}
+
 static void
 test_restart (AipBreaker *breaker, const void *data)
 {
@@ -656,6 +675,7 @@ main (int argc, char **argv)
   add ("check-while-closed", test_check_while_closed);
   add ("check-before-retry-after", test_check_before_retry_after);
   add ("disabled", test_disabled);
+  add ("disabled-check", test_disabled_check);
   add ("restart", test_restart);
   add ("watch", test_watch);
   add ("restore-nonsense", test_restore_nonsense);
