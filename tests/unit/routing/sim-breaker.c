@@ -113,7 +113,35 @@ may_come_forward (const SimBreaker *self, gint64 now_us)
   return now_us >= self->floor_us && now_us >= self->check_us;
 }
 
+static void
+begin_epoch (SimBreaker *self)
+{
+  self->epoch++;
+  self->probe = 0;
+}
+
+static void
+close_it (SimBreaker *self)
+{
+  begin_epoch (self);
+  self->out = self->checked = FALSE;
+  self->until_us = self->floor_us = self->early_us = self->check_us = 0;
+  self->streak = self->in_a_row = self->n_faults = self->first = 0;
+  g_array_set_size (self->outcomes, 0);
+}
+
 /* --- going in --- */
+
+/* One that is not enabled heeds nothing but a provider's Retry-After: then nobody has to find out. */
+static gboolean
+close_unless_enabled (SimBreaker *self, SimPass *pass)
+{
+  if (self->config.enabled)
+    return FALSE;
+  close_it (self);
+  pass->epoch = self->epoch;
+  return TRUE;
+}
 
 static gboolean
 find_out (SimBreaker *self, SimPass *pass)
@@ -142,7 +170,7 @@ sim_breaker_enter (SimBreaker *self, gint64 now_us, SimPass *pass)
     case AIP_BREAKER_CLOSED:
       return TRUE;
     case AIP_BREAKER_HALF_OPEN:
-      return find_out (self, pass);
+      return close_unless_enabled (self, pass) || find_out (self, pass);
     case AIP_BREAKER_OPEN:
     default:
       return FALSE;
@@ -183,6 +211,8 @@ sim_breaker_enter_check (SimBreaker *self, gint64 now_us, SimPass *pass)
   *pass = (SimPass){ .epoch = self->epoch, .began_us = now_us, .check = TRUE };
   if (state == AIP_BREAKER_CLOSED)
     return TRUE;
+  if (state == AIP_BREAKER_HALF_OPEN && close_unless_enabled (self, pass))
+    return TRUE;
   if (!can_be_checked (self) || (state == AIP_BREAKER_OPEN && !may_come_forward (self, now_us)))
     return FALSE;
   return find_out (self, pass);
@@ -215,23 +245,6 @@ count_window (SimBreaker *self, gint64 now_us)
       self->n_faults -= outcome->fault ? 1 : 0;
     }
   return self->outcomes->len - self->first;
-}
-
-static void
-begin_epoch (SimBreaker *self)
-{
-  self->epoch++;
-  self->probe = 0;
-}
-
-static void
-close_it (SimBreaker *self)
-{
-  begin_epoch (self);
-  self->out = self->checked = FALSE;
-  self->until_us = self->floor_us = self->early_us = self->check_us = 0;
-  self->streak = self->in_a_row = self->n_faults = self->first = 0;
-  g_array_set_size (self->outcomes, 0);
 }
 
 static gint64
@@ -314,7 +327,8 @@ static void
 put_off (SimBreaker *self, const AipFaultVerdict *verdict, gint64 now_us)
 {
   gint64 before_us = self->until_us;
-  gboolean news = is_hard (verdict->fault_class) && !is_hard (self->why);
+  gboolean hard = self->config.enabled && is_hard (verdict->fault_class);
+  gboolean news = hard && !is_hard (self->why);
 
   if (!is_fault (verdict->fault_class))
     return;
@@ -331,7 +345,7 @@ put_off (SimBreaker *self, const AipFaultVerdict *verdict, gint64 now_us)
       self->slack_us = 0;
     }
   /* One that is refused, or has no money, has that to be told of. */
-  if (is_hard (verdict->fault_class))
+  if (hard)
     self->why = verdict->fault_class;
 }
 

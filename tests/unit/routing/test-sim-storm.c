@@ -110,7 +110,7 @@ reset_cb (void *data)
   "token-sha256=000000000000000000000000000000000000000000000000000000000000000b\n"
 
 static void
-run_storm (const char *strategy, const char *more)
+run_storm (const char *breaker, const char *routing)
 {
   SimUpstream upstreams[] = {
     { .key = "a", .serve = serve_anything, .check = check_anything, .settings = "weight=2\nrpm=1200\n" },
@@ -120,9 +120,9 @@ run_storm (const char *strategy, const char *more)
     { .key = "e", .serve = serve_anything, .check = check_anything },
     { NULL },
   };
-  g_autofree char *settings = g_strconcat ("[circuit-breaker]\ncooldown=1s\nmax-cooldown=8s\nwindow=10s\n"
-                                           "[health-check]\ninterval=3s\n" CLIENTS "[routing]\nstrategy=",
-                                           strategy, "\n", more, NULL);
+  g_autofree char *settings =
+      g_strconcat ("[circuit-breaker]\nwindow=10s\nmax-cooldown=8s\n", breaker,
+                   "[health-check]\ninterval=3s\n" CLIENTS "[routing]\n", routing, NULL);
   SimWorld world;
 
   sim_world_init (&world, settings, upstreams, 0);
@@ -150,13 +150,27 @@ run_storm (const char *strategy, const char *more)
 static void
 test_weighted_score (void)
 {
-  run_storm ("weighted_score", "");
+  run_storm ("cooldown=1s\n", "");
 }
 
 static void
 test_least_bad (void)
 {
-  run_storm ("least_used", "on-exhausted=least-bad\n");
+  run_storm ("cooldown=1s\n", "strategy=least_used\non-exhausted=least-bad\n");
+}
+
+/* The first fault opens it, again and again. */
+static void
+test_touchy (void)
+{
+  run_storm ("cooldown=100ms\nthreshold=1\n", "strategy=failover\n");
+}
+
+/* Providers are heeded all the same. */
+static void
+test_disabled (void)
+{
+  run_storm ("cooldown=1s\nenabled=false\n", "strategy=random\n");
 }
 
 int
@@ -166,6 +180,8 @@ main (int argc, char **argv)
 
   g_test_add_func ("/routing/sim-storm/weighted-score", test_weighted_score);
   g_test_add_func ("/routing/sim-storm/least-bad", test_least_bad);
+  g_test_add_func ("/routing/sim-storm/touchy", test_touchy);
+  g_test_add_func ("/routing/sim-storm/disabled", test_disabled);
 
   return g_test_run ();
 }
