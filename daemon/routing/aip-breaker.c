@@ -455,7 +455,7 @@ aip_breaker_awaits_check (AipBreaker *self)
 
   g_autoptr (GMutexLocker) locker G_GNUC_UNUSED = g_mutex_locker_new (&self->lock);
 
-  return can_be_checked (self) && !self->checked;
+  return self->policy.enabled && can_be_checked (self) && !self->checked;
 }
 
 /**

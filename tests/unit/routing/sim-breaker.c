@@ -90,7 +90,7 @@ can_be_checked (const SimBreaker *self)
 gboolean
 sim_breaker_awaits_check (const SimBreaker *self)
 {
-  return can_be_checked (self) && !self->checked;
+  return self->config.enabled && can_be_checked (self) && !self->checked;
 }
 
 /**

@@ -157,6 +157,30 @@ test_not_early (void)
   sim_world_clear (&world);
 }
 
+/* Where breakers are not enabled, what its provider has asked for is all that a key waits for, and no check.
+ */
+static void
+test_not_awaited (void)
+{
+  SimUpstream upstreams[] = {
+    { .key = "overloaded", .serve = serve_overloaded, .check = check_passes },
+    { .key = "well", .check = check_passes },
+    { NULL },
+  };
+  SimWorld world;
+
+  sim_world_init (&world,
+                  "[routing]\nstrategy=failover\n[health-check]\ninterval=60s\n"
+                  "[circuit-breaker]\nenabled=false\n",
+                  upstreams, RUN_US);
+  world.check_us = 60 * SECOND;
+  sim_world_run (&world);
+  g_assert_cmpuint (world.n_served, ==, world.n_requests);
+  g_assert_cmpuint (upstreams[0].n_failed, ==, 1);
+  g_assert_cmpuint (upstreams[0].n_served, ==, sim_world_count_between (&world, 40 * SECOND, RUN_US));
+  sim_world_clear (&world);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -166,6 +190,7 @@ main (int argc, char **argv)
   g_test_add_func ("/routing/sim-health/dead", test_dead);
   g_test_add_func ("/routing/sim-health/checks-that-lie", test_checks_that_lie);
   g_test_add_func ("/routing/sim-health/not-early", test_not_early);
+  g_test_add_func ("/routing/sim-health/not-awaited", test_not_awaited);
 
   return g_test_run ();
 }
