@@ -124,7 +124,7 @@ static void
 close_it (SimBreaker *self)
 {
   begin_epoch (self);
-  self->out = self->checked = FALSE;
+  self->out = self->checked = self->on_trial = FALSE;
   self->until_us = self->floor_us = self->early_us = self->check_us = 0;
   self->streak = self->in_a_row = self->n_faults = self->first = 0;
   g_array_set_size (self->outcomes, 0);
@@ -300,7 +300,7 @@ is_too_much (SimBreaker *self, const AipFaultVerdict *verdict, gint64 now_us)
 
   if (!self->config.enabled)
     return FALSE;
-  if (is_hard (verdict->fault_class) || self->in_a_row >= self->config.threshold)
+  if (is_hard (verdict->fault_class) || self->on_trial || self->in_a_row >= self->config.threshold)
     return TRUE;
   return self->config.error_rate > 0 && n >= LEAST_ATTEMPTS && self->n_faults >= self->config.error_rate * n;
 }
@@ -309,7 +309,11 @@ static void
 settle_closed (SimBreaker *self, const SimPass *pass, const AipFaultVerdict *verdict, gint64 now_us)
 {
   if (verdict->fault_class == AIP_FAULT_CLASS_NONE && !pass->check)
-    log_outcome (self, now_us, FALSE);
+    {
+      log_outcome (self, now_us, FALSE);
+      if (pass->epoch == self->epoch)
+        self->on_trial = FALSE;
+    }
   if (!is_fault (verdict->fault_class) || pass->epoch != self->epoch)
     return;
   log_outcome (self, now_us, TRUE);
@@ -372,6 +376,16 @@ note_passed_check (SimBreaker *self, gint64 now_us)
     self->until_us = now_us;
 }
 
+/* What has failed so often has the next attempt to show that it is well, but not one that had a limit. */
+static void
+close_on_trial (SimBreaker *self)
+{
+  gboolean had_failed = self->why == AIP_FAULT_CLASS_TRANSIENT;
+
+  close_it (self);
+  self->on_trial = had_failed;
+}
+
 static void
 settle_probe (SimBreaker *self, const SimPass *pass, const AipFaultVerdict *verdict, gint64 now_us)
 {
@@ -389,7 +403,7 @@ settle_probe (SimBreaker *self, const SimPass *pass, const AipFaultVerdict *verd
   else if (pass->check)
     note_passed_check (self, now_us);
   else
-    close_it (self);
+    close_on_trial (self);
   if (self->probe == pass->probe)
     self->probe = 0;
 }

@@ -44,6 +44,7 @@ typedef struct
   gint64 early_us; /* nobody goes early before */
   gint64 check_us; /* no check is of use before */
   gboolean checked;
+  gboolean on_trial; /* a probe has closed it, and nothing else was served since */
   guint streak;
   guint in_a_row;
   guint64 n_opened;

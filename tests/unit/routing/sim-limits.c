@@ -4,9 +4,10 @@
 #include "sim-limits.h"
 
 /*
- * What the ledger has to do, told by a log of single charges: a window is cut into 60 pieces, of which those
- * count that lie in it even in part; a day is one of UTC. Where less was used than was reserved, the charge
- * itself becomes smaller, wherever it stands; what was used beyond it is a charge of its own, of now.
+ * What the ledger has to do, told by a log of single charges: a window is cut into 60 pieces, and what was
+ * charged in one leaves it together with the last of them; a day is one of UTC. Where less was used than was
+ * reserved, the charge itself becomes smaller, wherever it stands; what was used beyond it is a charge of its
+ * own, of now.
  */
 
 #define N_PIECES 60
@@ -42,6 +43,7 @@ get_charge (const SimLimit *self, guint i)
 void
 sim_party_init (SimParty *self, const guint64 sizes[SIM_N_LIMITS], gint64 wall_us)
 {
+  self->pending = 0;
   for (guint kind = 0; kind < SIM_N_LIMITS; kind++)
     {
       gboolean daily = kind == SIM_LIMIT_DAY_REQUESTS || kind == SIM_LIMIT_DAY_TOKENS;
@@ -70,13 +72,16 @@ sim_party_clear (SimParty *self)
 
 /* When a charge no longer counts, by the limit's own clock. */
 static gint64
-get_end (const SimLimit *self, const Charge *charge)
+get_end (const SimLimit *self, guint i)
 {
   gint64 piece_us = self->length_us / N_PIECES;
+  gint64 at_us = get_charge (self, i)->at_us;
 
   if (self->length_us == 0)
-    return (charge->at_us / DAY_US + 1) * DAY_US;
-  return (charge->at_us / piece_us + 1) * piece_us + self->length_us;
+    return (at_us / DAY_US + 1) * DAY_US;
+  while (i + 1 < self->charges->len && get_charge (self, i + 1)->at_us / piece_us == at_us / piece_us)
+    i++;
+  return get_charge (self, i)->at_us + self->length_us;
 }
 
 static void
@@ -84,11 +89,9 @@ forget_old (SimLimit *self, gint64 now_us)
 {
   for (; self->first < self->charges->len; self->first++)
     {
-      const Charge *charge = get_charge (self, self->first);
-
-      if (get_end (self, charge) > now_us)
+      if (get_end (self, self->first) > now_us)
         break;
-      self->sum -= charge->amount;
+      self->sum -= get_charge (self, self->first)->amount;
     }
 }
 
@@ -107,7 +110,7 @@ get_wait (SimLimit *self, gint64 steady_us, guint64 amount)
     return 0;
   for (i = self->first; sum + amount > self->size; i++)
     sum -= get_charge (self, i)->amount;
-  return get_end (self, get_charge (self, i - 1)) - now_us;
+  return get_end (self, i - 1) - now_us;
 }
 
 static guint
@@ -156,7 +159,7 @@ sim_limit_get_peak (const SimLimit *self)
   for (guint i = 0; i < self->charges->len; i++)
     {
       gint64 at_us = get_charge (self, i)->at_us;
-      gint64 from_us = self->length_us == 0 ? at_us / DAY_US * DAY_US : at_us - self->length_us;
+      gint64 from_us = self->length_us == 0 ? at_us / DAY_US * DAY_US : at_us - self->length_us + 1;
 
       sum += get_charge (self, i)->amount;
       for (; get_charge (self, first)->at_us < from_us; first++)
@@ -205,22 +208,33 @@ next_limit (const SimQuota *self, Cursor *cursor)
   return FALSE;
 }
 
+static guint64
+get_most_room (const SimParty *party, SimLimit *limit, gint64 steady_us)
+{
+  guint64 used;
+
+  forget_old (limit, steady_us + limit->shift_us);
+  used = limit->sum - MIN (party->pending, limit->sum);
+  return limit->size - MIN (used, limit->size);
+}
+
 /**
  * sim_quota_fit:
  * @self: a quota
+ * @now_us: the steady clock
  * @least: how many tokens a request takes at least
  * @most: how many it may take
  *
- * Returns: how many it has to reserve
+ * Returns: how many it has to reserve: no more than there is when nothing runs
  */
 guint64
-sim_quota_fit (const SimQuota *self, guint64 least, guint64 most)
+sim_quota_fit (const SimQuota *self, gint64 now_us, guint64 least, guint64 most)
 {
   Cursor cursor = { .kind = -1 };
 
   while (next_limit (self, &cursor))
     if (is_on_tokens (cursor.kind))
-      most = MIN (most, cursor.limit->size);
+      most = MIN (most, get_most_room (self->parties[cursor.party], cursor.limit, now_us));
   return MAX (least, most);
 }
 
@@ -243,6 +257,14 @@ sim_quota_get_wait (const SimQuota *self, gint64 now_us, guint64 tokens)
   return wait_us;
 }
 
+static void
+change_pending (const SimQuota *self, gint64 tokens)
+{
+  for (guint i = 0; i < SIM_MAX_PARTIES; i++)
+    if (self->parties[i] != NULL)
+      self->parties[i]->pending += tokens;
+}
+
 /**
  * sim_quota_charge:
  * @self: a quota with room
@@ -256,6 +278,7 @@ sim_quota_charge (const SimQuota *self, gint64 now_us, guint64 tokens, SimHold *
   Cursor cursor = { .kind = -1 };
 
   hold->tokens = tokens;
+  change_pending (self, (gint64) tokens);
   while (next_limit (self, &cursor))
     hold->charges[cursor.party][cursor.kind] =
         charge (cursor.limit, now_us, is_on_tokens (cursor.kind) ? tokens : 1);
@@ -276,6 +299,7 @@ sim_quota_settle (const SimQuota *self, gint64 now_us, const SimHold *hold, guin
   while (next_limit (self, &cursor))
     if (is_on_tokens (cursor.kind))
       correct (cursor.limit, now_us, hold->charges[cursor.party][cursor.kind], tokens);
+  change_pending (self, -(gint64) hold->tokens);
 }
 
 /**
@@ -291,4 +315,5 @@ sim_quota_refund (const SimQuota *self, gint64 now_us, const SimHold *hold)
 
   while (next_limit (self, &cursor))
     correct (cursor.limit, now_us, hold->charges[cursor.party][cursor.kind], 0);
+  change_pending (self, -(gint64) hold->tokens);
 }

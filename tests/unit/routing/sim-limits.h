@@ -34,10 +34,11 @@ typedef enum
   SIM_N_LIMITS,
 } SimLimitKind;
 
-/* One client, tenant or key. */
+/* One client, tenant or key; @pending: tokens held by requests that run. */
 typedef struct
 {
   SimLimit limits[SIM_N_LIMITS];
+  guint64 pending;
 } SimParty;
 
 #define SIM_MAX_PARTIES 2
@@ -60,7 +61,7 @@ typedef struct
 void sim_party_init (SimParty *self, const guint64 sizes[SIM_N_LIMITS], gint64 wall_us);
 void sim_party_clear (SimParty *self);
 
-guint64 sim_quota_fit (const SimQuota *self, guint64 least, guint64 most);
+guint64 sim_quota_fit (const SimQuota *self, gint64 now_us, guint64 least, guint64 most);
 gint64 sim_quota_get_wait (const SimQuota *self, gint64 now_us, guint64 tokens);
 void sim_quota_charge (const SimQuota *self, gint64 now_us, guint64 tokens, SimHold *hold);
 void sim_quota_settle (const SimQuota *self, gint64 now_us, const SimHold *hold, guint64 tokens);

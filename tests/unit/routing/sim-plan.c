@@ -29,9 +29,11 @@ get_patience (const SimWorld *world)
 static gint64
 get_limit_wait (const SimWorld *world, const SimAsk *ask, const SimKey *key)
 {
-  guint64 need = sim_quota_fit (&key->limits, ask->input_tokens, ask->input_tokens + ask->output_tokens);
+  gint64 now_us = world->queue.now_us;
+  guint64 most = ask->input_tokens + ask->output_tokens;
 
-  return sim_quota_get_wait (&key->limits, world->queue.now_us, need);
+  return sim_quota_get_wait (&key->limits, now_us,
+                             sim_quota_fit (&key->limits, now_us, ask->input_tokens, most));
 }
 
 static gboolean

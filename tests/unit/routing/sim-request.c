@@ -39,7 +39,7 @@ static guint64
 fit (const Request *self, const AipQuota *quota, const SimQuota *limits)
 {
   guint64 most = self->ask.input_tokens + self->ask.output_tokens;
-  guint64 need = sim_quota_fit (limits, self->ask.input_tokens, most);
+  guint64 need = sim_quota_fit (limits, self->world->queue.now_us, self->ask.input_tokens, most);
 
   if (quota == NULL)
     return self->ask.input_tokens;
@@ -89,8 +89,8 @@ settle (Request *self,
       return;
     }
   aip_reservation_settle (held, self->answer.tokens);
-  if (self->answer.tokens != AIP_TOKENS_UNKNOWN)
-    sim_quota_settle (limits, now_us, hold, self->answer.tokens);
+  sim_quota_settle (limits, now_us, hold,
+                    self->answer.tokens == AIP_TOKENS_UNKNOWN ? hold->tokens : self->answer.tokens);
 }
 
 /* --- the end --- */
