@@ -91,7 +91,7 @@ def seconds(text):
     return total
 
 
-def expect_limit(response, *mentions, within=61):
+def expect_limit(response, *mentions, within=60):
     """Fails unless the client is told which limit it has met, and when, within so many seconds, to come back."""
     error = expect_error(response, 429, *mentions)
     assert error["code"] == "rate_limit_exceeded"
@@ -99,7 +99,7 @@ def expect_limit(response, *mentions, within=61):
     return error
 
 
-def expect_rate(response, unit, limit, remaining, within=61):
+def expect_rate(response, unit, limit, remaining, within=60):
     """Fails unless the headers tell of this limit, and that all of it is there again within so many seconds."""
     assert response.header(f"x-ratelimit-limit-{unit}") == str(limit), response
     assert response.header(f"x-ratelimit-remaining-{unit}") == str(remaining), response

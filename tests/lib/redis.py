@@ -87,11 +87,12 @@ class RedisServer:
         return int(match[1]) if match else 0
 
     def used(self, account, unit="requests", daily=False):
-        """What is charged to an account ("client:test") of `unit` in all slots of its windows."""
+        """What is charged to an account ("client:test") of `unit` in all slots of its windows, whose times are told beside."""
         total = 0
         for key in self.command("KEYS", f"*:{unit}:*:{account}"):
             if (key.split(":")[2] == str(24 * 3600 * 10**6)) == daily:
-                total += sum(int(value) for value in self.command("HVALS", key))
+                fields = iter(self.command("HGETALL", key))
+                total += sum(int(value) for name, value in zip(fields, fields) if not name.startswith("t"))
         return total
 
 
