@@ -35,7 +35,7 @@ class Effort:
     requests: int
 
 
-FULL = Effort(starts=9, calls=31, changes=200, rounds=7, requests=4000)
+FULL = Effort(starts=9, calls=31, changes=200, rounds=15, requests=4000)
 QUICK = Effort(starts=3, calls=9, changes=40, rounds=3, requests=1500)
 
 
@@ -180,9 +180,9 @@ def changes(bench, home, server):
 
 
 @contextlib.contextmanager
-def traffic(home, counts):
+def traffic(home, counts, *options):
     """Keeps a bus busy while inside; adds to `counts` how often it was gone round."""
-    program = [pathlib.Path(__file__).with_name("bus-traffic"), home.address]
+    program = [pathlib.Path(__file__).with_name("bus-traffic"), home.address, *options]
     process = contestants.start(program, contestants.OTHER_CPU, stdout=subprocess.PIPE, text=True)
     process.stdout.readline()
     try:
@@ -196,15 +196,16 @@ def traffic(home, counts):
 
 
 def requests(bench, server, decoy_home, home):
-    """{"quiet", "elsewhere", "here": [run of each round]}: without traffic, with traffic of another daemon on
-    another bus, which takes as much of the machine, and with traffic of this one"""
-    results = {"quiet": [], "elsewhere": [], "here": []}
-    counts = {"elsewhere": [], "here": []}
+    """{"quiet", "elsewhere", "here", "live": [run of each round]}: without traffic, with traffic of another daemon
+    on another bus, which takes as much of the machine, with traffic of this one, and with a view of each request"""
+    results = {"quiet": [], "elsewhere": [], "here": [], "live": []}
+    busy = {"elsewhere": (decoy_home,), "here": (home,), "live": (home, "live")}
+    counts = {kind: [] for kind in busy}
+    kinds = list(results)
     for number in range(bench.effort.rounds):
-        kinds = list(results)
-        for kind in kinds[number % 3 :] + kinds[: number % 3]:
-            busy = {"elsewhere": decoy_home, "here": home}.get(kind)
-            with contextlib.nullcontext() if busy is None else traffic(busy, counts[kind]):
+        first = number % len(kinds)
+        for kind in kinds[first:] + kinds[:first]:
+            with contextlib.nullcontext() if kind == "quiet" else traffic(busy[kind][0], counts[kind], *busy[kind][1:]):
                 results[kind].append(
                     bench.load.run(
                         server.port, server.pid, connections=4, requests=bench.effort.requests, warm_up=200
