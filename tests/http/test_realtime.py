@@ -402,12 +402,12 @@ def test_a_slow_client_costs_no_memory(daemon, upstream):
     connection, _ = open_tunnel(daemon)
     before = daemon.rss()
     time.sleep(0.5)
-    assert daemon.rss() - before < 16 * MIB
+    assert daemon.rss() - before < 8 * MIB
     got = 0
     while data := connection.stream.read_some():
         got += len(data)
     assert got == total
-    assert daemon.rss() - before < 16 * MIB
+    assert daemon.rss() - before < 8 * MIB
     connection.close()
 
 
@@ -428,12 +428,12 @@ def test_a_slow_upstream_costs_no_memory(daemon, upstream):
     sender.start()
     time.sleep(0.5)
     assert sender.is_alive()
-    assert daemon.rss() - before < 16 * MIB
+    assert daemon.rss() - before < 8 * MIB
     got = 0
     while got < total:
         got += len(exchange.stream.read_some())
     sender.join(30)
-    assert got == total and daemon.rss() - before < 16 * MIB
+    assert got == total and daemon.rss() - before < 8 * MIB
     connection.close()
     exchange.close()
     exchange.release()
