@@ -33,6 +33,16 @@ check_but_for_3_s (SimUpstream *self, gint64 at_us, SimAnswer *answer)
   answer->took_us = CHECK_TOOK_US;
 }
 
+/* A check every other second, and every request is served. */
+static void
+run_all_served (SimWorld *world, const char *settings, SimUpstream *upstreams)
+{
+  sim_world_init (world, settings, upstreams, RUN_US);
+  world->check_us = 2 * SECOND;
+  sim_world_run (world);
+  g_assert_cmpuint (world->n_served, ==, world->n_requests);
+}
+
 /* Checks come at odd seconds. The one at 33 s is the first to pass, and so the first request after it finds
  * out, half a minute before the cooldown is over. */
 static void
@@ -45,10 +55,7 @@ test_early (void)
   };
   SimWorld world;
 
-  sim_world_init (&world, SETTINGS "[circuit-breaker]\ncooldown=35s\n", upstreams, RUN_US);
-  world.check_us = 2 * SECOND;
-  sim_world_run (&world);
-  g_assert_cmpuint (world.n_served, ==, world.n_requests);
+  run_all_served (&world, SETTINGS "[circuit-breaker]\ncooldown=35s\n", upstreams);
   g_assert_cmpuint (upstreams[0].n_failed, ==, 5);
   g_assert_cmpuint (upstreams[0].n_checks, ==, 50);
   g_assert_cmpuint (upstreams[1].n_checks, ==, 50);
@@ -70,10 +77,7 @@ test_dead (void)
   };
   SimWorld world;
 
-  sim_world_init (&world, SETTINGS, upstreams, RUN_US);
-  world.check_us = 2 * SECOND;
-  sim_world_run (&world);
-  g_assert_cmpuint (world.n_served, ==, world.n_requests);
+  run_all_served (&world, SETTINGS, upstreams);
   g_assert_cmpuint (upstreams[0].n_failed, ==, 5);
   g_assert_cmpuint (upstreams[0].n_checks, ==, 10);
   g_assert_cmpuint (upstreams[1].n_checks, ==, 50);
@@ -93,10 +97,7 @@ test_checks_that_lie (void)
   };
   SimWorld world;
 
-  sim_world_init (&world, SETTINGS "[circuit-breaker]\ncooldown=2s\nmax-cooldown=1000s\n", upstreams, RUN_US);
-  world.check_us = 2 * SECOND;
-  sim_world_run (&world);
-  g_assert_cmpuint (world.n_served, ==, world.n_requests);
+  run_all_served (&world, SETTINGS "[circuit-breaker]\ncooldown=2s\nmax-cooldown=1000s\n", upstreams);
   /* At 1, 5 (or 7), 13 (or 15), 29 (or 33) and 61 s (or later). */
   g_assert_cmpuint (world.keys[0].breaker.streak, ==, 5);
   g_assert_cmpuint (upstreams[0].n_failed, ==, 5 + 5);
